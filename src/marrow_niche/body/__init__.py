@@ -1,0 +1,1 @@
+"""The organism, well mixed: blood, hormones and lymphoid tissue."""

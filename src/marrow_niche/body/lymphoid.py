@@ -1,0 +1,105 @@
+"""Lymphocytes outside the marrow: thymus and the tissue pools that hold all but a few per cent of them.
+
+Thymus: DN (amplifying chain) → DP → single positive → T pool. Pools of B, T and NK cells lose cells at constant rates; a
+part of the T and NK loss is made good by division in the periphery, faster while the pool is small. Irradiated lymphocytes
+die in interphase over hours and are counted in blood until they do.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from marrow_niche.quantities.parameters import quantity
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lymphoid:
+    """Pool sizes (whole organism), blood counts and rates at rest."""
+
+    b_cells: float = quantity("1/uL", "resting B cells in blood", low=0)
+    b_loss: float = quantity("1/h", "loss rate of B cells", low=0)
+    t_cells: float = quantity("1/uL", "resting T cells in blood", low=0)
+    t_pool: float = quantity("", "T cells of the organism", low=1)
+    t_loss: float = quantity("1/h", "loss rate of T cells", low=0)
+    t_periphery: float = quantity("", "share of T loss replaced by division outside the thymus", low=0, high=1)
+    t_space: float = quantity("", "power with which an empty T pool speeds that division", low=0)
+    nk_cells: float = quantity("1/uL", "resting NK cells in blood", low=0)
+    nk_circulating: float = quantity("", "share of NK cells in blood", low=0, high=1)
+    nk_loss: float = quantity("1/h", "loss rate of NK cells", low=0)
+    nk_periphery: float = quantity("", "share of NK loss replaced by division", low=0, high=1)
+    nk_transit: float = quantity("h", "time from marrow precursor to NK cell", low=0)
+    dp_pool: float = quantity("", "double-positive thymocytes", low=1)
+    dp_loss: float = quantity("1/h", "turnover of double-positive thymocytes", low=0)
+    dn_transit: float = quantity("h", "time through the double-negative stages", low=0)
+    sp_transit: float = quantity("h", "time as a single-positive thymocyte", low=0)
+    clearance: float = quantity("1/h", "rate at which irradiated lymphocytes die", low=0)
+
+
+@dataclass
+class LymphoidState:
+    """Cells: `dn` (4,), `dp`, `sp`, pools `b`, `t`, `nk`, NK precursors `nkp`, and the dying ones still in blood."""
+
+    dn: np.ndarray
+    dp: float
+    sp: float
+    b: float
+    t: float
+    nk: float
+    nkp: float
+    dying_b: float = 0.0
+    dying_t: float = 0.0
+    dying_nk: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class LymphoidRest:
+    """What balance at rest fixes: amplification per DN stage, selected share of DP, amplification of NK, pool sizes."""
+
+    dn_amplification: float
+    selected: float
+    nk_amplification: float
+    b_pool: float
+    nk_pool: float
+
+
+def rest(p, output, volume):
+    """Resting state and rates for `output` (cells/h by exit name) and blood volume [uL]."""
+    exported = (1 - p.t_periphery) * p.t_loss * p.t_pool
+    amplification = (p.dp_loss * p.dp_pool / output["thymus"]) ** 0.25
+    nk_pool = p.nk_cells * volume / p.nk_circulating
+    rates = LymphoidRest(
+        dn_amplification=amplification, selected=exported / (p.dp_loss * p.dp_pool),
+        nk_amplification=(1 - p.nk_periphery) * p.nk_loss * nk_pool / output["nk_cells"],
+        b_pool=output["b_cells"] / p.b_loss, nk_pool=nk_pool)
+    state = LymphoidState(
+        dn=output["thymus"] * amplification ** np.arange(4) * p.dn_transit / 4, dp=p.dp_pool, sp=exported * p.sp_transit,
+        b=rates.b_pool, t=p.t_pool, nk=nk_pool, nkp=output["nk_cells"] * p.nk_transit)
+    return state, rates
+
+
+def advance(state, inflow, p, r, dt):
+    """Move `state` on by dt [h] with `inflow` cells/h by exit name, in place."""
+    moving = 4 / p.dn_transit * state.dn
+    arriving = np.concatenate(([inflow["thymus"]], r.dn_amplification * moving[:-1]))
+    ripe, turned, exported = r.dn_amplification * moving[-1], p.dp_loss * state.dp, state.sp / p.sp_transit
+    state.dn += dt * (arriving - moving)
+    state.dp += dt * (ripe - turned)
+    state.sp += dt * (r.selected * turned - exported)
+    space = (1 / (0.2 + 0.8 * max(state.t, 0.0) / p.t_pool)) ** p.t_space
+    state.t += dt * (exported + (p.t_periphery * space - 1) * p.t_loss * state.t)
+    state.b += dt * (inflow["b_cells"] - p.b_loss * state.b)
+    born = state.nkp / p.nk_transit
+    space = 1 / (0.1 + 0.9 * max(state.nk, 0.0) / r.nk_pool)
+    state.nk += dt * (r.nk_amplification * born + (p.nk_periphery * space - 1) * p.nk_loss * state.nk)
+    state.nkp += dt * (inflow["nk_cells"] - born)
+    fade = np.exp(-p.clearance * dt)
+    state.dying_b *= fade
+    state.dying_t *= fade
+    state.dying_nk *= fade
+
+
+def blood_counts(state, p, r):
+    """B, T and NK cells per uL of blood, the dying ones included: dict by column name."""
+    return {"b_cells_per_uL": p.b_cells * (state.b + state.dying_b) / r.b_pool,
+            "t_cells_per_uL": p.t_cells * (state.t + state.dying_t) / p.t_pool,
+            "nk_cells_per_uL": p.nk_cells * (state.nk + state.dying_nk) / r.nk_pool}

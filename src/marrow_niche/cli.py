@@ -1,0 +1,283 @@
+"""The command line: one function a command; exit 0 done, 2 the user's mistake in plain words, 1 our fault.
+
+Each command imports what it needs, so that `--help` and mistakes in a file answer at once.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, CycloptsError, Parameter
+
+from marrow_niche.errors import MarrowError, RunError
+
+if TYPE_CHECKING:
+    from marrow_niche.record.results import Results
+
+DONE, OUR_FAULT, YOUR_MISTAKE, STOPPED = 0, 1, 2, 130
+
+STARTER = Path(__file__).parent / "scenario" / "starter.toml"
+
+app = App(
+    name="marrow-niche",
+    help="""Simulate bone marrow in space: from a bone and a radiation dose
+to blood counts, a marrow in 3D and files that ParaView opens.
+
+One text file, the scenario, describes a run. To begin:
+
+    marrow-niche new            writes scenario.toml, explained line by line
+    marrow-niche check FILE     tells what would be simulated, and how big it is
+    marrow-niche run FILE       simulates it
+
+What a command takes: marrow-niche COMMAND --help""",
+    help_format="plaintext",
+    version_flags=["--version"],
+    result_action="return_value",
+)
+
+File = Annotated[Path, Parameter(help="Scenario file (TOML).")]
+Run = Annotated[Path, Parameter(help="Directory of a run, such as runs/femur.")]
+Source = Annotated[Path, Parameter(name="FILE|DIR", help="Scenario file, or directory of a run.")]
+Threads = Annotated[int | None, Parameter(help="Threads to use; all cores by default. The results are the same.")]
+
+
+@app.command(sort_key=1)
+def new(name: Annotated[str, Parameter(help="Name of the file; .toml is added.")] = "scenario", /) -> int:
+    """Write a commented scenario to start from."""
+    path = Path(name if name.endswith(".toml") else f"{name}.toml")
+    try:
+        with open(path, "x", encoding="utf-8") as file:
+            file.write(STARTER.read_text(encoding="utf-8"))
+    except FileExistsError:
+        raise RunError(f"{path}: exists already. Give another name: marrow-niche new NAME.") from None
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written ({error.strerror}). Give another name or folder.") from error
+    print(f"{path} written. Read it, change it, then: marrow-niche run {path}")
+    return DONE
+
+
+@app.command(sort_key=2)
+def check(file: File, /) -> int:
+    """Tell a scenario back in English, without running it."""
+    from marrow_niche.scenario.scenario import read_scenario
+
+    scenario = read_scenario(file)
+    from marrow_niche.simulation import describe
+
+    print(describe(scenario))
+    return DONE
+
+
+@app.command(sort_key=3)
+def run(
+    file: File,
+    /,
+    *,
+    into: Annotated[Path | None, Parameter(help="Run directory; runs/<name of FILE> by default.")] = None,
+    overwrite: Annotated[bool, Parameter(help="Replace an earlier run in that directory.", negative="")] = False,
+    seed: Annotated[int | None, Parameter(help="Seed in the place of the scenario's own.")] = None,
+    threads: Threads = None,
+) -> int:
+    """Simulate a scenario into a run directory: tables, files for ParaView, checkpoints and a report."""
+    prepare_threads(threads)
+    from marrow_niche.scenario.scenario import read_scenario
+
+    scenario = read_scenario(file, seed=seed)
+    into = Path("runs") / file.resolve().stem if into is None else into
+    from marrow_niche.simulation import simulate
+
+    use_threads(threads)
+    return _simulated(
+        into, lambda progress: simulate(scenario, into=into, overwrite=overwrite, threads=threads, progress=progress)
+    )
+
+
+@app.command(sort_key=4)
+def resume(directory: Run, /, *, threads: Threads = None) -> int:
+    """Go on with a run that was stopped, from its last checkpoint."""
+    prepare_threads(threads)
+    from marrow_niche import simulation
+
+    use_threads(threads)
+    return _simulated(
+        directory, lambda progress: simulation.resume(directory, threads=threads, progress=progress)
+    )
+
+
+@app.command(sort_key=5)
+def report(directory: Run, /) -> int:
+    """Draw the figures of a run and write its report.html."""
+    from marrow_niche.record.results import open_results
+
+    _report(open_results(directory), directory)
+    return DONE
+
+
+@app.command(sort_key=6)
+def cite(source: Source, /) -> int:
+    """Print the references of every parameter that a scenario or a run uses."""
+    import marrow_niche
+    from marrow_niche.quantities.ledger import Ledger
+
+    if source.is_dir():
+        from marrow_niche.record import provenance
+        from marrow_niche.record.directory import RunDirectory
+
+        ledger = Ledger.from_plain(provenance.read(RunDirectory(source).require())["parameters"])
+    else:
+        from marrow_niche.scenario.scenario import read_scenario
+
+        ledger = read_scenario(source).ledger
+    print(ledger.cite(marrow_niche.__version__))
+    return DONE
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 done, 2 the user's mistake, 1 our fault, 130 stopped by Ctrl-C.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        Those of the process by default.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        return app(arguments, exit_on_error=False, print_error=False) or DONE
+    except CycloptsError as error:
+        print(f"{error}\nSee: marrow-niche --help", file=sys.stderr)
+        return YOUR_MISTAKE
+    except MarrowError as error:
+        print(error, file=sys.stderr)
+        return YOUR_MISTAKE
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return STOPPED
+    except BrokenPipeError:  # `marrow-niche check FILE | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        print("\nThis is a fault of marrow_niche, not yours. Please report it with the lines above.", file=sys.stderr)
+        return OUR_FAULT
+
+
+def prepare_threads(threads: int | None) -> None:
+    """Let numba start as many threads as are asked for, more than there are cores if need be; before numba is imported.
+
+    Raises RunError for fewer than one.
+    """
+    if threads is None:
+        return
+    if threads < 1:
+        raise RunError(f"--threads {threads}: at least one thread is needed.")
+    limit = os.environ.get("NUMBA_NUM_THREADS", "")
+    if threads > (int(limit) if limit.isdigit() else _cores()):
+        os.environ["NUMBA_NUM_THREADS"] = str(threads)
+
+
+def use_threads(threads: int | None) -> None:
+    """Set the number of threads; where numba was started with fewer, it keeps those (the results are the same)."""
+    if threads is not None:
+        import numba
+
+        with suppress(ValueError):
+            numba.set_num_threads(threads)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _simulated(directory: Path, simulation: Callable[[Callable[[float, float], None]], "Results"]) -> int:
+    """Run a simulation under a progress bar; say how it ended, and how to go on when it was stopped."""
+    began = time.monotonic()
+    try:
+        with progress_bar() as progress:
+            results = simulation(progress)
+    except KeyboardInterrupt:
+        if (directory / "checkpoint.h5").is_file():
+            print(f"Stopped. Go on with: marrow-niche resume {directory}", file=sys.stderr)
+        else:
+            print("Stopped before the first checkpoint; run it again from the start.", file=sys.stderr)
+        return STOPPED
+    print(summary(results, directory, time.monotonic() - began))
+    _report(results, directory)
+    return DONE
+
+
+def _report(results: "Results", directory: Path) -> None:
+    from marrow_niche.view.report import report as draw
+
+    draw(results)
+    print(f"Report: {directory / 'report.html'}")
+
+
+def summary(results: Any, directory: Path, seconds: float) -> str:
+    """What came out, in a few lines: each blood count at the start, at its lowest and at the end."""
+    blood = results.blood
+    days = blood["day"].to_numpy()
+    lines = [f"{days[-1]:g} days simulated in {_clock(seconds)}, recorded {len(days)} times in {directory}"]
+    counts = [name for name in ("neutrophils", "lymphocytes", "platelets", "red_cells") if f"{name}_per_uL" in blood]
+    if counts:
+        lines.append(f"{'per uL of blood':<16}{'at the start':>14}{'lowest':>12}{'on day':>8}{'at the end':>12}")
+    for name in counts:
+        values = blood[f"{name}_per_uL"].to_numpy()
+        low = int(values.argmin())
+        row = f"{name.replace('_', ' '):<16}{values[0]:>14,.0f}{values[low]:>12,.0f}{days[low]:>8g}{values[-1]:>12,.0f}"
+        lines.append(row)
+    lines.append(f"In 3D: paraview {directory / 'open_in_paraview.py'}")
+    return "\n".join(lines)
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[float, float], None]]:
+    """A function of (hours done, hours in all) that shows both and the time left; plain lines where no terminal is."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _lines()
+        return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True, speed_estimate_period=120) as bar:
+        task = bar.add_task("building the marrow", total=None)
+
+        def show(done: float, total: float) -> None:
+            if bar.tasks[task].total is None:  # time left is reckoned from here, also when a run goes on half-way
+                bar.reset(task, total=total, completed=int(done))
+            bar.update(task, completed=done, description=f"day {done / 24:.0f} of {total / 24:.0f}")
+
+        yield show
+
+
+def _lines(every: float = 0.1, out: Any = None) -> Callable[[float, float], None]:
+    """Progress as one line for each tenth of the way."""
+    began: list[float] = []
+    shown = [-1.0]
+
+    def show(done: float, total: float) -> None:
+        if not began:
+            began[:] = [time.monotonic(), done]
+        share = done / total if total else 1.0
+        if share < shown[0] + every and done < total:
+            return
+        shown[0] = share
+        elapsed, since = time.monotonic() - began[0], done - began[1]
+        left = f", {_clock(elapsed * (total - done) / since)} left" if since > 0 and done < total else ""
+        print(f"day {done / 24:.0f} of {total / 24:.0f}{left}", file=out or sys.stderr, flush=True)
+
+    return show
+
+
+def _clock(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,229 @@
+"""The bone as a solid: its axis, how deep a point lies under its surface, and where its cortex ends.
+
+Nothing here knows the voxels of the run. Depth is the exact distance to the triangles, kept at the nodes of a grid of its
+own whose pitch follows from the size of the piece alone; read between nodes it is right to about pitch^2 / (8 R). So the
+endosteum, and all that is built inside it, stays where it is when the voxel changes.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from marrow_niche.geometry.lattice import voxelise
+from marrow_niche.geometry.mesh import Surface
+from marrow_niche.kernels import distance, raster
+
+AXES = ("x", "y", "z")
+WHOLE_NODES = 60_000
+"""Nodes inside the bone when all of it is looked at, once, for its radius and volume along the axis."""
+PIECE_NODES = 500_000
+"""Nodes inside the bone in the piece that is built."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """A number at the nodes of a cubic grid, read between them by trilinear interpolation."""
+
+    origin: np.ndarray
+    """(3,) x, y, z of the first node [um]."""
+    spacing: float
+    """[um]."""
+    values: np.ndarray
+    """(nz, ny, nx) float64."""
+
+    def at(self, points: np.ndarray) -> np.ndarray:
+        """(m,) values at points (m, 3) [um]; beyond the grid the value at its edge."""
+        out = np.empty(len(points))
+        raster.interpolate_points(self.values, self.origin, self.spacing, np.ascontiguousarray(points), out)
+        return out
+
+    def gradient(self, points: np.ndarray) -> np.ndarray:
+        """(m, 3) unit vectors along which the value rises fastest, by central differences over one pitch."""
+        out = np.empty((len(points), 3))
+        for d in range(3):
+            step = np.zeros(3)
+            step[d] = 0.5 * self.spacing
+            out[:, d] = self.at(points + step) - self.at(points - step)
+        return out / np.maximum(np.linalg.norm(out, axis=1), 1e-12)[:, None]
+
+    def nodes(self) -> np.ndarray:
+        """(nz * ny * nx, 3) positions of the nodes in the order of `values`."""
+        return self.origin + self.spacing * _grid_points(self.values.shape)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bone:
+    """A closed bone surface in um, with what follows from its shape."""
+
+    surface: Surface
+    axis: int
+    """0, 1 or 2: the file axis nearest the longest principal axis of the enclosed volume."""
+    angle: float
+    """Between the two [degrees]."""
+    extents: np.ndarray
+    """(3,) along the principal axes, longest first [um]."""
+    low: np.ndarray
+    high: np.ndarray
+    """(3,) corners of the bounding box [um]."""
+    station: np.ndarray
+    """(s,) positions along `axis` [um]."""
+    radius: np.ndarray
+    """(s,) greatest depth under the surface there, smoothed [um]: the local radius."""
+    centre: np.ndarray
+    """(s, 3) where it is that deep, smoothed [um]."""
+    cortex: np.ndarray
+    """(s,) thickness of the cortex there [um]."""
+    marrow_volume: float
+    """Inside the cortex, whole bone [um^3]."""
+
+    @property
+    def length(self) -> float:
+        """Extent along the longest principal axis [um]."""
+        return float(self.extents[0])
+
+    def cortex_at(self, along: np.ndarray) -> np.ndarray:
+        """Thickness of the cortex at positions along the axis [um]."""
+        return np.interp(along, self.station, self.cortex)
+
+
+def make_bone(surface: Surface, *, cortex: float | None, default_cortex: float, share: float) -> Bone:
+    """Measure a bone and decide on its cortex.
+
+    Parameters
+    ----------
+    surface : Surface
+        In um.
+    cortex : float, optional
+        Thickness everywhere [um]. Without it: `default_cortex`, but at most `share` of the local radius, so that a bone
+        of any size keeps a cavity.
+    default_cortex : float
+        [um].
+    share : float
+        [-].
+    """
+    _, axes, extents = surface.principal()
+    axis = int(np.abs(axes[0]).argmax())
+    angle = float(np.degrees(np.arccos(min(abs(axes[0, axis]), 1.0))))
+    low, high = surface.vertices.min(axis=0), surface.vertices.max(axis=0)
+    depth = depth_field(surface, low, high, nodes=WHOLE_NODES)
+    station, radius, centre = _along(depth, axis)
+    thickness = np.full_like(radius, cortex) if cortex is not None else np.minimum(default_cortex, share * radius)
+    inset = depth.values - _broadcast(np.interp(_stations(depth, axis), station, thickness), axis)
+    return Bone(
+        surface=surface,
+        axis=axis,
+        angle=angle,
+        extents=extents,
+        low=low,
+        high=high,
+        station=station,
+        radius=radius,
+        centre=centre,
+        cortex=thickness,
+        marrow_volume=float(_volume_above(inset) * depth.spacing**3),
+    )
+
+
+def depth_field(surface: Surface, low: np.ndarray, high: np.ndarray, *, nodes: int) -> Field:
+    """Signed distance to the surface at nodes over a box, positive inside [um].
+
+    Parameters
+    ----------
+    low, high : (3,) float64
+        Corners of the box [um].
+    nodes : int
+        About how many nodes to spend inside the bone; the pitch follows.
+
+    Notes
+    -----
+    More than two pitches outside, the value is only "two pitches outside".
+    """
+    pitch = _pitch(surface, low, high, nodes)
+    number = np.ceil((high - low) / pitch).astype(int) + 5
+    origin = 0.5 * (low + high) - 0.5 * pitch * (number - 1)
+    shape = (int(number[2]), int(number[1]), int(number[0]))
+    inside = voxelise(
+        surface.vertices, surface.triangles, origin=origin - 0.5 * pitch, spacing=pitch, shape=shape
+    ).astype(bool)
+    asked = ndimage.binary_dilation(inside, np.ones((3, 3, 3), bool), iterations=2)
+    nearest, squared = np.full(shape, -1, np.int32), np.full(shape, np.inf)
+    distance.surface_distance(asked, surface.vertices, surface.triangles, *origin, pitch, nearest, squared)
+    values = np.where(inside, np.sqrt(squared), -np.minimum(np.sqrt(squared), 2.0 * pitch))
+    return Field(origin=origin, spacing=pitch, values=values)
+
+
+def inset_field(bone: Bone, low: np.ndarray, high: np.ndarray, *, nodes: int = PIECE_NODES) -> Field:
+    """Signed distance to the endosteum at nodes over a box, positive in the marrow [um].
+
+    A point's distance to the surface at depth c is its own depth minus c, exactly, so no second search is needed.
+    """
+    depth = depth_field(bone.surface, low, high, nodes=nodes)
+    thickness = bone.cortex_at(_stations(depth, bone.axis))
+    return Field(
+        origin=depth.origin, spacing=depth.spacing, values=depth.values - _broadcast(thickness, bone.axis)
+    )
+
+
+def marrow_volume(inset: Field, low: np.ndarray, high: np.ndarray) -> float:
+    """Volume of marrow [um^3] between two corners (3,), from the nodes, with a linear edge."""
+    share = np.clip(0.5 + inset.values / inset.spacing, 0.0, 1.0)
+    for d in range(3):
+        node = inset.origin[d] + inset.spacing * np.arange(inset.values.shape[2 - d])
+        within = np.clip(np.minimum(node - low[d], high[d] - node) / inset.spacing + 0.5, 0.0, 1.0)
+        share = share * _broadcast(within, d)
+    return float(share.sum() * inset.spacing**3)
+
+
+def _pitch(surface: Surface, low: np.ndarray, high: np.ndarray, nodes: int) -> float:
+    """Pitch at which about `nodes` nodes of the box lie inside the bone."""
+    pitch = (np.prod(high - low) / (20.0 * nodes)) ** (1.0 / 3.0)
+    number = np.maximum(np.round((high - low) / pitch).astype(int), 1)
+    origin = 0.5 * (low + high) - 0.5 * pitch * number
+    shape = (int(number[2]), int(number[1]), int(number[0]))
+    inside = voxelise(surface.vertices, surface.triangles, origin=origin, spacing=pitch, shape=shape)
+    return float(pitch * max(int(inside.sum()) / nodes, 1.0 / 20.0) ** (1.0 / 3.0))
+
+
+def _along(depth: Field, axis: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Station, greatest depth and its place in each layer across the axis, smoothed over a radius' length."""
+    values = np.moveaxis(depth.values, 2 - axis, 0)
+    layers = values.reshape(values.shape[0], -1)
+    station = _stations(depth, axis)
+    greatest = layers.max(axis=1)
+    filled = np.flatnonzero(greatest > 0.0)
+    station, greatest, layers = station[filled], greatest[filled], layers[filled]
+    others = [d for d in (2, 1, 0) if d != axis]
+    grids = np.meshgrid(
+        *(depth.origin[d] + depth.spacing * np.arange(depth.values.shape[2 - d]) for d in others), indexing="ij"
+    )
+    weight = np.clip(1.0 - (greatest[:, None] - layers) / (0.5 * depth.spacing + 0.1 * greatest[:, None]), 0.0, 1.0)
+    centre = np.empty((len(station), 3))
+    centre[:, axis] = station
+    for d, grid in zip(others, grids, strict=True):
+        centre[:, d] = (weight @ grid.reshape(-1)) / weight.sum(axis=1)
+    sigma = float(np.median(greatest)) / depth.spacing
+    centre = ndimage.gaussian_filter1d(centre, sigma, axis=0, mode="nearest")
+    centre[:, axis] = station
+    return station, ndimage.gaussian_filter1d(greatest, 0.5 * sigma, mode="nearest"), centre
+
+
+def _volume_above(inset: np.ndarray) -> float:
+    return float(np.count_nonzero(inset > 0.0))
+
+
+def _stations(field: Field, axis: int) -> np.ndarray:
+    return field.origin[axis] + field.spacing * np.arange(field.values.shape[2 - axis])
+
+
+def _broadcast(along: np.ndarray, axis: int) -> np.ndarray:
+    """(s,) as an array that varies along `axis` of (z, y, x)."""
+    shape = [1, 1, 1]
+    shape[2 - axis] = -1
+    return along.reshape(shape)
+
+
+def _grid_points(shape: tuple[int, ...]) -> np.ndarray:
+    """(nz * ny * nx, 3) node numbers x, y, z in C order."""
+    z, y, x = np.indices(shape).reshape(3, -1)
+    return np.stack([x, y, z], axis=1).astype(float)

@@ -1,0 +1,120 @@
+"""How much wall each voxel holds: of vessels, by points strewn over the tubes, and of bone, by the lattice's faces."""
+
+import numpy as np
+
+from marrow_niche.geometry.bone import Field
+from marrow_niche.geometry.lattice import BONE, OUTSIDE, Lattice
+from marrow_niche.geometry.near import Tubes
+from marrow_niche.geometry.vessels import ARTERIOLE, Vessels
+from marrow_niche.kernels import distance
+
+PITCH = 5.0
+"""Distance between points on a wall [um]."""
+BATCH = 2_000_000
+"""Points at a time."""
+SNAP = 2
+"""A point in a closed voxel goes to the nearest marrow voxel within so many."""
+
+
+def vessel_area(vessels: Vessels, tubes: Tubes, lattice: Lattice) -> tuple[np.ndarray, np.ndarray]:
+    """Wall area of sinusoids and veins, and of arterioles, in each marrow voxel (n,), (n,) [um^2].
+
+    The wall of the union of all tubes: their sides, and at each node the sphere of its widest tube; what lies inside
+    another tube is no wall.
+
+    Parameters
+    ----------
+    vessels : Vessels
+    tubes : Tubes
+        The same vessels, edge by edge.
+    lattice : Lattice
+    """
+    area = np.zeros((2, lattice.n))
+    if not len(vessels.edges):
+        return area[0], area[1]
+    index = lattice.index()
+    low = lattice.origin
+    high = low + lattice.spacing * np.array(lattice.shape[::-1])
+
+    def add(points: np.ndarray, own: np.ndarray, each: np.ndarray, arterial: np.ndarray) -> None:
+        within = ((points >= low) & (points < high)).all(axis=1)
+        points, own, each, arterial = points[within], own[within], each[within], arterial[within]
+        voxel = np.empty(len(points), np.int32)
+        distance.find_voxels(points, lattice.origin, lattice.spacing, index, SNAP, voxel)
+        free = ~tubes.inside(points, own)
+        for kind in (0, 1):
+            distance.add_at(area[kind], voxel, free & (arterial == bool(kind)), each)
+
+    reach = vessels.radius[:, None] + 1.0
+    touches = (np.minimum(vessels.a, vessels.b) - reach < high).all(axis=1)
+    touches &= (np.maximum(vessels.a, vessels.b) + reach > low).all(axis=1)
+    length = vessels.length
+    edge = np.flatnonzero(touches & (length > 0.0))
+    along = np.maximum(np.ceil(length[edge] / PITCH).astype(np.int64), 1)
+    around = np.maximum(np.ceil(2.0 * np.pi * vessels.radius[edge] / PITCH).astype(np.int64), 8)
+    for part in _batches(along * around):
+        e, number = edge[part], (along * around)[part]
+        points = np.empty((number.sum(), 3))
+        first = np.cumsum(number) - number
+        distance.tube_points(
+            vessels.a[e], vessels.b[e], vessels.radius[e], first, along[part], around[part], points
+        )
+        each = 2.0 * np.pi * vessels.radius[e] * length[e] / number
+        add(points, np.repeat(e, number), np.repeat(each, number), np.repeat(vessels.kind[e] == ARTERIOLE, number))
+
+    # Repeated places keep the last value written: the widest tube at each node.
+    order = np.argsort(np.repeat(vessels.radius, 2), kind="stable")
+    widest = np.full(len(vessels.nodes), -1)
+    widest[vessels.edges.reshape(-1)[order]] = order // 2
+    node = np.flatnonzero(widest >= 0)
+    radius = vessels.radius[widest[node]]
+    within = ((vessels.nodes[node] - radius[:, None] < high) & (vessels.nodes[node] + radius[:, None] > low)).all(axis=1)
+    node, radius = node[within], radius[within]
+    number = np.maximum(np.ceil(4.0 * np.pi * radius**2 / PITCH**2).astype(np.int64), 24)
+    for part in _batches(number):
+        points = np.empty((number[part].sum(), 3))
+        first = np.cumsum(number[part]) - number[part]
+        distance.sphere_points(vessels.nodes[node[part]], radius[part], first, number[part], points)
+        each = 4.0 * np.pi * radius[part] ** 2 / number[part]
+        arterial = vessels.kind[widest[node[part]]] == ARTERIOLE
+        add(
+            points,
+            np.full(len(points), -1),
+            np.repeat(each, number[part]),
+            np.repeat(arterial, number[part]),
+        )
+    return area[0], area[1]
+
+
+def endosteal_area(lattice: Lattice, inset: Field) -> np.ndarray:
+    """Endosteum in each marrow voxel (n,) [um^2]: its faces to bone, each weighted by its share in the wall's normal.
+
+    Faces alone would measure a staircase, half as much again as the surface; h^2 |n . face| gives a plane of any tilt its
+    area. `inset` (signed distance to the endosteum) gives the normal n.
+    """
+    nz, ny, nx = lattice.shape
+    h = lattice.spacing
+    place = np.stack(np.unravel_index(lattice.flat, lattice.shape), axis=1)
+    centre = lattice.centres()
+    area = np.zeros(lattice.n)
+    for side in range(6):
+        d, step = side // 2, 2 * (side % 2) - 1
+        other = place.copy()
+        other[:, d] += step
+        within = (other[:, d] >= 0) & (other[:, d] < lattice.shape[d])
+        voxel = np.flatnonzero(within)
+        label = lattice.tissue[tuple(other[voxel].T)]
+        voxel = voxel[(label == BONE) | (label == OUTSIDE)]
+        face = centre[voxel].copy()
+        face[:, 2 - d] += 0.5 * step * h
+        area[voxel] += h * h * np.abs(inset.gradient(face)[:, 2 - d])
+    return area
+
+
+def _batches(number: np.ndarray) -> list[slice]:
+    """Slices of consecutive items that hold about BATCH points each."""
+    if not number.size:
+        return []
+    group = (np.cumsum(number) - 1) // BATCH
+    cut = np.concatenate([[0], np.flatnonzero(np.diff(group)) + 1, [number.size]])
+    return [slice(int(a), int(b)) for a, b in zip(cut[:-1], cut[1:], strict=True)]

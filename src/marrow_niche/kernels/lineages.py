@@ -1,0 +1,216 @@
+"""Committed lineages on the lattice: integer cells per voxel, stepped by binomial draws and spread by random hops."""
+
+import math
+
+import numpy as np
+from numba import njit, prange
+
+from marrow_niche.kernels.streams import binomial_u, uniform_pair
+
+BLOCK = 1024
+TREE, HOP, KILL, HANDOVER = 11, 12, 13, 14
+
+
+@njit(cache=True, nogil=True)
+def drive(exponents, logs, v):
+    """Product of powers of the signals of voxel v: exp(Σ e_s log x_s)."""
+    s = 0.0
+    for k in range(exponents.size):
+        if exponents[k] != 0.0:
+            s += exponents[k] * logs[k, v]
+    return math.exp(s)
+
+
+@njit(cache=True, nogil=True)
+def handed_over(n, ratio, u):
+    """Stored cells of the next compartment for n leaving cells of `ratio` times their weight; its mean is n·ratio."""
+    whole = math.floor(ratio)
+    return n * np.int64(whole) + binomial_u(n, ratio - whole, u)
+
+
+@njit(cache=True, parallel=True)
+def advance(counts, logs, dt, weight, rate, rate_limit, rate_response, daughters, renewal, renewal_limit, renewal_response,
+            survival, survival_response, target, share, share_response, burst, burst_target, scf, threshold, half,
+            seed, step):
+    """One step of every lineage in every voxel, in place; returns what left and the ledger of the step.
+
+    A cell has its event with probability min(1, r dt): the mean stay in a stage is then 1/r for any dt, and so is the
+    resting number. All events of a step are drawn from the counts at its beginning.
+
+    Parameters
+    ----------
+    counts : (n_stage, n) int32, written
+        Stored cells.
+    logs : (n_signal, n) float64
+        Logarithms of the signals over rest.
+    dt : float
+        Step [h].
+    weight : (n_stage,) float64
+        Real cells of the piece that one stored cell stands for.
+    rate ... burst_target : as in `marrow.lineages.Tree` (rates 1/h); targets from n_stage on are exits.
+    scf : int
+        Row of `logs` that calls the emergency chain.
+    threshold, half : float
+        Of the emergency demand.
+    seed, step : int
+        Of the streams.
+
+    Returns
+    -------
+    left : (n_exit,) float64
+        Real cells of the piece that left by each exit.
+    ledger : (n_stage, 4) int64
+        Stored cells that had an event, stayed as daughters, went into the emergency chain, arrived.
+    """
+    n_stage, n = counts.shape
+    n_exit = max(0, target.max() + 1 - n_stage)
+    blocks = (n + BLOCK - 1) // BLOCK
+    left = np.zeros((blocks, max(n_exit, 1)))
+    book = np.zeros((blocks, n_stage, 4), np.int64)
+    fan = target.shape[1]
+    for b in prange(blocks):
+        low = b * BLOCK
+        high = min(n, low + BLOCK)
+        arriving = np.zeros((n_stage, BLOCK), np.int32)
+        part = np.zeros(fan)
+        for c in range(n_stage):
+            answers = False
+            for k in range(rate_response.shape[1]):
+                answers = answers or rate_response[c, k] != 0.0
+            for v in range(low, high):
+                cells = np.int64(counts[c, v])
+                if cells == 0:
+                    continue
+                r = rate[c]
+                if answers:
+                    m = drive(rate_response[c], logs, v)
+                    r = r * m / (1.0 + (m - 1.0) * r / rate_limit[c])
+                who = (np.int64(c) << 32) + v
+                u0, u1 = uniform_pair(seed, who, step, TREE, 0)
+                events = binomial_u(cells, min(1.0, r * dt), u0)
+                hurried = np.int64(0)
+                if burst[c] > 0.0:
+                    excess = math.exp(logs[scf, v]) / threshold - 1.0
+                    if excess > 0.0:
+                        call = burst[c] * excess * excess / (excess * excess + half * half) * dt
+                        hurried = binomial_u(cells - events, min(1.0, call), u1)
+                        if hurried > 0:
+                            h0, h1 = uniform_pair(seed, who, step, TREE, 6)
+                            t = burst_target[c]
+                            arriving[t, v - low] += handed_over(hurried, weight[c] / weight[t], h0)
+                            book[b, c, 2] += hurried
+                if events == 0:
+                    counts[c, v] = cells - hurried
+                    continue
+                young = events * daughters[c]
+                u0, u1 = uniform_pair(seed, who, step, TREE, 1)
+                if survival[c] < 1.0:
+                    x = drive(survival_response[c], logs, v)
+                    young = binomial_u(young, x / (x + 1.0 / survival[c] - 1.0), u0)
+                stay = np.int64(0)
+                if renewal[c] > 0.0:
+                    x = drive(renewal_response[c], logs, v)
+                    stay = binomial_u(young, renewal_limit[c] * x / (x + renewal_limit[c] / renewal[c] - 1.0), u1)
+                counts[c, v] = cells - hurried - events + stay
+                book[b, c, 0] += events
+                book[b, c, 1] += stay
+                going = young - stay
+                if going == 0:
+                    continue
+                total = 0.0
+                last = 0
+                for k in range(fan):
+                    if target[c, k] >= 0:
+                        part[k] = share[c, k] if fan == 1 or target[c, 1] < 0 else share[c, k] * drive(share_response[c, k], logs, v)
+                        total += part[k]
+                        last = k
+                for k in range(last + 1):
+                    if going == 0:
+                        break
+                    h0, h1 = uniform_pair(seed, who, step, TREE, 2 + k)
+                    take = going if k == last else binomial_u(going, part[k] / total, h0)
+                    total -= part[k]
+                    going -= take
+                    t = target[c, k]
+                    if t >= n_stage:
+                        left[b, t - n_stage] += take * weight[c]
+                    else:
+                        arriving[t, v - low] += handed_over(take, weight[c] / weight[t], h1)
+        for c in range(n_stage):
+            for v in range(low, high):
+                if arriving[c, v - low] > 0:
+                    counts[c, v] += arriving[c, v - low]
+                    book[b, c, 3] += arriving[c, v - low]
+    out = np.zeros(left.shape[1])
+    ledger = np.zeros((n_stage, 4), np.int64)
+    for b in range(blocks):
+        out += left[b]
+        ledger += book[b]
+    return out, ledger
+
+
+@njit(cache=True, parallel=True)
+def wander(counts, neighbour, extravascular, number, seed, step, round_):
+    """Let every cell hop to a neighbouring voxel with probability 2 number f_j/(f_i + f_j) each way, in place.
+
+    The hops leave cells spread over voxels as the extravascular share f, the space there is; a wall keeps them.
+
+    Parameters
+    ----------
+    counts : (n_stage, n) int32, written
+    neighbour : (n, 6) int32
+    extravascular : (n,) float64
+    number : float
+        D Δt / h² [-], at most 1/12.
+    seed, step, round_ : int
+        Of the streams; `round_` numbers the hops within a step.
+    """
+    n_stage, n = counts.shape
+    for c in prange(n_stage):
+        change = np.zeros(n, np.int32)
+        way = np.zeros(6)
+        for v in range(n):
+            cells = np.int64(counts[c, v])
+            if cells == 0:
+                continue
+            total = 0.0
+            for k in range(6):
+                j = neighbour[v, k]
+                way[k] = 0.0 if j < 0 else 2.0 * number * extravascular[j] / (extravascular[v] + extravascular[j])
+                total += way[k]
+            who = (np.int64(c) << 32) + v
+            u0, u1 = uniform_pair(seed, who, step, HOP, 64 * round_)
+            going = binomial_u(cells, min(total, 1.0), u0)
+            if going == 0:
+                continue
+            change[v] -= going
+            for k in range(6):
+                if going == 0:
+                    break
+                if way[k] > 0.0:
+                    if k < 5:
+                        h0, h1 = uniform_pair(seed, who, step, HOP, 64 * round_ + 1 + k)
+                        take = binomial_u(going, min(1.0, way[k] / total), h0)
+                    else:
+                        take = going
+                    total -= way[k]
+                    going -= take
+                    change[neighbour[v, k]] += take
+            change[v] += going
+        for v in range(n):
+            counts[c, v] += change[v]
+
+
+@njit(cache=True, parallel=True)
+def kill(counts, survival, seed, step):
+    """Each stored cell of row c lives with probability survival[c, v] ((n_stage, n) or (n_stage, 1)), in place."""
+    n_stage, n = counts.shape
+    uniform = survival.shape[1] == 1
+    for c in prange(n_stage):
+        for v in range(n):
+            cells = np.int64(counts[c, v])
+            if cells > 0:
+                p = survival[c, 0] if uniform else survival[c, v]
+                if p < 1.0:
+                    u0, u1 = uniform_pair(seed, (np.int64(c) << 32) + v, step, KILL, 0)
+                    counts[c, v] = binomial_u(cells, p, u0)

@@ -1,0 +1,245 @@
+"""From a triangle surface to a lattice: which columns cross it, which centres lie inside, and fields read between nodes."""
+
+import numpy as np
+from numba import njit, prange
+
+
+@njit(cache=True, inline="always")
+def _left_of(ax, ay, bx, by, a, b, px, py):
+    """True where (px, py) is left of the directed edge a to b; the two directions of one edge always disagree."""
+    if a < b:
+        return (bx - ax) * (py - ay) - (by - ay) * (px - ax) >= 0.0
+    return not ((ax - bx) * (py - by) - (ay - by) * (px - bx) >= 0.0)
+
+
+@njit(cache=True)
+def crossings(vertices, triangles, x0, y0, spacing, nx, ny, start, height, fill):
+    """Where the lines along z through the centres of the columns pierce a surface.
+
+    Column (j, i) stands at (x0 + (i + 1/2) h, y0 + (j + 1/2) h). An edge shared by two triangles is given to exactly
+    one of them, so a closed surface is pierced an even number of times whatever the column hits.
+
+    Parameters
+    ----------
+    vertices : (v, 3) float64
+        x, y, z [um].
+    triangles : (t, 3) int64
+    x0, y0, spacing : float
+        Low corner of the columns and their pitch h [um].
+    nx, ny : int
+    start : (ny * nx + 1,) int64, written
+        With `fill` False: the number of crossings of column c is added to start[c + 1]. With `fill` True: start[c] is
+        where the next crossing of column c goes, and is moved on.
+    height : (k,) float64, written
+        z of each crossing [um], with `fill` True.
+    fill : bool
+    """
+    for t in range(triangles.shape[0]):
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        ax, ay, az = vertices[a, 0], vertices[a, 1], vertices[a, 2]
+        bx, by, bz = vertices[b, 0], vertices[b, 1], vertices[b, 2]
+        cx, cy, cz = vertices[c, 0], vertices[c, 1], vertices[c, 2]
+        i0 = max(0, int(np.floor((min(ax, bx, cx) - x0) / spacing - 0.5)))
+        i1 = min(nx - 1, int(np.ceil((max(ax, bx, cx) - x0) / spacing - 0.5)))
+        j0 = max(0, int(np.floor((min(ay, by, cy) - y0) / spacing - 0.5)))
+        j1 = min(ny - 1, int(np.ceil((max(ay, by, cy) - y0) / spacing - 0.5)))
+        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+        for j in range(j0, j1 + 1):
+            py = y0 + (j + 0.5) * spacing
+            for i in range(i0, i1 + 1):
+                px = x0 + (i + 0.5) * spacing
+                first = _left_of(ax, ay, bx, by, a, b, px, py)
+                if _left_of(bx, by, cx, cy, b, c, px, py) != first:
+                    continue
+                if _left_of(cx, cy, ax, ay, c, a, px, py) != first:
+                    continue
+                column = j * nx + i
+                if not fill:
+                    start[column + 1] += 1
+                    continue
+                z = az
+                if area != 0.0:
+                    u = ((px - ax) * (cy - ay) - (py - ay) * (cx - ax)) / area
+                    v = ((bx - ax) * (py - ay) - (by - ay) * (px - ax)) / area
+                    z = az + u * (bz - az) + v * (cz - az)
+                height[start[column]] = z
+                start[column] += 1
+
+
+@njit(cache=True)
+def fill_columns(inside, start, height, z0, spacing):
+    """Mark the voxels whose centre has an odd number of crossings below it.
+
+    Parameters
+    ----------
+    inside : (nz, ny, nx) uint8, written
+        1 inside the surface.
+    start : (ny * nx + 1,) int64
+        Crossings of column c are height[start[c]:start[c + 1]]; sorted here, in place.
+    height : (k,) float64
+        z of the crossings [um].
+    z0, spacing : float
+        Low face of the lattice and its pitch [um].
+    """
+    nz, ny, nx = inside.shape
+    for column in range(ny * nx):
+        first, last = start[column], start[column + 1]
+        if last - first < 2:
+            continue
+        piece = np.sort(height[first:last])
+        j, i = column // nx, column % nx
+        for k in range(0, piece.size - 1, 2):
+            low = max(0, int(np.ceil((piece[k] - z0) / spacing - 0.5)))
+            high = min(nz, int(np.ceil((piece[k + 1] - z0) / spacing - 0.5)))
+            for z in range(low, high):
+                inside[z, j, i] = 1
+
+
+@njit(cache=True, inline="always")
+def interpolate(field, x0, y0, z0, spacing, x, y, z):
+    """Trilinear value at (x, y, z) of a field known at the nodes (x0 + i h, y0 + j h, z0 + k h); held beyond them."""
+    nz, ny, nx = field.shape
+    u = min(max((x - x0) / spacing, 0.0), nx - 1.0)
+    v = min(max((y - y0) / spacing, 0.0), ny - 1.0)
+    w = min(max((z - z0) / spacing, 0.0), nz - 1.0)
+    i, j, k = min(int(u), max(nx - 2, 0)), min(int(v), max(ny - 2, 0)), min(int(w), max(nz - 2, 0))
+    i1, j1, k1 = min(i + 1, nx - 1), min(j + 1, ny - 1), min(k + 1, nz - 1)
+    u, v, w = u - i, v - j, w - k
+    low = (field[k, j, i] * (1 - u) + field[k, j, i1] * u) * (1 - v) + (
+        field[k, j1, i] * (1 - u) + field[k, j1, i1] * u
+    ) * v
+    high = (field[k1, j, i] * (1 - u) + field[k1, j, i1] * u) * (1 - v) + (
+        field[k1, j1, i] * (1 - u) + field[k1, j1, i1] * u
+    ) * v
+    return low * (1 - w) + high * w
+
+
+@njit(cache=True)
+def interpolate_points(field, origin, spacing, points, out):
+    """`interpolate` for each of `points` (m, 3), into `out` (m,); `origin` (3,) is the first node, x, y, z."""
+    for p in range(points.shape[0]):
+        out[p] = interpolate(
+            field, origin[0], origin[1], origin[2], spacing, points[p, 0], points[p, 1], points[p, 2]
+        )
+
+
+@njit(cache=True, parallel=True)
+def label(inside, tissue, field, field_origin, field_spacing, origin, spacing, bone, marrow):
+    """Write `bone` where the centre lies inside the surface, `marrow` where it also lies within the endosteum.
+
+    Parameters
+    ----------
+    inside : (nz, ny, nx) uint8
+    tissue : (nz, ny, nx) uint8, written
+        Left alone outside the surface.
+    field : (mz, my, mx) float64
+        Signed distance to the endosteum at nodes, positive in marrow [um]; first node at `field_origin`.
+    field_origin, origin : (3,) float64
+        x, y, z [um]; `origin` is the low corner of the lattice.
+    field_spacing, spacing : float
+        [um].
+    bone, marrow : int
+        The two labels.
+    """
+    nz, ny, nx = inside.shape
+    for k in prange(nz):
+        for j in range(ny):
+            for i in range(nx):
+                if inside[k, j, i]:
+                    depth = interpolate(
+                        field,
+                        field_origin[0],
+                        field_origin[1],
+                        field_origin[2],
+                        field_spacing,
+                        origin[0] + (i + 0.5) * spacing,
+                        origin[1] + (j + 0.5) * spacing,
+                        origin[2] + (k + 0.5) * spacing,
+                    )
+                    tissue[k, j, i] = marrow if depth > 0.0 else bone
+
+
+@njit(cache=True)
+def neighbours(flat, index, out):
+    """The open neighbours of each marrow voxel.
+
+    Parameters
+    ----------
+    flat : (n,) int64
+        C-order index of each voxel.
+    index : (nz, ny, nx) int32
+        Compact index, -1 where closed.
+    out : (n, 6) int32, written
+        Compact index at -z, +z, -y, +y, -x, +x; -1 is a wall.
+    """
+    nz, ny, nx = index.shape
+    for v in range(flat.size):
+        k = flat[v] // (ny * nx)
+        j = (flat[v] // nx) % ny
+        i = flat[v] % nx
+        out[v, 0] = index[k - 1, j, i] if k > 0 else -1
+        out[v, 1] = index[k + 1, j, i] if k < nz - 1 else -1
+        out[v, 2] = index[k, j - 1, i] if j > 0 else -1
+        out[v, 3] = index[k, j + 1, i] if j < ny - 1 else -1
+        out[v, 4] = index[k, j, i - 1] if i > 0 else -1
+        out[v, 5] = index[k, j, i + 1] if i < nx - 1 else -1
+
+
+@njit(cache=True)
+def dart_throwing(points, spacing, low, cells, limit):
+    """Keep each point that lies no nearer than `spacing` to every point kept before it.
+
+    Parameters
+    ----------
+    points : (m, 3) float64
+        Candidates in the order they are tried [um].
+    spacing : float
+        [um].
+    low : (3,) float64
+        Low corner of the box that holds them all [um].
+    cells : (3,) int64
+        Extent of that box in cells of spacing / sqrt(3), x, y, z: no cell can hold two kept points.
+    limit : int
+        Stop after so many.
+
+    Returns
+    -------
+    (k,) int64
+        Which were kept, ascending.
+
+    References
+    ----------
+    Bridson, Fast Poisson disk sampling in arbitrary dimensions, SIGGRAPH sketches 2007 (the grid).
+    """
+    edge = spacing / np.sqrt(3.0)
+    grid = np.full((cells[2], cells[1], cells[0]), -1, np.int32)
+    kept = np.empty(min(limit, points.shape[0]), np.int64)
+    count = 0
+    for p in range(points.shape[0]):
+        if count >= limit:
+            break
+        x, y, z = points[p, 0], points[p, 1], points[p, 2]
+        i = min(max(int((x - low[0]) / edge), 0), cells[0] - 1)
+        j = min(max(int((y - low[1]) / edge), 0), cells[1] - 1)
+        k = min(max(int((z - low[2]) / edge), 0), cells[2] - 1)
+        free = grid[k, j, i] < 0
+        if not free:
+            continue
+        for kk in range(max(k - 2, 0), min(k + 3, cells[2])):
+            for jj in range(max(j - 2, 0), min(j + 3, cells[1])):
+                for ii in range(max(i - 2, 0), min(i + 3, cells[0])):
+                    q = grid[kk, jj, ii]
+                    if q >= 0:
+                        dx, dy, dz = points[q, 0] - x, points[q, 1] - y, points[q, 2] - z
+                        if dx * dx + dy * dy + dz * dz < spacing * spacing:
+                            free = False
+                            break
+                if not free:
+                    break
+            if not free:
+                break
+        if free:
+            grid[k, j, i] = p
+            kept[count] = p
+            count += 1
+    return kept[:count]

@@ -1,0 +1,116 @@
+"""Stem cells as points: random motion that dwells near sinusoids, and the membrane SCF that each one touches."""
+
+import math
+
+import numpy as np
+from numba import njit, prange
+
+from marrow_niche.kernels.distance import distance_to_tubes
+from marrow_niche.kernels.streams import normal_pair, uniform_pair
+
+MOVE = 21
+
+
+@njit(cache=True, parallel=True)
+def uniforms(cells, seed, step, purpose, draw):
+    """(k, 2) uniforms in (0, 1), one pair for each id of `cells` (k,) int64."""
+    out = np.empty((cells.size, 2))
+    for i in prange(cells.size):
+        out[i, 0], out[i, 1] = uniform_pair(seed, cells[i], step, purpose, draw)
+    return out
+
+
+@njit(cache=True, parallel=True)
+def wall_distance(position, voxel, start, item, a, b, radius, cap, out):
+    """Signed distance of each cell (k, 3) in its voxel (k,) to the nearest sinusoid wall, at most `cap` [um], into `out`."""
+    for i in prange(voxel.size):
+        if voxel[i] >= 0:
+            d = distance_to_tubes(position[i, 0], position[i, 1], position[i, 2], voxel[i], start, item, a, b, radius)
+            out[i] = min(d, cap)
+
+
+@njit(cache=True, parallel=True)
+def move(position, voxel, distance, cells, origin, spacing, index, start, item, a, b, radius, cap, reach, stride, rounds,
+         seed, step):
+    """Metropolis steps of stem cells, in place: at rest their density falls as exp(−d/reach) from sinusoid walls.
+
+    A cell proposes a Gaussian step of `stride` um along each axis; it stays where it is if the step would enter bone or a
+    vessel, and moves away from the wall with probability exp(−Δd/reach). `reach` of infinity is free motion.
+
+    Parameters
+    ----------
+    position : (k, 3) float64, written
+        x, y, z [um].
+    voxel : (k,) int32, written
+        Marrow voxel, or -1 for a cell in blood, which is left alone.
+    distance : (k,) float64, written
+        To the nearest sinusoid wall [um].
+    cells : (k,) int64
+        Ids, which make the draws.
+    origin : (3,) float64, spacing : float, index : (nz, ny, nx) int32
+        The lattice; index is -1 outside the marrow.
+    start, item, a, b, radius, cap : sinusoid walls, see `kernels.distance`.
+    rounds : int
+        Steps to take.
+    """
+    nz, ny, nx = index.shape
+    for i in prange(voxel.size):
+        if voxel[i] < 0:
+            continue
+        for r in range(rounds):
+            g0, g1 = normal_pair(seed, cells[i], step, MOVE, 2 * r)
+            g2, _ = normal_pair(seed, cells[i], step, MOVE, 2 * r + 1)
+            _, accept = uniform_pair(seed, cells[i], step, MOVE + 1, r)
+            x, y, z = position[i, 0] + stride * g0, position[i, 1] + stride * g1, position[i, 2] + stride * g2
+            kx, ky, kz = (x - origin[0]) / spacing, (y - origin[1]) / spacing, (z - origin[2]) / spacing
+            # a slab is closed by mirrors: its thin axis folds back instead of holding the cell
+            if nx == 1:
+                kx = fold(kx)
+                x = origin[0] + kx * spacing
+            if ny == 1:
+                ky = fold(ky)
+                y = origin[1] + ky * spacing
+            if nz == 1:
+                kz = fold(kz)
+                z = origin[2] + kz * spacing
+            if kx < 0 or ky < 0 or kz < 0 or kx >= nx or ky >= ny or kz >= nz:
+                continue
+            v = index[int(kz), int(ky), int(kx)]
+            if v < 0:
+                continue
+            d = min(distance_to_tubes(x, y, z, v, start, item, a, b, radius), cap)
+            if d < 0.0 and d < distance[i]:
+                continue
+            if d > distance[i] and accept > math.exp((distance[i] - d) / reach):
+                continue
+            position[i, 0], position[i, 1], position[i, 2] = x, y, z
+            voxel[i], distance[i] = v, d
+
+
+@njit(cache=True, nogil=True)
+def fold(k):
+    """Mirror a coordinate into the open unit interval."""
+    k = k - 2.0 * math.floor(k / 2.0)
+    k = 2.0 - k if k > 1.0 else k
+    return min(max(k, 1e-9), 1.0 - 1e-9)
+
+
+@njit(cache=True, parallel=True)
+def contact(position, voxel, distance, stroma_start, stroma_item, stroma, integrity, vessel, wall_share, reach, out):
+    """Membrane SCF that each cell touches before competition, into `out` (k,): 1 at contact with both sources.
+
+    m = (1 − w) max_j s_j exp(−d_j/ℓ) + w v exp(−d/ℓ), with d_j to the stromal cells of integrity s_j, d to the sinusoid
+    wall of integrity v, w the wall's share and ℓ the reach of cell processes. Distances are exact, not those of voxels.
+    """
+    for i in prange(voxel.size):
+        v = voxel[i]
+        if v < 0:
+            out[i] = 0.0
+            continue
+        best = 0.0
+        for s in range(stroma_start[v], stroma_start[v + 1]):
+            j = stroma_item[s]
+            if integrity[j] > 0.0:
+                dx, dy, dz = position[i, 0] - stroma[j, 0], position[i, 1] - stroma[j, 1], position[i, 2] - stroma[j, 2]
+                best = max(best, integrity[j] * math.exp(-math.sqrt(dx * dx + dy * dy + dz * dz) / reach))
+        out[i] = (1.0 - wall_share) * best + wall_share * vessel[v] * math.exp(-max(distance[i], 0.0) / reach)

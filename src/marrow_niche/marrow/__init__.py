@@ -1,0 +1,1 @@
+"""The organ, in space: cytokines, stem cells, committed lineages, stroma and what radiation leaves behind."""

@@ -1,0 +1,75 @@
+"""The niche itself: sinusoids, LepR+/CAR stroma, fat and osteoblasts are hurt and heal.
+
+    v' = h_v G v (1 − v) − i_v E² (v − v₀)        sinusoid integrity; G what living blood-forming cells give to vessels
+    s' = h_s s (1 − s) − i_s E² s                 stroma: regrows from what is left, lost where the marrow is empty
+    a' = i_s E² s − r (a − a₀)(0.3 + 0.7 C)       fat: emptied stroma turns adipose; resolves as cells return
+    o' = k (1 / (1 + 3 g) − o)                    osteoblasts, held down by G-CSF: g = G/(G + 20) − 1/21, not below 0
+
+E = max(0, 1 − C/θ) is emptiness, C local cellularity over its resting value. Nothing heals by the clock: with no
+blood-forming cells left, vessels regrow only at the small rate that stroma alone supports (Hooper 2009, Chen 2019).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from marrow_niche.quantities.parameters import quantity
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stroma:
+    """Rates of injury and healing of the niche."""
+
+    vessel_healing: float = quantity("1/h", "regrowth rate of sinusoids", low=0)
+    vessel_injury: float = quantity("1/h", "loss of sinusoids in empty marrow", low=0)
+    vessel_remnant: float = quantity("", "integrity that is never lost", low=0, high=1)
+    vessel_unaided: float = quantity("", "share of regrowth without blood-forming cells", low=0, high=1)
+    stroma_healing: float = quantity("1/h", "regrowth rate of stroma", low=0)
+    stroma_injury: float = quantity("1/h", "loss of stroma in empty marrow", low=0)
+    fat_at_rest: float = quantity("", "adipose share of the marrow at rest", low=0, high=1)
+    fat_clearing: float = quantity("1/h", "rate at which fat resolves", low=0)
+    osteoblast_turnover: float = quantity("1/h", "turnover of osteoblasts", low=0)
+    emptiness_begins: float = quantity("", "cellularity, as a ratio to rest, below which the niche suffers", low=0, high=1)
+    wandering: float = quantity("um^2/h", "random motility of committed cells", low=0)
+    reach: float = quantity("um", "distance over which vessels and stroma feel the cells around", low=1)
+
+
+@dataclass
+class StromaState:
+    """Integrities, 1 intact and 0 gone: `vessel` (n,) and `fat` (n,) by voxel, `stroma` (k,), `osteoblast` (b,) by cell."""
+
+    vessel: np.ndarray
+    fat: np.ndarray
+    stroma: np.ndarray
+    osteoblast: np.ndarray
+
+
+def advance(state, cellularity, kit, at_stroma, gcsf, p, dt):
+    """Move the niche on by dt [h], in place.
+
+    Parameters
+    ----------
+    cellularity, kit : (n,) float64
+        Cells, and Kit+ blood-forming cells, around each voxel over their resting density [-].
+    at_stroma : (k,) int
+        Voxel of each stromal cell.
+    gcsf : float
+        Plasma G-CSF over rest [-].
+    """
+    empty = np.maximum(0.0, 1.0 - cellularity / p.emptiness_begins) ** 2
+    given = p.vessel_unaided + (1 - p.vessel_unaided) * np.minimum(kit, 1.5)
+    v, s = state.vessel, state.stroma
+    there = empty[at_stroma]
+    v += dt * (p.vessel_healing * given * v * (1 - v) - p.vessel_injury * empty * (v - p.vessel_remnant))
+    lost = p.stroma_injury * there * s
+    turned = np.zeros_like(v)
+    present = np.zeros_like(v)
+    np.add.at(turned, at_stroma, lost)
+    np.add.at(present, at_stroma, 1.0)
+    s += dt * (p.stroma_healing * s * (1 - s) - lost)
+    turned = np.divide(turned, present, out=np.full_like(v, lost.mean() if len(lost) else 0.0), where=present > 0)
+    state.fat += dt * (turned - p.fat_clearing * (state.fat - p.fat_at_rest) * (0.3 + 0.7 * np.minimum(cellularity, 1.0)))
+    held = max(gcsf / (gcsf + 20) - 1 / 21, 0.0)
+    state.osteoblast += dt * p.osteoblast_turnover * (1 / (1 + 3 * held) - state.osteoblast)
+    for part in (state.vessel, state.fat, state.stroma, state.osteoblast):
+        np.clip(part, 0.0, 1.0, out=part)

@@ -1,0 +1,235 @@
+"""What is written when: one call a recorded time, in an order that leaves files which open whenever a run is killed."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from marrow_niche.errors import RunError
+from marrow_niche.record import paraview, provenance
+from marrow_niche.record.atomic import remove_leftovers
+from marrow_niche.record.directory import RunDirectory
+from marrow_niche.record.scene import write_scene
+from marrow_niche.record.tables import DAY_TOLERANCE, Table, day_text
+
+
+class Recorder:
+    """Writes blood.csv, marrow.csv, fields/, cells/, geometry/ and open_in_paraview.py of one run.
+
+    At each time the data files come first, then the series that name them, then the rows of the tables, each of them
+    atomically: killed at any moment, every file opens. Save the checkpoint of a time after recording it.
+
+    Parameters
+    ----------
+    directory : RunDirectory or path
+        A run begun by `RunDirectory.create`, with its scenario.toml.
+    grid : dict
+        shape (nz, ny, nx), spacing [um], origin (x, y, z) [um], flat (n,), tissue (nz, ny, nx) uint8 (2 = marrow).
+    fields_unit : dict
+        Unit of every field that will be recorded, e.g. {"SCF": "nM"}; it ends the array's name in the file (SCF_nM).
+    cells_unit : dict, optional
+        The same for arrays of the cells that do not carry the unit in their name.
+    resume_day : float, optional
+        Go on from a checkpoint of this time [d]: tables and series are cut back to it, later files removed.
+
+    Raises RunError when two fields would have one name in the file, or the record cannot be cut back.
+    """
+
+    def __init__(
+        self,
+        directory: RunDirectory | Path | str,
+        grid: Mapping[str, Any],
+        *,
+        fields_unit: Mapping[str, str],
+        cells_unit: Mapping[str, str] | None = None,
+        resume_day: float | None = None,
+    ) -> None:
+        self.directory = RunDirectory(directory)
+        self.grid = dict(grid)
+        self._units = {name: unit or "" for name, unit in fields_unit.items()}
+        self._cells_units = dict(cells_unit or {})
+        self._names = {name: paraview.array_name(name, unit) for name, unit in self._units.items()}
+        if len(set(self._names.values())) < len(self._names):
+            raise RunError(
+                f"fields {', '.join(sorted(self._names))}: two of them have the same name in a file; rename one."
+            )
+        self._blood, self._marrow = Table(self.directory.blood), Table(self.directory.marrow)
+        self._fields: list[tuple[float, str]] = []
+        self._cells: list[tuple[float, str]] = []
+        self._ranges: dict[str, tuple[float, float]] = {}
+        self._days: list[float] = []
+        fields = {self._names[name]: {"field": name, "unit": self._units[name]} for name in sorted(self._names)}
+        self._identity = provenance.identity(self.directory)
+        self._facts = self._identity | {"fields": fields, "units": {"time": "d", "length": "um"}}
+        if resume_day is not None:
+            self._cut(float(resume_day))
+        elif self.directory.blood.exists() or self.directory.fields_pvd.exists():
+            raise RunError(
+                f"{self.directory.path}: holds a record already. Go on with it (marrow-niche resume), or begin anew "
+                f"(--overwrite)."
+            )
+
+    @property
+    def days(self) -> tuple[float, ...]:
+        """Times recorded so far [d]."""
+        return tuple(self._days)
+
+    def record(
+        self,
+        day: float,
+        *,
+        blood: Mapping[str, float],
+        marrow: Mapping[str, float],
+        fields: Mapping[str, np.ndarray] | None = None,
+        cells: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Record one time.
+
+        Parameters
+        ----------
+        day : float
+            Time [d], later than the one before.
+        blood, marrow : dict
+            A row of each table; names carry the unit (neutrophils_per_uL).
+        fields : dict of (n,) arrays, optional
+            Values in the marrow's voxels by the names of `fields_unit`; None writes none at this time (the first time
+            always writes the tissue).
+        cells : dict of (k, ...) arrays, optional
+            'position' (k, 3) [um] and one array for each property; None writes none at this time.
+
+        Raises RunError when the time does not advance, a field is unknown, misshapen or not finite, the disk refuses.
+        """
+        day = float(day)
+        if not np.isfinite(day) or (self._days and day <= self._days[-1] + DAY_TOLERANCE):
+            last = f"day {day_text(self._days[-1])} is recorded" if self._days else "nothing is recorded"
+            raise RunError(
+                f"{self.directory.path}: day {day_text(day)} cannot be recorded after that: {last}. Times must advance."
+            )
+        index = len(self._days)
+        if fields is not None or not self._days:
+            self._record_fields(index, day, fields or {})
+        if cells is not None:
+            self._record_cells(index, day, cells)
+        self._marrow.append(day, marrow)
+        self._blood.append(day, blood)
+        self._days.append(day)
+
+    def geometry(
+        self,
+        vessels: Mapping[str, Any] | None,
+        surface: tuple[np.ndarray, np.ndarray] | None,
+        points: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        """Write geometry/vessels.vtp, geometry/bone.vtp and, for objects at points, geometry/<name>.vtp.
+
+        Parameters
+        ----------
+        vessels : dict
+            nodes (m, 3) [um], edges (e, 2), radius (e,) [um], kind (e,) uint8: 0 sinusoid, 1 arteriole, 2 vein.
+        surface : (vertices (v, 3) [um], triangles (t, 3))
+        points : dict of dicts, optional
+            By name ("stroma", "osteoblasts"): 'position' (k, 3) [um] and any arrays of k values.
+
+        Raises RunError when shapes disagree or the disk refuses.
+        """
+        if vessels is not None:
+            nodes = np.asarray(vessels["nodes"], np.float64).reshape(-1, 3)
+            edges = np.asarray(vessels["edges"], np.int64).reshape(-1, 2)
+            radius = np.asarray(vessels["radius"], np.float64)
+            # ParaView's Tube takes its radius from points: the mean of the vessels that meet there
+            meeting = np.bincount(edges.ravel(), minlength=len(nodes))
+            total = np.bincount(edges.ravel(), weights=np.repeat(radius, 2), minlength=len(nodes))
+            arrays = {"radius_um": radius, "kind": np.asarray(vessels["kind"], np.uint8)}
+            node_arrays = {"radius_um": total / np.maximum(meeting, 1)}
+            paraview.write_lines(
+                self.directory.vessels,
+                nodes,
+                edges,
+                arrays,
+                node_arrays=node_arrays,
+                units={"radius_um": "um"},
+                provenance=self._identity,
+            )
+        if surface is not None:
+            paraview.write_surface(self.directory.bone, *surface, provenance=self._identity)
+        for name, objects in (points or {}).items():
+            arrays = {key: value for key, value in objects.items() if key != "position"}
+            path = self.directory.geometry / f"{paraview.array_name(name)}.vtp"
+            paraview.write_points(path, objects["position"], arrays, provenance=self._identity)
+
+    def _record_fields(self, index: int, day: float, fields: Mapping[str, np.ndarray]) -> None:
+        unknown = sorted(set(fields) - set(self._names))
+        if unknown:
+            known = ", ".join(sorted(self._names)) or "none"
+            raise RunError(
+                f"{self.directory.path}: field {unknown[0]!r} was not announced with its unit; announced: {known}."
+            )
+        path = self.directory.fields_file(index)
+        arrays = {self._names[name]: fields[name] for name in self._names if name in fields}
+        units = {self._names[name]: unit for name, unit in self._units.items()}
+        paraview.write_image(path, self.grid, arrays, units=units, day=day, provenance=self._facts)
+        self._fields.append((day, self.directory.relative(path)))
+        paraview.write_collection(self.directory.fields_pvd, self._fields)
+        self._widen_ranges(path)
+        self._write_scene()
+
+    def _record_cells(self, index: int, day: float, cells: Mapping[str, Any]) -> None:
+        path = self.directory.cells_file(index)
+        named = {
+            name: paraview.array_name(name, self._cells_units.get(name, "")) for name in cells if name != "position"
+        }
+        arrays = {named[name]: cells[name] for name in named}
+        units = {named[name]: unit for name, unit in self._cells_units.items() if name in named}
+        paraview.write_points(path, cells["position"], arrays, units=units, day=day, provenance=self._identity)
+        self._cells.append((day, self.directory.relative(path)))
+        paraview.write_collection(self.directory.cells_pvd, self._cells)
+
+    def _widen_ranges(self, path: Path) -> None:
+        """Colour ranges over all times, from the file's own header: a resumed run finds the same ones."""
+        for name, array in paraview.read_image_header(path)["arrays"].items():
+            if name in self._names.values():
+                low, high = self._ranges.get(name, (array["low"], array["high"]))
+                self._ranges[name] = (min(low, array["low"]), max(high, array["high"]))
+
+    def _write_scene(self) -> None:
+        titles = {self._names[name]: f"{name} [{unit}]" if unit else name for name, unit in self._units.items()}
+        write_scene(self.directory, self._ranges, titles=titles, spacing=float(self.grid["spacing"]))
+
+    def _cut(self, day: float) -> None:
+        self._days = self._blood.cut(day)
+        self._marrow.cut(day)
+        run = self.directory
+        self._fields = self._cut_series(run.fields_pvd, run.fields, r"fields_\d+\.vti", day)
+        self._cells = self._cut_series(run.cells_pvd, run.cells, r"cells_\d+\.vtp", day)
+        if len(self._fields) > len(self._days) or len(self._cells) > len(self._days):
+            raise RunError(
+                f"{run.path}: cannot be resumed at day {day_text(day)}: blood.csv has {len(self._days)} rows up to "
+                f"then, fewer than the recorded files. Was the table edited? Run the scenario again (--overwrite)."
+            )
+        for folder in (run.path, run.geometry):
+            remove_leftovers(folder)
+        for _, name in self._fields:
+            self._widen_ranges(run.path / name)
+        if self._fields:
+            self._write_scene()
+
+    def _cut_series(self, series: Path, folder: Path, pattern: str, day: float) -> list[tuple[float, str]]:
+        kept = [(time, name) for time, name in paraview.read_collection(series) if time <= day + DAY_TOLERANCE]
+        if series.is_file():
+            if kept:
+                paraview.write_collection(series, kept)
+            else:
+                series.unlink()
+        names = {Path(name).name for _, name in kept}
+        for path in sorted(folder.glob("*")):
+            if re.fullmatch(pattern, path.name) and path.name not in names:
+                path.unlink()
+        remove_leftovers(folder)
+        missing = [name for _, name in kept if not (self.directory.path / name).is_file()]
+        if missing:
+            raise RunError(
+                f"{self.directory.path}: {missing[0]} is missing; the run cannot be resumed. Run again (--overwrite)."
+            )
+        return kept

@@ -1,0 +1,236 @@
+"""A run read back: tables as DataFrames, fields as labelled arrays, cells, vessels, and how it all was made."""
+
+import difflib
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from marrow_niche.errors import RunError
+from marrow_niche.record import paraview, provenance
+from marrow_niche.record.directory import RunDirectory
+from marrow_niche.record.tables import Table, read_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+MARROW = 2
+
+
+def open_results(directory: "RunDirectory | Path | str") -> "Results":
+    """The results of the run in `directory`, finished or not. Raises RunError when it is not a run."""
+    return Results(RunDirectory(directory).require())
+
+
+class Results:
+    """What a run left behind. Everything is read when asked for.
+
+    Attributes
+    ----------
+    directory : Path
+    blood, marrow : pandas.DataFrame
+        One row a recorded time; column `day`, units in the other names.
+    days : (t,) array
+        Recorded times [d].
+    scenario, provenance : dict
+    finished : bool
+    tissue : (nz, ny, nx) uint8
+        0 outside, 1 bone, 2 marrow, 3 lumen.
+    spacing : float
+        Edge of a voxel [um].
+    origin : (3,) array
+        Low corner of the box: x, y, z [um].
+    fields : dict
+        Recorded fields and their units: {"SCF_nM": "nM"}.
+    """
+
+    def __init__(self, directory: RunDirectory) -> None:
+        self._run = directory
+        self.directory = directory.path
+
+    def __repr__(self) -> str:
+        days = self.days
+        span = f"{len(days)} times, day {days[0]:g} to {days[-1]:g}" if len(days) else "nothing recorded yet"
+        title = self.scenario.get("title") or self.directory
+        return f"<Results of {title}: {span}{'' if self.finished else ', not finished'}>"
+
+    @cached_property
+    def blood(self) -> "pd.DataFrame":
+        return read_table(self._run.blood)
+
+    @cached_property
+    def marrow(self) -> "pd.DataFrame":
+        return read_table(self._run.marrow)
+
+    @cached_property
+    def days(self) -> np.ndarray:
+        return np.array(Table(self._run.blood).days())
+
+    @cached_property
+    def scenario(self) -> dict[str, Any]:
+        return self._run.read_scenario()
+
+    @cached_property
+    def provenance(self) -> dict[str, Any]:
+        return provenance.read(self._run)
+
+    @property
+    def finished(self) -> bool:
+        return self._run.provenance.is_file() and bool(self.provenance.get("finished"))
+
+    @cached_property
+    def tissue(self) -> np.ndarray:
+        return paraview.read_image_array(self._image_files[0][1], "tissue")
+
+    @property
+    def spacing(self) -> float:
+        return self._header["spacing"]
+
+    @property
+    def origin(self) -> np.ndarray:
+        return np.array(self._header["origin"])
+
+    @property
+    def fields(self) -> dict[str, str]:
+        hidden = ("tissue", "vtkGhostType")
+        return {name: array["unit"] for name, array in self._header["arrays"].items() if name not in hidden}
+
+    def field(self, name: str) -> "xr.DataArray":
+        """A recorded field, (time, z, y, x), NaN outside the marrow; each time is read from its file when it is used.
+
+        Parameters
+        ----------
+        name : str
+            With or without its unit: "SCF" or "SCF_nM".
+
+        Returns
+        -------
+        xarray.DataArray
+            float32 (float64 for counts above 2^24); coordinates: time [d], and z, y, x of the voxels' centres [um].
+
+        Raises RunError when there is no such field; it names the nearest one.
+        """
+        import xarray as xr
+        from xarray.core.indexing import LazilyIndexedArray
+
+        array, unit = self._find(name)
+        shape, origin = self._header["shape"], self.origin[::-1]
+        files = [path for _, path in self._image_files]
+        centres = {
+            axis: low + self.spacing * (np.arange(n) + 0.5) for axis, low, n in zip("zyx", origin, shape, strict=True)
+        }
+        times = np.array([day for day, _ in self._image_files])
+        coordinates = {"time": ("time", times, {"units": "d", "long_name": "time"})} | {
+            axis: (axis, values, {"units": "um"}) for axis, values in centres.items()
+        }
+        variable = xr.Variable(("time", "z", "y", "x"), LazilyIndexedArray(_lazy(files, array, shape)))
+        return xr.DataArray(
+            variable, coords=coordinates, name=paraview.array_stem(array, unit), attrs={"units": unit, "array": array}
+        )
+
+    def cells(self, day: float | None = None) -> "pd.DataFrame":
+        """Stem cells at the recorded time nearest to `day` [d] (default: the last), one row a cell.
+
+        Columns: x_um, y_um, z_um, then every array of the file; `attrs["day"]` is the time they are of. Raises RunError
+        when the run recorded no cells.
+        """
+        import pandas as pd
+
+        series = paraview.read_collection(self._run.cells_pvd)
+        if not series:
+            raise RunError(f"{self.directory}: no cells are recorded in this run (yet).")
+        times = np.array([time for time, _ in series])
+        which = len(times) - 1 if day is None else int(np.argmin(np.abs(times - day)))
+        data = paraview.read_polydata(self.directory / series[which][1])
+        columns: dict[str, np.ndarray] = dict(zip(("x_um", "y_um", "z_um"), data["points"].T, strict=True))
+        for name, values in data["point"].items():
+            if values.ndim == 1:
+                columns[name] = values
+            else:
+                columns |= {f"{name}_{i}": values[:, i] for i in range(values.shape[1])}
+        frame = pd.DataFrame(columns)
+        frame.attrs["day"] = float(times[which])
+        return frame
+
+    def vessels(self) -> dict[str, np.ndarray]:
+        """nodes (m, 3) [um], edges (e, 2), radius (e,) [um], kind (e,): 0 sinusoid, 1 arteriole, 2 vein.
+
+        Raises RunError when the run has none.
+        """
+        data = paraview.read_polydata(self._run.vessels)
+        cell = data["cell"]
+        return {"nodes": data["points"], "edges": data["lines"], "radius": cell["radius_um"], "kind": cell["kind"]}
+
+    def surface(self) -> tuple[np.ndarray, np.ndarray]:
+        """The bone's surface: vertices (v, 3) [um] and triangles (t, 3). Raises RunError when the run has none."""
+        data = paraview.read_polydata(self._run.bone)
+        return data["points"], data["polys"]
+
+    def points(self, name: str) -> np.ndarray:
+        """Objects the geometry holds at points ("stroma", "osteoblasts", ...): (k, 3) [um]. Raises RunError if none."""
+        path = self._run.geometry / f"{paraview.array_name(name)}.vtp"
+        if not path.is_file():
+            known = sorted(
+                file.stem for file in self._run.geometry.glob("*.vtp") if file.stem not in ("vessels", "bone")
+            )
+            raise RunError(f"{self.directory}: has no points {name!r}; it has {', '.join(known) or 'none'}.")
+        return paraview.read_polydata(path)["points"]
+
+    @cached_property
+    def _image_files(self) -> list[tuple[float, Path]]:
+        series = paraview.read_collection(self._run.fields_pvd)
+        if not series:
+            raise RunError(f"{self.directory}: no fields are recorded in this run (yet).")
+        return [(day, self.directory / name) for day, name in series]
+
+    @cached_property
+    def _header(self) -> dict[str, Any]:
+        return paraview.read_image_header(self._image_files[-1][1])
+
+    def _find(self, name: str) -> tuple[str, str]:
+        known: Mapping[str, str] = self.fields
+        for array, unit in known.items():
+            if name == array or paraview.array_name(name, unit) == array:
+                return array, unit
+        stems = [paraview.array_stem(array, unit) for array, unit in known.items()]
+        lower = {text.lower(): text for text in [*stems, *known]}
+        near = difflib.get_close_matches(name.lower(), list(lower), n=1, cutoff=0.5)
+        hint = f" Did you mean {lower[near[0]]!r}?" if near else ""
+        raise RunError(f"{self.directory}: has no field {name!r}; it has {', '.join(stems) or 'none'}.{hint}")
+
+
+def _lazy(files: list[Path], array: str, shape: tuple[int, int, int]) -> Any:
+    """The array of all files as xarray's backend array: an index of times opens only the files of those times."""
+    from xarray.backends import BackendArray
+    from xarray.core import indexing
+
+    first = paraview.read_image_array(files[-1], array)
+
+    class Series(BackendArray):
+        def __init__(self) -> None:
+            self.shape = (len(files), *shape)
+            wide = first.dtype.itemsize > 4 or first.dtype == np.int32
+            self.dtype = np.dtype(np.float64 if wide else np.float32)
+
+        def __getitem__(self, key: Any) -> Any:
+            return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.BASIC, self._read)
+
+        def _read(self, key: tuple[Any, ...]) -> np.ndarray:
+            times, *inside = key
+            if isinstance(times, (int, np.integer)):
+                return self._one(int(times))[tuple(inside)]
+            steps = range(len(files))[times]
+            empty = np.empty((0, *shape), self.dtype)
+            blocks = [self._one(step)[tuple(inside)] for step in steps]
+            return np.stack(blocks) if blocks else empty[(slice(None), *inside)]
+
+        def _one(self, step: int) -> np.ndarray:
+            values = paraview.read_image_array(files[step], array).astype(self.dtype)
+            hidden = paraview.read_image_array(files[step], "vtkGhostType") != 0
+            values[hidden] = np.nan
+            return values
+
+    return Series()

@@ -1,0 +1,221 @@
+"""The resting state of this marrow: the fields, stem-cell number and compartments that stand still together.
+
+Stem cells dwell where their affinity puts them; a sample of such places stands for that distribution. Given fields, each
+stage of the tree has a stationary density n that balances arrivals, its own events and random hops,
+
+    −∇·(D f ∇(n/f)) + k n = inflow,       k = r (1 − b σ p) + entry into the emergency chain,
+
+and given densities the fields follow. Both are repeated, part of the way each time, while the number of stem cells grows
+or falls at its mean net rate until gain equals loss. References come from the species, so a poorer niche holds fewer.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+
+from marrow_niche import coupling
+from marrow_niche.errors import NumericsError
+from marrow_niche.kernels.stem_cells import move
+from marrow_niche.kernels.streams import generator
+from marrow_niche.marrow import lineages
+from marrow_niche.marrow.lineages import EXITS, SIGNALS
+from marrow_niche.quantities.response import saturating_probability, saturating_rate
+from marrow_niche.state import StemState, take
+from marrow_niche.transport.steady import solve_compact
+
+DWELL = 61
+STEP_HOURS = 480.0
+MIX = 0.3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rest:
+    """`level` stem cells over the species' density; `expected` (n_stage, n) stored cells; `output` cells/h by exit
+    (n_exit,); `growth` the mean net rate left [1/h]; `felt` mean signals of stem cells; `rounds` taken."""
+
+    level: float
+    expected: np.ndarray
+    output: np.ndarray
+    growth: float
+    felt: dict[str, float]
+    rounds: int
+
+
+def dwelling(number, model):
+    """A `StemState` of `number` quiescent stem cells at places drawn from where stem cells dwell: exp(−d/reach)."""
+    g, p, w = model.geometry, model.species.stem_cells, model.walls
+    pull = model.space * np.exp(-np.maximum(g.to_sinusoid, 0.0) / p.affinity_length)
+    rng = generator(model.seed, DWELL)
+    v = np.minimum(np.searchsorted(np.cumsum(pull), rng.random(number) * pull.sum(), side="right"), model.n - 1)
+    ids = np.arange(number, dtype=np.int64)
+    none = np.zeros(number, bool)
+    stem = StemState(
+        position=np.zeros((number, 3)), voxel=v.astype(np.int32), distance=np.zeros(number), id=ids, clone=ids.copy(),
+        divisions=np.zeros(number, np.int64), cycling=none, senescent=none.copy(), dose=np.zeros(number))
+    coupling.place(stem, ids, stem.voxel.copy(), model, 0)
+    move(stem.position, stem.voxel, stem.distance, stem.id, model.lattice.origin, model.lattice.spacing, model.index,
+         w.start, w.item, w.a, w.b, w.radius, w.cap, p.affinity_length, 4.0, 60, model.seed, 0)
+    return stem
+
+
+def stage_rates(row, logs, tree):
+    """Event rate r [1/h], survival σ, renewal p, emergency entry [1/h] and shares (fan, n) of stage `row` where `logs`
+    (n_signal, n) are the logarithms of the signals."""
+
+    def drive(exponents):
+        return np.exp(exponents @ logs) if exponents.any() else 1.0
+
+    rate = tree.rate[row] * np.ones(logs.shape[1])
+    if tree.rate_response[row].any():
+        rate = saturating_rate(tree.rate[row], tree.rate_limit[row], drive(tree.rate_response[row]))
+    live = saturating_probability(tree.survival[row], 1.0, drive(tree.survival_response[row])) if tree.survival[row] < 1 else 1.0
+    renew = saturating_probability(
+        tree.renewal[row], tree.renewal_limit[row], drive(tree.renewal_response[row])) if tree.renewal[row] > 0 else 0.0
+    hurry = 0.0
+    if tree.burst_rate[row] > 0:
+        hurry = tree.burst_rate[row] * lineages.demand(np.exp(logs[SIGNALS.index("SCF")]), tree)
+    parts = [tree.share[row, k] * drive(tree.share_response[row, k]) if t >= 0 else 0.0 for k, t in enumerate(tree.target[row])]
+    whole = sum(parts)
+    return rate, live, renew, hurry, [part / whole for part in parts]
+
+
+def stage_densities(logs, inflow, before, from_burst, model):
+    """Stationary stored cells of every stage and what leaves, given signals; one pass down the tree.
+
+    `inflow` {row: (n,) real cells/h}; `before` (n_stage, n) starts the solver; `from_burst` {row: (n,)} what the emergency
+    chain gave last time. Returns expected (n_stage, n) float32, output (n_exit,) [cells/h], the new `from_burst`.
+    """
+    tree, lattice, f = model.tree, model.lattice, model.geometry.extravascular
+    n_stage, n = len(tree.rate), model.n
+    arriving = {row: flow.copy() for row, flow in inflow.items()}
+    for row, flow in from_burst.items():
+        arriving[row] = arriving.get(row, 0.0) + flow
+    expected, output, burst_out = np.zeros((n_stage, n), np.float32), np.zeros(len(EXITS)), {}
+    first_burst = tree.first["burst"]
+    diffusivity = model.hop_number * model.hop_rounds / model.lineage_step * lattice.spacing**2
+    for row in range(n_stage):
+        flow = arriving.pop(row, None)
+        if flow is None or not flow.any():
+            continue
+        rate, live, renew, hurry, shares = stage_rates(row, logs, tree)
+        events = np.minimum(rate, 1.0 / model.lineage_step)
+        loss = events * (1 - tree.daughters[row] * live * renew) + hurry
+        guess = before[row] * model.weight[row] / f
+        answer = solve_compact(model.domain, flow, diffusivity=diffusivity * f, loss=loss * f, spacing=lattice.spacing,
+                               guess=guess if guess.any() else None, rtol=1e-4)
+        cells = answer.concentration.reshape(-1) * f
+        expected[row] = cells / model.weight[row]
+        leaving = tree.daughters[row] * live * (1 - renew) * events * cells
+        for share, t in zip(shares, tree.target[row]):
+            if t < 0:
+                continue
+            part = share * leaving
+            if t >= n_stage:
+                output[t - n_stage] += part.sum()
+            elif row >= first_burst and t < first_burst:
+                burst_out[t] = burst_out.get(t, 0.0) + part
+            else:
+                arriving[t] = arriving.get(t, 0.0) + part
+        if np.any(hurry):
+            t = tree.burst_target[row]
+            arriving[t] = arriving.get(t, 0.0) + hurry * cells
+    return expected, output, burst_out
+
+
+def net_growth(rates, cycle_time):
+    """Division rate and net growth rate [1/h] of stem cells of these `fate.Rates`, each (k,)."""
+    cycling = rates.wake / (rates.wake + 1 / cycle_time + rates.death)
+    division = cycling / cycle_time
+    return division, (2 * rates.renewal - 1) * division - rates.death
+
+
+def find(state, model, *, calibrate=False, tolerance=2e-3, most=60, report=None):
+    """Bring `state` to rest, in place, and return `Rest`; `state.stem` is a sample of places on entry, the cells on exit.
+
+    With `calibrate` the stem-cell number is held at the species' own and every reference is moved to what its target
+    cells feel instead: how the references in a species file were made. Raises NumericsError when no state stands still.
+    """
+    species, tree = model.species, model.tree
+    sample, stored = state.stem, species.stem_cells.number * model.piece_share / model.stem_weight
+    here = np.bincount(sample.voxel, minlength=model.n) * (stored * model.stem_weight / len(sample.id))
+    nominal = model.piece_share * tree.rest / model.weight
+    expected = (nominal[:, None] * (model.space / model.space.sum())[None, :]).astype(np.float32)
+    level, from_burst, growth = 1.0, {}, np.inf
+    division = np.full(len(sample.id), species.stem_cells.division)
+    output = np.zeros(len(EXITS))
+    for turn in range(1, most + 1):
+        state.residual, _ = coupling.solve_fields(
+            expected, level * here, state.stroma, state.hormones, state.fields, state.around, model, rtol=1e-3)
+        state.counts = expected
+        if calibrate:
+            model = recalibrated(state, expected, model)
+            species = model.species
+        logs = coupling.voxel_signals(state, model)
+        felt = coupling.stem_signals(state, model)
+        rates = coupling.stem_rates(felt, model)
+        division, net = net_growth(rates, species.stem_cells.cycle_time)
+        growth = float(net.mean())
+        if not calibrate:
+            change = float(np.clip(growth * STEP_HOURS, -0.3, 0.3))
+            level *= np.exp(change)
+        leaving = 2 * (1 - rates.renewal) * division * (level * stored * model.stem_weight / len(sample.id))
+        inflow = {tree.first[name]: np.bincount(sample.voxel, leaving * share, minlength=model.n)
+                  for name, share in (("MPP", 1 - rates.share_mkp), ("MkP", rates.share_mkp))}
+        fresh, output, from_burst = stage_densities(logs, inflow, expected, from_burst, model)
+        moved = float(np.max(np.abs(fresh.sum(axis=1) / np.maximum(expected.sum(axis=1), 1e-9) - 1)[:tree.first["burst"]]))
+        expected = (1 - MIX) * expected + MIX * fresh
+        if report:
+            report(turn, level, growth, moved)
+        if level < 1e-3:
+            raise NumericsError("No stem cells can live in this marrow: division never makes good what dies. "
+                                "Give it more stroma or vessels (see `marrow-niche check`), or a larger piece.")
+        if turn > 3 and moved < 10 * tolerance and (calibrate or abs(change) < tolerance):
+            break
+    else:
+        raise NumericsError(f"The resting state did not settle in {most} rounds: stem cells still change by "
+                            f"{2400 * growth:.2g} % a day.")
+    settle(state, sample, level * stored, division, fresh, model)
+    mean = {name: float(np.mean(value)) for name, value in felt.items()}
+    return Rest(level=level, expected=fresh, output=output, growth=growth, felt=mean, rounds=turn), model
+
+
+def settle(state, sample, number, division, expected, model):
+    """Draw the cells of the resting state: `number` stem cells of the sample, stored cells of each stage as integers."""
+    rng = generator(model.seed, DWELL + 1)
+    number = max(1, round(number))
+    chosen = rng.choice(len(sample.id), number, replace=number > len(sample.id))
+    stem = take(sample, np.sort(chosen))
+    stem.id = np.arange(number, dtype=np.int64)
+    stem.clone = stem.id.copy()
+    stem.cycling = rng.random(number) < division[np.sort(chosen)] * model.species.stem_cells.cycle_time
+    state.stem, state.next_id = stem, number
+    counts = np.empty(expected.shape, np.int32)
+    for row in range(len(expected)):
+        whole = np.floor(expected[row])
+        counts[row] = whole + (rng.random(model.n) < expected[row] - whole)
+    state.counts = counts
+
+
+def recalibrated(state, expected, model):
+    """The model with every reference at what its target cells feel now, and contact SCF at what makes growth zero."""
+    species = model.species
+
+    def mean_at(row, values):
+        weight = expected[row].astype(float)
+        return float((weight * values).sum() / weight.sum())
+
+    here = state.stem.voxel
+    cytokines = {}
+    for k, (name, c) in enumerate(species.cytokines.items()):
+        target = {"SCF": "CMP", "GCSF": "GMP", "IL7": "proB"}.get(name)
+        value = float(state.fields[k][here].mean()) if target is None else mean_at(model.tree.first[target], state.fields[k])
+        cytokines[name] = dataclasses.replace(c, reference=value)
+    low, high = 0.02, 2.0
+    for _ in range(40):
+        middle = np.sqrt(low * high)
+        stem = dataclasses.replace(species.stem_cells, membrane_reference=middle)
+        trial = dataclasses.replace(model, species=dataclasses.replace(species, cytokines=cytokines, stem_cells=stem))
+        rates = coupling.stem_rates(coupling.stem_signals(state, trial), trial)
+        low, high = (middle, high) if net_growth(rates, stem.cycle_time)[1].mean() > 0 else (low, middle)
+    return trial

@@ -1,0 +1,294 @@
+"""The scenario: every spec gathered into one frozen tree, read from a TOML file with all its mistakes at once.
+
+To let a scenario say more: a new event is a spec in `perturbations`, added to `EVENTS`; a new switch is a line in
+`Switches`; new science is a spec beside its equation, added to `Species`, with its numbers in the species' data files.
+"""
+
+import copy
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from marrow_niche.body.blood import Blood
+from marrow_niche.body.hormones import Hormones
+from marrow_niche.body.lymphoid import Lymphoid
+from marrow_niche.body.organism import Organism
+from marrow_niche.errors import ScenarioError
+from marrow_niche.geometry import Anatomy, GeometrySpec
+from marrow_niche.marrow.cytokines import Cytokine
+from marrow_niche.marrow.damage import Radiosensitivity
+from marrow_niche.marrow.lineages import Burst, Compartment
+from marrow_niche.marrow.stem_cells import StemCells
+from marrow_niche.marrow.stroma import Stroma
+from marrow_niche.perturbations.radiation import Radiation
+from marrow_niche.quantities.ledger import Ledger
+from marrow_niche.quantities.parameters import entry, quantity
+from marrow_niche.quantities.units import text
+from marrow_niche.scenario import toml
+from marrow_niche.scenario.reader import Reader, suggestion
+from marrow_niche.scenario.species_files import known_species, override, read_species
+
+EVENTS: tuple[type, ...] = (Radiation,)
+"""What may stand under [[events]], each by its `kind`."""
+
+MESH_ENTRIES = ("mesh", "image")
+"""Entries of [geometry] that name a file, relative to the scenario's own folder."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Species:
+    """All parameters of a species: what its data file holds, table by table."""
+
+    organism: Organism
+    anatomy: Anatomy
+    cytokines: dict[str, Cytokine]
+    stem_cells: StemCells
+    lineages: dict[str, Compartment]
+    burst: Burst
+    stroma: Stroma
+    radiation: Radiosensitivity
+    blood: Blood
+    lymphoid: Lymphoid
+    hormones: Hormones
+
+
+@dataclass(frozen=True, kw_only=True)
+class Switches:
+    """Mechanisms and hypotheses by name, true or false."""
+
+    local_responses: bool = entry("cells read the signals of their own place; false: those of the stirred marrow", default=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordSpec:
+    """What is written down, and how often."""
+
+    every: float = quantity("h", "time between records", low=1.0, default=24.0)
+    fields: tuple[str, ...] | None = entry("names of the fields to record; all of them by default", default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrganismSpec:
+    """How the piece of bone stands for the whole organism."""
+
+    agents: Literal["organism", "anatomical"] = entry("whose number of stem cells is stored", default="organism")
+    rest: Literal["same", "unirradiated"] = entry("what the marrow outside the piece does", default="same")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Length:
+    duration: float = quantity("h", "length of the run", low=1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScenarioFile:
+    """A scenario as it is written."""
+
+    title: str = entry("title of the run", default="")
+    species: str = entry('name of the species, such as "mouse"')
+    seed: int = quantity("", "seed of all chance", low=0, high=2**63 - 1, default=1)
+    duration: float = quantity("h", 'length of the run, such as "60 d"', low=1.0)
+    geometry: GeometrySpec = field(metadata={"meaning": "The bone: a table [geometry] with mesh, length and voxel"})
+    events: tuple[Any, ...] = field(default=(), metadata={"kinds": EVENTS})
+    record: RecordSpec = field(default_factory=RecordSpec)
+    organism: OrganismSpec = field(default_factory=OrganismSpec)
+    parameters: dict[str, Any] = field(default_factory=dict)
+    switches: Switches = field(default_factory=Switches)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """Everything that was asked for, in canonical units."""
+
+    title: str
+    species: str
+    seed: int
+    duration: float
+    """Length of the run [h]."""
+    geometry: GeometrySpec
+    events: tuple[Any, ...]
+    """Specs of `EVENTS` in the order of the file; times in h from the start of the run."""
+    record: RecordSpec
+    organism: OrganismSpec
+    parameters: Species
+    switches: Switches
+    ledger: Ledger
+    """Every parameter with unit and source."""
+    folder: Path
+    """What file names in [geometry] are relative to."""
+    source: dict[str, Any]
+    """The TOML tables, resolved: as written, with seed, records, organism and switches spelled out."""
+
+    @property
+    def mesh(self) -> Path | None:
+        """The mesh or image of [geometry] as a path, or None for a bone made by the package."""
+        for name in MESH_ENTRIES:
+            if getattr(self.geometry, name, None):
+                return _beside(self.folder, getattr(self.geometry, name))
+        return None
+
+    def rerun(self, mesh: str | None = None) -> dict[str, Any]:
+        """The TOML tables from which this run can be made again, the mesh or image at its new place.
+
+        Parameters
+        ----------
+        mesh : str, optional
+            Path of the copied file, relative to where the tables will be written, such as "inputs/femur.stl".
+        """
+        tables = copy.deepcopy(self.source)
+        for name in MESH_ENTRIES:
+            if mesh is not None and name in tables["geometry"]:
+                tables["geometry"][name] = mesh
+        return tables
+
+
+def read_scenario(path: Path | str, *, seed: int | None = None) -> Scenario:
+    """Read a scenario file, or the scenario.toml of a run directory.
+
+    Parameters
+    ----------
+    path : path
+        A TOML file, or a directory that holds scenario.toml.
+    seed : int, optional
+        In the place of the file's own.
+
+    Raises
+    ------
+    ScenarioError
+        With every mistake in the file at once.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = path / "scenario.toml"
+    tables = toml.load(path)
+    return scenario_from({"title": path.stem, **tables}, folder=path.parent, name=str(path), seed=seed)
+
+
+def scenario_from(
+    tables: Mapping[str, Any], *, folder: Path | str = ".", name: str = "scenario", seed: int | None = None
+) -> Scenario:
+    """The scenario of TOML tables that are in memory already.
+
+    Parameters
+    ----------
+    tables : dict
+        As `tomllib` gives them.
+    folder : path
+        What file names in [geometry] are relative to.
+    name : str
+        What to call the tables in an error.
+    seed : int, optional
+        In the place of the tables' own.
+
+    Raises
+    ------
+    ScenarioError
+        With every mistake at once.
+    """
+    tables = dict(copy.deepcopy(tables))
+    folder = Path(folder)
+    if seed is not None:
+        tables["seed"] = seed
+    reader = Reader()
+    written = reader.spec(ScenarioFile, tables)
+    mistakes = [*reader.mistakes, *_late_events(tables), *_missing_files(tables.get("geometry"), folder)]
+    parameters, ledger, fields, more = _parameters(tables.get("species"), tables.get("parameters", {}))
+    mistakes += _unknown_fields(tables.get("record"), fields) + more
+    if mistakes:
+        raise ScenarioError(name, mistakes)
+    record = written.record
+    if record.fields is None:
+        record = dataclasses.replace(record, fields=tuple(parameters.cytokines))
+    return Scenario(
+        title=written.title,
+        species=written.species,
+        seed=written.seed,
+        duration=written.duration,
+        geometry=written.geometry,
+        events=written.events,
+        record=record,
+        organism=written.organism,
+        parameters=parameters,
+        switches=written.switches,
+        ledger=ledger,
+        folder=folder,
+        source=_resolved(tables, written, record),
+    )
+
+
+def _parameters(species: Any, overrides: Any) -> tuple[Any, Ledger, list[str], list[str]]:
+    """The species' specs with the overrides in them, their ledger, the names of the fields, and the mistakes."""
+    if not isinstance(species, str):
+        return None, Ledger(), [], []
+    if species not in known_species():
+        return None, Ledger(), [], [f"species: '{species}' is not known.{suggestion(species, known_species())}"]
+    overrides = overrides if isinstance(overrides, Mapping) else {}
+    tree, paths, mistakes = override(Species, read_species(species), overrides)
+    reader = Reader(sourced=True, overridden=paths)
+    parameters = reader.spec(Species, tree)
+    return parameters, reader.ledger, list(tree.get("cytokines", ())), mistakes + reader.mistakes
+
+
+def _day(hours: float) -> str:
+    return text(hours, "h", "d")
+
+
+def _late_events(tables: Mapping[str, Any]) -> Iterator[str]:
+    """Events that fall after the end of the run; told also when other entries of the file are mistaken."""
+    run = Reader().spec(_Length, {"duration": tables.get("duration")})
+    events = tables.get("events")
+    if run is None or not isinstance(events, list):
+        return
+    for number, table in enumerate(events, 1):
+        event = Reader().one_of(EVENTS, table, "")
+        if event is None:
+            continue
+        lasting = event.exposures() if hasattr(event, "exposures") else ()
+        end = max((last for _, last, _ in lasting), default=event.at)
+        if event.at > run.duration:
+            late = f"{_day(event.at)} is after the end of the run ({_day(run.duration)})"
+            yield f"events[{number}].at: {late}; lengthen the run's duration."
+        elif end > run.duration:
+            late = f"ends at {_day(end)}, after the end of the run ({_day(run.duration)})"
+            yield f"events[{number}]: {late}; lengthen the run's duration, or shorten the event."
+
+
+def _beside(folder: Path, name: str) -> Path:
+    return folder / Path(name).expanduser()
+
+
+def _missing_files(geometry: Any, folder: Path) -> list[str]:
+    mistakes = []
+    for name in MESH_ENTRIES:
+        given = geometry.get(name) if isinstance(geometry, Mapping) else None
+        if not isinstance(given, str) or _beside(folder, given).is_file():
+            continue
+        path = _beside(folder, given)
+        beside = [file.name for file in path.parent.glob("*") if file.is_file()] if path.parent.is_dir() else []
+        near = suggestion(path.name, beside)
+        hint = near if "Did you mean" in near else " The path is relative to the folder of the scenario file."
+        mistakes.append(f"geometry.{name}: there is no file '{given}'.{hint}")
+    return mistakes
+
+
+def _unknown_fields(record: Any, fields: list[str]) -> list[str]:
+    asked = record.get("fields") if isinstance(record, Mapping) else None
+    return [
+        f"record.fields: there is no field '{name}'.{suggestion(name, fields)}"
+        for name in (asked if isinstance(asked, list) and fields else [])
+        if isinstance(name, str) and name not in fields
+    ]
+
+
+def _resolved(tables: Mapping[str, Any], written: ScenarioFile, record: RecordSpec) -> dict[str, Any]:
+    """The tables as written, with what was left to the defaults spelled out."""
+    every = tables.get("record", {}).get("every", f"{record.every:g} h")
+    head = {"title": written.title, "species": written.species, "seed": written.seed}
+    spelled = {
+        "record": {"every": every, "fields": list(record.fields or ())},
+        "organism": dataclasses.asdict(written.organism),
+        "switches": dataclasses.asdict(written.switches),
+    }
+    return head | {name: item for name, item in tables.items() if name not in head} | spelled

@@ -1,0 +1,167 @@
+"""A run: the loop over hours, what is recorded, and checkpoints from which it goes on to the same bits."""
+
+import dataclasses
+import re
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+
+from marrow_niche import clock
+from marrow_niche.errors import MarrowError
+from marrow_niche.geometry import build_geometry
+from marrow_niche.record import checkpoint, provenance
+from marrow_niche.record.directory import RunDirectory
+from marrow_niche.record.recorder import Recorder
+from marrow_niche.record.results import open_results
+from marrow_niche.scenario.scenario import read_scenario
+from marrow_niche.simulation import assembly, observe
+from marrow_niche.simulation.step import advance, update_fields
+from marrow_niche.state import State, from_dict, to_dict
+
+CHECKPOINT_SECONDS = 60.0
+
+
+def simulate(scenario, *, into=None, overwrite=False, threads=None, progress=None):
+    """Run a scenario and write its run directory.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    into : path, optional
+        The run directory; runs/<title> if not given.
+    overwrite : bool
+        Replace an earlier run there.
+    threads : int, optional
+        Threads to use; results do not depend on it.
+    progress : callable, optional
+        Called with (hours done, hours in all) after each hour.
+
+    Returns
+    -------
+    Results
+
+    Raises
+    ------
+    MarrowError
+        What the user can mend; nothing is left behind. KeyboardInterrupt passes through after a checkpoint.
+    """
+    use_threads(threads)
+    run = RunDirectory(into if into is not None else Path("runs") / slug(scenario.title))
+    geometry = None
+    if overwrite:
+        geometry = _geometry(scenario)                     # an earlier run is only given up for one that can be made
+    there = run.path.exists()
+    run.create(overwrite=overwrite)
+    try:
+        mesh = scenario.mesh
+        copied = run.copy_input(mesh)["file"] if mesh is not None else None
+        run.write_scenario(scenario.rerun(copied))
+        provenance.write(run, scenario=scenario.source, ledger=scenario.ledger.rows(), seed=scenario.seed, threads=threads,
+                         references=scenario.ledger.references())
+        model, state = _built(run, scenario, geometry)
+    except MarrowError:
+        _leave_nothing(run, there)
+        raise
+    recorder = _recorder(run, scenario, model)
+    observe.geometry(recorder, model)
+    return _go_on(run, scenario, model, state, recorder, progress)
+
+
+def resume(directory, *, threads=None, progress=None):
+    """Go on with a run that was stopped or killed, to the same bits as if it had not been.
+
+    Parameters are those of `simulate`. Raises RunError when the directory is not a run or its inputs have changed.
+    """
+    use_threads(threads)
+    run = RunDirectory(directory).require()
+    run.check_inputs()
+    scenario = read_scenario(run.scenario)
+    if not run.checkpoint.exists():                         # killed while it was being built
+        for stale in (run.blood, run.marrow, run.fields_pvd, run.cells_pvd):
+            stale.unlink(missing_ok=True)
+        model, state = _built(run, scenario, None)
+        recorder = _recorder(run, scenario, model)
+        observe.geometry(recorder, model)
+        return _go_on(run, scenario, model, state, recorder, progress)
+    stored, meta = checkpoint.load(run.checkpoint)
+    state = from_dict(State, stored)
+    model = assembly.lay_out(scenario, _geometry(scenario))
+    model = dataclasses.replace(model, share=meta["share"], rest_cells=meta["rest_cells"], facts=meta["facts"])
+    if state.hour >= scenario.duration and provenance.read(run).get("finished"):
+        return open_results(run)
+    provenance.resumed(run, day=state.hour / 24, threads=threads)
+    recorder = _recorder(run, scenario, model, resume_day=state.hour / 24)
+    observe.geometry(recorder, model)
+    return _go_on(run, scenario, model, state, recorder, progress)
+
+
+def use_threads(threads):
+    """Let the kernels use this many threads, or all; more than the machine has is as many as it has."""
+    import numba
+
+    if threads is not None:
+        numba.set_num_threads(max(1, min(threads, numba.config.NUMBA_NUM_THREADS)))
+
+
+def slug(title):
+    """A title as a file name."""
+    return re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_") or "run"
+
+
+def _geometry(scenario):
+    return build_geometry(scenario.geometry, scenario.parameters.anatomy, seed=scenario.seed, folder=scenario.folder)
+
+
+def _built(run, scenario, geometry):
+    model = assembly.lay_out(scenario, geometry or _geometry(scenario))
+    model, state = assembly.at_rest(model)
+    provenance.update(run, geometry=model.facts)
+    return model, state
+
+
+def _leave_nothing(run, there):
+    if there:
+        for entry in run.path.iterdir():
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    else:
+        shutil.rmtree(run.path)
+
+
+def _recorder(run, scenario, model, resume_day=None):
+    return Recorder(run, observe.grid(model), fields_unit=observe.field_units(scenario, model), resume_day=resume_day)
+
+
+def _save(run, model, state):
+    checkpoint.save(run.checkpoint, to_dict(state), {"share": model.share, "rest_cells": model.rest_cells, "facts": model.facts})
+
+
+def _go_on(run, scenario, model, state, recorder, progress):
+    start, hours = time.monotonic(), round(scenario.duration)
+    due = clock.Every(scenario.record.every)
+    saved = -np.inf
+    try:
+        if state.solved < 0:
+            update_fields(state, model)
+            observe.record(recorder, scenario, state, model)
+            _save(run, model, state)
+            saved = time.monotonic()
+        while state.hour < hours:
+            advance(state, model)
+            if due.due(state.hour) or state.hour == hours:
+                observe.record(recorder, scenario, state, model)
+                if time.monotonic() - saved > CHECKPOINT_SECONDS or state.hour == hours:
+                    _save(run, model, state)
+                    saved = time.monotonic()
+            if progress is not None:
+                progress(state.hour, hours)
+    except KeyboardInterrupt:
+        if state.solved >= 0:
+            _save(run, model, state)
+        raise
+    provenance.finish(run, wall_seconds=time.monotonic() - start)
+    return open_results(run)
+
+
+

@@ -1,0 +1,98 @@
+"""The step: one hour of the marrow and its organism. The order is a modelling choice, docs/decisions/0003."""
+
+import numpy as np
+
+from marrow_niche import coupling
+from marrow_niche.body import blood, hormones, lymphoid
+from marrow_niche.errors import NumericsError
+from marrow_niche.kernels import lineages as kernel
+from marrow_niche.kernels.stem_cells import move
+from marrow_niche.marrow import fate, stroma
+from marrow_niche.marrow.lineages import EXITS, SIGNALS
+from marrow_niche.perturbations import timeline
+
+BODY_STEP = 0.25
+
+
+def advance(state, model):
+    """Move `state` on by one hour, in place."""
+    struck = timeline.apply_due(state, model)                 # what the experimenter does
+    if struck or state.solved < 0 or state.hour - state.solved >= model.field_step:
+        update_fields(state, model)                           # cells and stroma speak
+    felt = coupling.stem_signals(state, model)                # each stem cell listens
+    coupling.egress(state, felt, model)
+    s = state.stem
+    outcome = fate.decide(s.id, s.cycling, s.senescent, s.voxel >= 0, coupling.stem_rates(felt, model),
+                          model.species.stem_cells.cycle_time, 1.0, model.seed, state.hour)
+    coupling.settle_fates(state, outcome, model)              # it rests, wakes, divides, differentiates or dies
+    wander(state, model)
+    coupling.home(state, model)
+    state.hour += 1
+    if state.hour % model.lineage_step == 0:
+        advance_lineages(state, model)                        # its daughters ripen
+        advance_body(state, model)                            # blood and hormones
+        advance_niche(state, model)                           # vessels, stroma and fat
+
+
+def update_fields(state, model):
+    """Solve the fields for the cells, stroma and blood there are now."""
+    state.residual, gap = coupling.solve_fields(
+        state.counts, coupling.stem_density(state, model), state.stroma, state.hormones, state.fields, state.around, model)
+    state.budget = dict(zip(model.species.cytokines, gap.tolist()))
+    state.solved = state.hour
+
+
+def wander(state, model):
+    """Stem cells move."""
+    s, w, p = state.stem, model.walls, model.species.stem_cells
+    move(s.position, s.voxel, s.distance, s.id, model.lattice.origin, model.lattice.spacing, model.index, w.start, w.item,
+         w.a, w.b, w.radius, w.cap, p.affinity_length, model.stride, model.rounds, model.seed, state.hour)
+
+
+def advance_lineages(state, model):
+    """Step every committed cell by the lineage step, let it hop, and keep the books. Raises NumericsError if they do not close."""
+    t = model.tree
+    logs = coupling.voxel_signals(state, model)
+    before = state.counts.sum(axis=1, dtype=np.int64)
+    left, ledger = kernel.advance(
+        state.counts, logs, float(model.lineage_step), model.weight, t.rate, t.rate_limit, t.rate_response, t.daughters, t.renewal,
+        t.renewal_limit, t.renewal_response, t.survival, t.survival_response, t.target, t.share, t.share_response, t.burst_rate,
+        t.burst_target, SIGNALS.index("SCF"), t.burst_threshold, t.burst_half, model.seed, state.hour)
+    for round_ in range(model.hop_rounds):
+        kernel.wander(state.counts, model.lattice.neighbour, model.geometry.extravascular, model.hop_number, model.seed,
+                      state.hour, round_)
+    events, stayed, hurried, arrived = ledger.T
+    gap = state.counts.sum(axis=1, dtype=np.int64) - (before - events + stayed - hurried + arrived)
+    if gap.any():
+        raise NumericsError(f"hour {state.hour}: cells of {t.names[int(np.argmax(gap != 0))]} do not add up; please report this.")
+    state.output = np.zeros(len(EXITS))
+    state.output[:len(left)] = left / model.lineage_step
+
+
+def advance_body(state, model):
+    """Blood, lymphoid tissue and hormones over the same hours, fed by the marrow of the whole organism."""
+    species, t = model.species, model.tree
+    flow = dict(zip(EXITS, state.output / model.share))
+    flow["platelets"] *= model.platelets_per_cell * float(np.clip(state.hormones.tpo, 0.3, 30.0)) ** species.hormones.tpo_on_platelets
+    now = coupling.totals(state, model).cells
+
+    def ratio(name, first=None):
+        rows = t.rows(name)
+        rows = rows if first is None else slice(rows.start, rows.start + first)
+        return float(now[rows].sum() / model.rest_cells[rows].sum())
+
+    at_rest = model.blood_rest
+    cells = {"megakaryocytes": ratio("megakaryocyte"), "erythroid": ratio("erythroblast", 3), "reserve": ratio("reserve")}
+    for _ in range(round(model.lineage_step / BODY_STEP)):
+        blood.advance(state.blood, flow, species.blood, BODY_STEP)
+        lymphoid.advance(state.lymphoid, flow, species.lymphoid, model.lymphoid_rest, BODY_STEP)
+        b = state.blood
+        cells |= {"neutrophils": b.neutrophils / at_rest.neutrophils, "platelets": b.platelet.sum() / at_rest.platelet.sum(),
+                  "haemoglobin": (b.red.sum() + b.reticulocytes) / (at_rest.red.sum() + at_rest.reticulocytes)}
+        hormones.advance(state.hormones, cells, species.hormones, BODY_STEP)
+
+
+def advance_niche(state, model):
+    """Vessels, stroma, fat and osteoblasts over the same hours."""
+    stroma.advance(state.stroma, state.around[0], state.around[2], model.geometry.niches.stroma_voxel, state.hormones.gcsf,
+                   model.species.stroma, float(model.lineage_step))

@@ -1,0 +1,79 @@
+"""State: everything that changes, and nothing else. A checkpoint is exactly this."""
+
+import dataclasses
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from marrow_niche.body.blood import BloodState
+from marrow_niche.body.hormones import HormoneState
+from marrow_niche.body.lymphoid import LymphoidState
+from marrow_niche.marrow.damage import DamageState
+from marrow_niche.marrow.stroma import StromaState
+
+
+@dataclass
+class StemState:
+    """Stem cells one by one, (k,) each: `position` (k, 3) [um], `voxel` (-1 in blood), `distance` to the sinusoid wall
+    [um], `id`, `clone`, `divisions`, `cycling`, `senescent`, `dose` [Gy]."""
+
+    position: np.ndarray
+    voxel: np.ndarray
+    distance: np.ndarray
+    id: np.ndarray
+    clone: np.ndarray
+    divisions: np.ndarray
+    cycling: np.ndarray
+    senescent: np.ndarray
+    dose: np.ndarray
+
+
+@dataclass
+class State:
+    """The marrow and the organism at one hour.
+
+    `counts` (n_stage, n) int32 stored cells of the lineages; `fields` (n_field, n) [nM]; `around` (3, n) cellularity,
+    primitive load and Kit+ load over rest; `output` and `inflow` [cells/h] what the piece gave and blood got in the last
+    step, by exit; `solved` hour of the last solve of the fields; `twin` the marrow outside the piece, if it is apart.
+    """
+
+    hour: int
+    stem: StemState
+    counts: np.ndarray
+    fields: np.ndarray
+    around: np.ndarray
+    stroma: StromaState
+    blood: BloodState
+    lymphoid: LymphoidState
+    hormones: HormoneState
+    damage: DamageState
+    next_id: int
+    solved: int
+    residual: np.ndarray
+    output: np.ndarray
+    born: int = 0
+    died: int = 0
+    budget: dict[str, float] = field(default_factory=dict)
+
+
+def take(part, which):
+    """The same dataclass of arrays with only the entries `which` (mask or indices)."""
+    return type(part)(**{f.name: getattr(part, f.name)[which] for f in dataclasses.fields(part)})
+
+
+def joined(first, second):
+    """Two dataclasses of arrays, one after the other."""
+    return type(first)(**{f.name: np.concatenate([getattr(first, f.name), getattr(second, f.name)])
+                          for f in dataclasses.fields(first)})
+
+
+def to_dict(part):
+    """A state as nested dicts of arrays and numbers."""
+    return {f.name: to_dict(v) if dataclasses.is_dataclass(v := getattr(part, f.name)) else v
+            for f in dataclasses.fields(part)}
+
+
+def from_dict(kind, stored):
+    """The state of dataclass `kind` from `to_dict`'s form."""
+    return kind(**{f.name: from_dict(f.type, stored[f.name]) if dataclasses.is_dataclass(f.type) else stored[f.name]
+                   for f in dataclasses.fields(kind)})

@@ -1,0 +1,198 @@
+"""A recording opened by ParaView itself (`pvpython`), and the pictures its own script makes."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from marrow_niche.record.directory import RunDirectory
+from marrow_niche.record.recorder import Recorder
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("pvpython") is None or shutil.which("xvfb-run") is None,
+    reason="ParaView is not installed (Debian: apt-get install paraview python3-paraview xvfb xauth)",
+)
+
+DAYS = (0.0, 4 / 3, 30.0)
+SPACING, ORIGIN = 20.0, (-110.0, 35.0, 1000.0)
+
+
+def run_in_paraview(script, *arguments):
+    """Run a script by pvpython, as a user would: none of this environment's Python leaks into it."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "VIRTUAL_ENV"))}
+    command = ["xvfb-run", "-a", "pvpython", str(script), *map(str, arguments)]
+    # a directory that is not the run's: whatever the files name must be found relative to them
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment, cwd="/")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "ERR|" not in done.stderr, done.stderr
+    return done.stdout
+
+
+class Recording:
+    """A ball of marrow (or one layer of it), a single hot voxel off every axis of symmetry, a cell at its centre."""
+
+    def __init__(self, path, shape):
+        self.shape = shape
+        self.path = Path(path)
+        z, y, x = np.indices(shape)
+        far = [((n - 1) / 2 - i) for i, n in zip((z, y, x), shape, strict=True)]
+        inside = sum(f**2 for f in far) < 6.2**2
+        self.tissue = np.where(inside, 2, 1).astype(np.uint8)
+        self.flat = np.flatnonzero(inside.ravel())
+        self.voxel = tuple(min(wish, n // 2) for wish, n in zip((8, 6, 4), shape, strict=True))
+        self.centre = np.array(ORIGIN) + SPACING * (np.array(self.voxel[::-1]) + 0.5)
+        hot = np.zeros(shape)
+        hot[self.voxel] = 1.0
+        self.hot = hot.ravel()[self.flat]
+        self.scf = 1.0 + np.arange(self.flat.size) / self.flat.size
+        grid = {"shape": shape, "spacing": SPACING, "origin": ORIGIN, "flat": self.flat, "tissue": self.tissue}
+        run = RunDirectory(self.path).create()
+        run.write_scenario({"title": "a ball", "seed": 3})
+        recorder = Recorder(run, grid, fields_unit={"SCF": "nM", "hot": "", "division": "1/h"})
+        corners = np.array(ORIGIN) + SPACING * np.array([[0, 0, 0], [14, 0, 0], [0, 12, 0], [0, 0, 11.0]])
+        vessels = {"nodes": corners, "edges": [[0, 1], [1, 2], [2, 3]], "radius": [5.0, 8.0, 9.0], "kind": [0, 1, 2]}
+        recorder.geometry(vessels, (corners, np.array([[0, 1, 2], [0, 1, 3], [1, 2, 3], [0, 2, 3]])))
+        for index, day in enumerate(DAYS):
+            cells = self.centre[None, :].repeat(1 if index else 0, axis=0)  # at day 0 there are none
+            recorder.record(
+                day,
+                blood={"neutrophils_per_uL": 1.0},
+                marrow={"hsc": 1},
+                fields={"SCF": self.scf * (1 + index), "hot": self.hot, "division": self.scf / 10},
+                cells={"position": cells, "cell_id": np.arange(len(cells)) + 2**40, "age_h": np.zeros(len(cells))},
+            )
+
+
+ASK = """
+import json, sys
+from paraview import simple as pv
+from paraview import servermanager
+from vtkmodules.util.numpy_support import vtk_to_numpy
+
+run, out = sys.argv[1:3]
+found = {}
+fields, cells = pv.OpenDataFile(run + "/fields.pvd"), pv.OpenDataFile(run + "/cells.pvd")
+found["times"] = [list(fields.TimestepValues), list(cells.TimestepValues)]
+# without the series, by the TimeValue of each file
+files = [run + "/fields/fields_%04d.vti" % i for i in range(3)]
+found["times_of_files"] = list(pv.XMLImageDataReader(FileName=files).TimestepValues)
+found["steps"] = []
+for time in fields.TimestepValues:
+    step = {}
+    fields.UpdatePipeline(time)
+    cells.UpdatePipeline(time)
+    information = fields.GetDataInformation()
+    step["bounds"] = list(information.GetBounds())
+    step["voxels"] = information.GetNumberOfCells()
+    total = pv.IntegrateVariables(Input=fields)
+    total.UpdatePipeline(time)
+    data = servermanager.Fetch(total).GetCellData()
+    size = data.GetArray("Volume") or data.GetArray("Area")
+    step["size"] = size.GetValue(0)
+    step["integral"] = data.GetArray("SCF_nM").GetValue(0)
+    marrow = pv.Threshold(Input=fields, Scalars=["CELLS", "tissue"], LowerThreshold=2, UpperThreshold=2)
+    marrow.UpdatePipeline(time)
+    step["marrow"] = marrow.GetDataInformation().GetNumberOfCells()
+    step["range"] = list(marrow.CellData["SCF_nM"].GetRange())
+    step["range_of_all"] = list(fields.CellData["SCF_nM"].GetRange())
+    hot = pv.Threshold(Input=fields, Scalars=["CELLS", "hot"], LowerThreshold=0.5, UpperThreshold=2)
+    hot.UpdatePipeline(time)
+    step["hot"] = [hot.GetDataInformation().GetNumberOfCells(), list(hot.GetDataInformation().GetBounds())]
+    points = servermanager.Fetch(cells)
+    step["cells"] = [list(points.GetPoint(i)) for i in range(points.GetNumberOfPoints())]
+    ids = points.GetPointData().GetArray("cell_id")
+    step["ids"] = [int(i) for i in vtk_to_numpy(ids)] if ids else None
+    at = pv.ResampleWithDataset(SourceDataArrays=fields, DestinationMesh=cells)
+    at.UpdatePipeline(time)
+    value = servermanager.Fetch(at).GetPointData().GetArray("hot")
+    step["hot_at_cells"] = [value.GetValue(i) for i in range(value.GetNumberOfTuples())] if value else []
+    text = servermanager.Fetch(fields).GetFieldData().GetAbstractArray("provenance")
+    step["provenance"] = text.GetValue(0)
+    step["ghost"] = servermanager.Fetch(fields).GetCellData().GetArray("vtkGhostType").GetDataTypeAsString()
+    found["steps"].append(step)
+vessels = pv.OpenDataFile(run + "/geometry/vessels.vtp")
+vessels.UpdatePipeline()
+found["vessels"] = [vessels.GetDataInformation().GetNumberOfCells(), list(vessels.CellData["radius_um"].GetRange())]
+bone = pv.OpenDataFile(run + "/geometry/bone.vtp")
+bone.UpdatePipeline()
+found["bone"] = [bone.GetDataInformation().GetNumberOfCells(), list(bone.GetDataInformation().GetBounds())]
+json.dump(found, open(out, "w"))
+"""
+
+
+@pytest.fixture(scope="module", params=[(11, 12, 14), (11, 12, 1), (1, 12, 14)], ids=["box", "slab-x", "slab-z"])
+def recording(request, tmp_path_factory):
+    return Recording(tmp_path_factory.mktemp("paraview") / "run", request.param)
+
+
+@pytest.fixture(scope="module")
+def seen(recording, tmp_path_factory):
+    """What ParaView finds in the recording, as a dict."""
+    folder = tmp_path_factory.mktemp("asked")
+    (folder / "ask.py").write_text(ASK)
+    run_in_paraview(folder / "ask.py", recording.path, folder / "seen.json")
+    return json.loads((folder / "seen.json").read_text())
+
+
+def test_times_are_exact(seen):
+    assert seen["times"] == [list(DAYS), list(DAYS)]
+    assert seen["times_of_files"] == list(DAYS)
+
+
+def test_bounds_are_those_of_the_lattice(seen, recording):
+    low = np.array(ORIGIN)
+    high = low + SPACING * np.array(recording.shape[::-1])
+    for step in seen["steps"]:
+        assert step["bounds"] == pytest.approx(np.stack([low, high], axis=1).ravel(), rel=1e-12)
+        assert step["voxels"] == recording.tissue.size
+
+
+def test_what_is_not_marrow_is_blanked(seen, recording):
+    """Integrals over what ParaView sees are those numpy takes over the marrow."""
+    volume = recording.flat.size * SPACING**3
+    for index, step in enumerate(seen["steps"]):
+        assert step["ghost"] in ("unsigned char", "vtkTypeUInt8")
+        assert step["size"] == pytest.approx(volume, rel=1e-9)
+        assert step["integral"] == pytest.approx((1 + index) * recording.scf.sum() * SPACING**3, rel=1e-6)
+        assert step["marrow"] == recording.flat.size
+        assert step["range"] == pytest.approx([(1 + index) * recording.scf.min(), (1 + index) * recording.scf.max()])
+        assert step["range_of_all"] == step["range"]
+
+
+def test_cells_lie_in_the_voxels_they_lie_in(seen, recording):
+    for index, step in enumerate(seen["steps"]):
+        number, bounds = step["hot"]
+        assert number == 1
+        assert bounds == pytest.approx(np.stack([recording.centre - 10, recording.centre + 10], axis=1).ravel())
+        assert step["cells"] == ([recording.centre.tolist()] if index else [])
+        assert step["hot_at_cells"] == ([1.0] if index else [])
+        assert step["ids"] == ([2**40] if index else [])
+
+
+def test_geometry_and_provenance_are_read(seen):
+    assert seen["vessels"] == [3, [5.0, 9.0]]
+    assert seen["bone"][0] == 4
+    facts = [json.loads(step["provenance"]) for step in seen["steps"]]
+    assert facts[0] == facts[2]
+    assert facts[0]["seed"] == 3
+    assert facts[0]["fields"]["division_per_h"] == {"field": "division", "unit": "1/h"}
+
+
+def test_the_runs_own_script_makes_a_picture(recording, tmp_path):
+    """From anywhere, after the directory moved; the picture shows the marrow's colours on a white ground."""
+    import matplotlib.image
+
+    moved = tmp_path / "moved"
+    shutil.copytree(recording.path, moved)
+    said = run_in_paraview(moved / "open_in_paraview.py", tmp_path / "picture.png")
+    assert "wrote" in said
+    picture = matplotlib.image.imread(tmp_path / "picture.png")[..., :3]
+    assert picture.shape == (900, 1200, 3)
+    middle = picture[225:675, 300:900]
+    assert (middle.min(axis=-1) < 0.9).mean() > 0.03
+    assert (np.ptp(middle, axis=-1) > 0.2).mean() > 0.01
+    assert np.median(picture[:40, -40:]) > 0.99
