@@ -4,10 +4,12 @@ Each command imports what it needs, so that `--help` and mistakes in a file answ
 """
 
 import os
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -90,7 +92,6 @@ def run(
     into = Path("runs") / file.resolve().stem if into is None else into
     from marrow_niche.simulation import simulate
 
-    use_threads(threads)
     return _simulated(
         into, lambda progress: simulate(scenario, into=into, overwrite=overwrite, threads=threads, progress=progress)
     )
@@ -102,10 +103,7 @@ def resume(directory: Run, /, *, threads: Threads = None) -> int:
     prepare_threads(threads)
     from marrow_niche import simulation
 
-    use_threads(threads)
-    return _simulated(
-        directory, lambda progress: simulation.resume(directory, threads=threads, progress=progress)
-    )
+    return _simulated(directory, lambda progress: simulation.resume(directory, threads=threads, progress=progress))
 
 
 @app.command(sort_key=5)
@@ -127,7 +125,7 @@ def cite(source: Source, /) -> int:
         from marrow_niche.record import provenance
         from marrow_niche.record.directory import RunDirectory
 
-        ledger = Ledger.from_plain(provenance.read(RunDirectory(source).require())["parameters"])
+        ledger = Ledger.from_rows(provenance.read(RunDirectory(source).require())["parameters"])
     else:
         from marrow_niche.scenario.scenario import read_scenario
 
@@ -181,15 +179,6 @@ def prepare_threads(threads: int | None) -> None:
         os.environ["NUMBA_NUM_THREADS"] = str(threads)
 
 
-def use_threads(threads: int | None) -> None:
-    """Set the number of threads; where numba was started with fewer, it keeps those (the results are the same)."""
-    if threads is not None:
-        import numba
-
-        with suppress(ValueError):
-            numba.set_num_threads(threads)
-
-
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -198,7 +187,7 @@ def _simulated(directory: Path, simulation: Callable[[Callable[[float, float], N
     """Run a simulation under a progress bar; say how it ended, and how to go on when it was stopped."""
     began = time.monotonic()
     try:
-        with progress_bar() as progress:
+        with progress_bar() as show, stopping_between_hours(show) as progress:
             results = simulation(progress)
     except KeyboardInterrupt:
         if (directory / "checkpoint.h5").is_file():
@@ -233,6 +222,38 @@ def summary(results: Any, directory: Path, seconds: float) -> str:
         lines.append(row)
     lines.append(f"In 3D: paraview {directory / 'open_in_paraview.py'}")
     return "\n".join(lines)
+
+
+@contextmanager
+def stopping_between_hours(show: Callable[[float, float], None]) -> Iterator[Callable[[float, float], None]]:
+    """`show`, made to end the simulation after the hour in which Ctrl-C (or a cluster's SIGTERM) came.
+
+    A step half done is no state to go on from. Before the first hour, and at the second Ctrl-C, it ends at once.
+    """
+    begun = asked = False
+
+    def ask(number: int, frame: Any) -> None:
+        nonlocal asked
+        if asked or not begun:
+            raise KeyboardInterrupt
+        asked = True
+        print("Stopping after this hour of the simulation; Ctrl-C again stops at once.", file=sys.stderr)
+
+    def progress(done: float, total: float) -> None:
+        nonlocal begun
+        begun = True
+        show(done, total)
+        if asked and done < total:
+            raise KeyboardInterrupt
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield progress
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

@@ -198,7 +198,11 @@ def settle(state, sample, number, division, expected, model):
 
 
 def recalibrated(state, expected, model):
-    """The model with every reference at what its target cells feel now, and contact SCF at what makes growth zero."""
+    """The model with every reference at what its target cells feel now.
+
+    Two follow from what stem cells do, since their answers are curved: TGF-beta's is where the mean stem cell divides at
+    the species' rate, that of contact SCF where its gain equals its loss.
+    """
     species = model.species
 
     def mean_at(row, values):
@@ -211,11 +215,27 @@ def recalibrated(state, expected, model):
         target = {"SCF": "CMP", "GCSF": "GMP", "IL7": "proB"}.get(name)
         value = float(state.fields[k][here].mean()) if target is None else mean_at(model.tree.first[target], state.fields[k])
         cytokines[name] = dataclasses.replace(c, reference=value)
-    low, high = 0.02, 2.0
-    for _ in range(40):
+    trial = dataclasses.replace(model, species=dataclasses.replace(species, cytokines=cytokines))
+    felt, stem = coupling.stem_signals(state, trial), species.stem_cells
+
+    def answers(touch, quiet):
+        rates = coupling.stem_rates(felt | {"membrane_scf": felt["membrane_scf"] / touch, "tgf": felt["tgf"] / quiet}, trial)
+        division, growth = net_growth(rates, stem.cycle_time)
+        return division.mean() - stem.division, growth.mean()
+
+    touch = quiet = 1.0
+    for _ in range(5):
+        quiet = _bisect(lambda q: answers(touch, q)[0])
+        touch = _bisect(lambda t: -answers(t, quiet)[1])
+    cytokines["TGFb"] = dataclasses.replace(cytokines["TGFb"], reference=cytokines["TGFb"].reference * quiet)
+    stem = dataclasses.replace(stem, membrane_reference=stem.membrane_reference * touch)
+    return dataclasses.replace(model, species=dataclasses.replace(species, cytokines=cytokines, stem_cells=stem))
+
+
+def _bisect(rises):
+    """The factor in 1/30 to 30 at which the rising function `rises` is zero."""
+    low, high = 1 / 30, 30.0
+    for _ in range(30):
         middle = np.sqrt(low * high)
-        stem = dataclasses.replace(species.stem_cells, membrane_reference=middle)
-        trial = dataclasses.replace(model, species=dataclasses.replace(species, cytokines=cytokines, stem_cells=stem))
-        rates = coupling.stem_rates(coupling.stem_signals(state, trial), trial)
-        low, high = (middle, high) if net_growth(rates, stem.cycle_time)[1].mean() > 0 else (low, middle)
-    return trial
+        low, high = (low, middle) if rises(middle) > 0 else (middle, high)
+    return np.sqrt(low * high)

@@ -538,15 +538,14 @@ def solve(plain, levels, weight, face, loss, b, c, rtol, most):
     q = np.zeros(n)
     cycles = 0
     goal = rtol
-    square = residual(plain, levels, weight, diagonal, b, c, r)
-    start = np.sqrt(dot(n, c, c))
-    if not square < scale * scale and start > 0.0:  # a guess worse than none
-        c[:n] = 0.0
-        square = residual(plain, levels, weight, diagonal, b, c, r)
-    reached = np.sqrt(square) / scale
-    if reached <= rtol:
+    reached = 1.0
+    if dot(n, c, c) > 0.0:
         close_budget(levels, loss, b, c)
         reached = np.sqrt(residual(plain, levels, weight, diagonal, b, c, r)) / scale
+    if not reached < 1.0:  # no guess, or one worse than none
+        reached = 1.0
+        c[:n] = 0.0
+        r[:n] = b
     last = np.inf
     while reached > rtol and reached < 0.5 * last and cycles < most:
         last = reached

@@ -25,7 +25,18 @@ HIDDEN = 32
 """vtkDataSetAttributes::HIDDENCELL, the value of `vtkGhostType` outside the marrow."""
 
 _RESERVED = frozenset({"tissue", "vtkGhostType"})
-_GREEK = {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "κ": "kappa", "λ": "lambda", "µ": "u", "μ": "u"}
+_SPELLED = {
+    "\N{GREEK SMALL LETTER ALPHA}": "alpha",
+    "\N{GREEK SMALL LETTER BETA}": "beta",
+    "\N{GREEK SMALL LETTER GAMMA}": "gamma",
+    "\N{GREEK SMALL LETTER MU}": "u",
+    "\N{MICRO SIGN}": "u",
+    "\N{SUPERSCRIPT TWO}": "2",
+    "\N{SUPERSCRIPT THREE}": "3",
+    "**": "",
+    "^": "",
+    "%": "percent",
+}
 
 
 def array_name(name: str, unit: str = "") -> str:
@@ -44,8 +55,8 @@ def array_stem(array: str, unit: str = "") -> str:
 
 
 def _spelled(text: str) -> str:
-    for letter, word in _GREEK.items():
-        text = text.replace(letter, word)
+    for sign, word in _SPELLED.items():
+        text = text.replace(sign, word)
     return re.sub(r"[^A-Za-z0-9_]+", "_", text).strip("_")
 
 
@@ -53,8 +64,7 @@ def unit_suffix(unit: str | None) -> str:
     """A unit as the end of an array's name: "1/h" -> "per_h"; "" where there is none."""
     if unit is None or unit.strip() in ("", "-", "1", "dimensionless"):
         return ""
-    text = unit.replace("**", "").replace("^", "").replace("%", "percent").replace("²", "2").replace("³", "3")
-    above, *below = text.split("/")
+    above, *below = unit.split("/")
     parts = [] if above.strip() in ("", "1") else [above]
     return "_".join(_spelled(part) for part in (*parts, *(f"per_{part}" for part in below)))
 
@@ -289,7 +299,7 @@ def read_polydata(path: Path | str) -> dict[str, Any]:
 
 
 def _reading(reader: Any, path: Path | str) -> Any:
-    """`reader` told of `path`, which is there and whole from its first line to its last (VTK would print, and go on)."""
+    """`reader` told of `path`, which is there and whole from its first line to its last (VTK prints, and goes on)."""
     path = Path(path)
     if not path.is_file():
         raise RunError(f"{path}: missing, although the run names it. Put the file back, or run the scenario again.")

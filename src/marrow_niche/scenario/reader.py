@@ -287,7 +287,7 @@ def kind_of(cls: type) -> str:
 
 
 def suggestion(name: Any, known: Iterable[Any]) -> str:
-    """" Did you mean 'voxel'?", or the whole choice where nothing is near."""
+    """ " Did you mean 'voxel'?", or the whole choice where nothing is near."""
     names = [str(item) for item in known]
     folded = {item.casefold(): item for item in reversed(names)}
     near = difflib.get_close_matches(str(name).casefold(), folded, n=1, cutoff=0.6)

@@ -58,7 +58,9 @@ class Species:
 class Switches:
     """Mechanisms and hypotheses by name, true or false."""
 
-    local_responses: bool = entry("cells read the signals of their own place; false: those of the stirred marrow", default=True)
+    local_responses: bool = entry(
+        "cells read the signals of their own place; false: those of the stirred marrow", default=True
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,7 @@ _IN_PLAIN_WORDS = (
     ("Unclosed array", "a list is not closed; a ']' or a ',' is missing"),
     ("Unclosed inline table", "a table in braces is not closed; a '}' or a ',' is missing"),
     ("Unterminated string", "text is not closed; a quote is missing"),
-    ("Expected \"'\"", "text is not closed; a quote is missing"),
+    ('Expected "\'"', "text is not closed; a quote is missing"),
     ("Illegal character", "text is not closed on its line (a quote is missing), or a character is not allowed here"),
     ("Unescaped '\\'", "a single \\ in text; write / in paths"),
     ("Duplicate inline table key", "this name is given a second time in the braces; keep one of the two"),

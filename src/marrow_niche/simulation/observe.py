@@ -4,7 +4,6 @@ import numpy as np
 
 from marrow_niche import coupling
 from marrow_niche.body import lymphoid
-from marrow_niche.geometry import ARTERIOLE
 
 EXTRA_FIELDS = {"cellularity": "", "vessel_integrity": "", "fat_share": ""}
 
@@ -25,8 +24,8 @@ def field_units(scenario, model):
 def geometry(recorder, model):
     """Write the vessels, the bone and the stroma."""
     g, v = model.geometry, model.geometry.vessels
-    recorder.geometry({"nodes": v.nodes, "edges": v.edges, "radius": v.radius, "kind": v.kind,
-                       "arteriole": (v.kind == ARTERIOLE).astype(np.uint8)}, g.surface)
+    recorder.geometry({"nodes": v.nodes, "edges": v.edges, "radius": v.radius, "kind": v.kind}, g.surface,
+                      {"stroma": {"position": g.niches.stroma}, "megakaryocytes": {"position": g.niches.megakaryocyte}})
 
 
 def blood_row(state, model):

@@ -58,8 +58,8 @@ def simulate(scenario, *, into=None, overwrite=False, threads=None, progress=Non
         mesh = scenario.mesh
         copied = run.copy_input(mesh)["file"] if mesh is not None else None
         run.write_scenario(scenario.rerun(copied))
-        provenance.write(run, scenario=scenario.source, ledger=scenario.ledger.rows(), seed=scenario.seed, threads=threads,
-                         references=scenario.ledger.references())
+        provenance.write(run, scenario=scenario.source, ledger=scenario.ledger.plain(), seed=scenario.seed, threads=threads,
+                         references=list(scenario.ledger.references()))
         model, state = _built(run, scenario, geometry)
     except MarrowError:
         _leave_nothing(run, there)

@@ -83,7 +83,9 @@ def test_what_cannot_be_read_is_told_with_its_cure(given, canonical, message):
     assert str(caught.value) == message
 
 
-@pytest.mark.parametrize("given", ["1,5 Gy", "1 8 h", "1.5.5 Gy", "1 h 30 min", "6 Gy)", "6 Gy; import os", "6 _x_", "6 Gy/"])
+@pytest.mark.parametrize(
+    "given", ["1,5 Gy", "1 8 h", "1.5.5 Gy", "1 h 30 min", "6 Gy)", "6 Gy; import os", "6 _x_", "6 Gy/"]
+)
 def test_what_looks_like_two_numbers_or_code_is_refused(given):
     """A decimal comma must not turn 1.5 Gy into 5."""
     with pytest.raises(UnitError, match="cannot be read as a unit"):

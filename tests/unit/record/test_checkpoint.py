@@ -39,7 +39,7 @@ STATE = {
     "negative": -(2**70),
     "on": True,
     "hours": 0.1,
-    "text": "niche µ",
+    "text": "niche \N{MICRO SIGN}",
     "empty": "",
     "raw": b"\x00\xff",
     "absent": None,

@@ -16,7 +16,8 @@ pyvista = pytest.importorskip("pyvista")
     [
         ("SCF", "nM", "SCF_nM"),
         ("SCF_nM", "nM", "SCF_nM"),
-        ("TGF-β", "nM", "TGF_beta_nM"),
+        ("TGF-\N{GREEK SMALL LETTER BETA}", "nM", "TGF_beta_nM"),
+        ("area", "\N{MICRO SIGN}m\N{SUPERSCRIPT TWO}", "area_um2"),
         ("kit ligand", "1/h", "kit_ligand_per_h"),
         ("cells", "1/mm^3", "cells_per_mm3"),
         ("D", "um**2/s", "D_um2_per_s"),

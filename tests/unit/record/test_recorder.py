@@ -171,3 +171,16 @@ def test_the_scene_spans_the_marrow_over_all_times(run, marrow):
     assert names["FIELDS"]["division_per_h"][0] == "division [1/h]"
     assert str(run.path) not in text
     compile(text, "open_in_paraview.py", "exec")
+
+
+def test_pyvista_reads_the_series_at_its_times(run, marrow):
+    import pyvista
+
+    reader = pyvista.get_reader(str(run.fields_pvd))
+    assert reader.time_values == list(DAYS)
+    for index, day in enumerate(DAYS):
+        reader.set_active_time_point(index)
+        shown = reader.read()[0].threshold(2, scalars="tissue")
+        assert shown.n_cells == marrow.n
+        assert np.array_equal(shown.cell_data["SCF_nM"], marrow.fields(day)["SCF"].astype(np.float32))
+    assert pyvista.get_reader(str(run.cells_pvd)).time_values == list(DAYS)

@@ -14,7 +14,7 @@ from marrow_niche.scenario.reader import Reader
 class Cytokine:
     diffusivity: float = quantity("um^2/s", "D, in marrow interstitium", low=0)
     decay: float = quantity("1/h", "loss that needs no receptor", low=0, high=10)
-    uptake: dict[str, float] = quantity("um^3/h", "volume one cell clears", low=0, default_factory=dict)
+    uptake: dict[str, float] = quantity("um^3/h", "volume one cell clears", low=0, default_factory=dict)  # noqa: RUF009
     saturation: float = quantity("nM", "half filling", low=0, default=5.0)
     silent: bool = False
     hormone: str | None = None
@@ -142,7 +142,10 @@ def test_the_three_mistakes_of_a_cytokine_read_as_promised():
         ({"piece": {"at": 0.5}}, "piece.at: 0.5 is a number without a unit; write '50 %' or '7.5 mm'."),
         ({"piece": {"at": "6 Gy"}}, "piece.at: '6 Gy' is a dose; expected a length, such as '160 um'."),
         ({"piece": {"at": "5 %", "at_is_fraction": True}}, "piece.at_is_fraction: Piece has no such parameter."),
-        ({"piece": {"at": "5 %", "axis": "lnog"}}, "piece.axis: 'lnog' is not one of the choices. Did you mean 'long'?"),
+        (
+            {"piece": {"at": "5 %", "axis": "lnog"}},
+            "piece.axis: 'lnog' is not one of the choices. Did you mean 'long'?",
+        ),
         ({"piece": {"at": "5 %", "axis": "q"}}, "piece.axis: 'q' is not one of the choices. Known: long, x."),
         ({"events": {"kind": "radiation"}}, "events: a table stands where a list is expected"),
         ({"events": ["x"]}, "events[1]: 'x' stands where a table with a kind is expected."),
@@ -175,11 +178,16 @@ def test_a_mistake_is_told_with_its_place(change, mistake):
     ],
 )
 def test_a_dose_of_a_scenario_is_text_with_a_unit(dose, mistake):
-    assert mistakes(Everything, {"title": "t", "events": [{"kind": "radiation", "at": "0 d", "dose": dose}]}) == [mistake]
+    assert mistakes(Everything, {"title": "t", "events": [{"kind": "radiation", "at": "0 d", "dose": dose}]}) == [
+        mistake
+    ]
 
 
 def test_every_mistake_is_told_at_once():
-    table = {"events": [{"kind": "radiation", "at": "soon", "dose": "-1 Gy", "x": 1}, {"kind": "grft"}], "stages": "two"}
+    table = {
+        "events": [{"kind": "radiation", "at": "soon", "dose": "-1 Gy", "x": 1}, {"kind": "grft"}],
+        "stages": "two",
+    }
     found = [line.partition(":")[0] for line in mistakes(Everything, table)]
     assert found == ["title", "events[1].at", "events[1].dose", "events[1].x", "events[2].kind", "stages"]
 
@@ -227,7 +235,7 @@ def test_entries_that_are_no_declared_numbers_may_carry_a_source_too():
 @pytest.mark.parametrize(
     ("decay", "mistake"),
     [
-        (1.0, "decay: 1.0 comes without its source; write { value = 1, unit = \"1/h\", source = \"...\" }"),
+        (1.0, 'decay: 1.0 comes without its source; write { value = 1, unit = "1/h", source = "..." }'),
         ("1 1/h", "decay: '1 1/h' comes without its source"),
         ({"value": 1.0, "unit": "1/h"}, 'decay: source is missing; name the reference, or write source = "estimate".'),
         (value(1.0, "1/h", ""), "decay: source is missing"),

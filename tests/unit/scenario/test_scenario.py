@@ -35,7 +35,7 @@ SCENARIO = TOP + GEOMETRY
 class Field:
     diffusivity: float = quantity("um^2/h", "D, in marrow interstitium", low=1e-3)
     decay: float = quantity("1/h", "loss", low=0, default=0.0)
-    uptake: dict[str, float] = quantity("um^3/h", "volume one cell clears", low=0, default_factory=dict)
+    uptake: dict[str, float] = quantity("um^3/h", "volume one cell clears", low=0, default_factory=dict)  # noqa: RUF009
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,10 +98,12 @@ def test_a_short_scenario_is_whole(read):
 def test_a_long_scenario_is_read_in_canonical_units(read, tmp_path):
     (tmp_path / "femur.stl").touch()
     s = read(
-        'title = "A gnome after 6 Gy"\nseed = 7\n' + TOP
+        'title = "A gnome after 6 Gy"\nseed = 7\n'
+        + TOP
         + '[geometry]\nmesh = "femur.stl"\nlength = "15 mm"\ncortex = "0.16 mm"\nvoxel = "20 um"\n'
         + 'section = { axis = "x", at = "7.5 mm", thickness = "2 mm" }\n'
-        + '[[events]]\nkind = "radiation"\nat = "1 d"\ndose = "6 Gy"\nfractions = 2\nevery = "2 d"\ndose_rate = "1 Gy/min"\n'
+        + '[[events]]\nkind = "radiation"\nat = "1 d"\ndose = "6 Gy"\nfractions = 2\n'
+        + 'every = "2 d"\ndose_rate = "1 Gy/min"\n'
         + '[record]\nevery = "12 h"\nfields = ["SCF"]\n[organism]\nagents = "anatomical"\nrest = "unirradiated"\n'
     )
     assert (s.title, s.seed, s.mesh) == ("A gnome after 6 Gy", 7, tmp_path / "femur.stl")
@@ -126,8 +128,8 @@ def test_an_override_replaces_the_species_number_and_its_source(read):
 @pytest.mark.parametrize(
     "override",
     [
-        "[parameters]\ncytokines.CXCL12.decay = { value = 1, unit = \"1/h\", source = \"me\" }",
-        "[parameters.cytokines.CXCL12]\ndecay = { value = 1, unit = \"1/h\", source = \"me\" }",
+        '[parameters]\ncytokines.CXCL12.decay = { value = 1, unit = "1/h", source = "me" }',
+        '[parameters.cytokines.CXCL12]\ndecay = { value = 1, unit = "1/h", source = "me" }',
     ],
 )
 def test_an_override_may_stand_in_tables_and_name_what_has_a_default(read, override):
@@ -135,8 +137,10 @@ def test_an_override_may_stand_in_tables_and_name_what_has_a_default(read, overr
 
 
 def test_an_override_of_one_entry_of_a_table(read):
-    s = read(SCENARIO + '[parameters]\n"cytokines.CXCL12.uptake.HSC" = { value = 5, unit = "um^3/h", source = "me" }\n'
-             '"lineages.shares.GMP" = 0.5\n')
+    s = read(
+        SCENARIO + '[parameters]\n"cytokines.CXCL12.uptake.HSC" = { value = 5, unit = "um^3/h", source = "me" }\n'
+        '"lineages.shares.GMP" = 0.5\n'
+    )
     assert s.parameters.cytokines["CXCL12"].uptake == {"HSC": 5.0}
     assert s.parameters.lineages.shares == {"GMP": 0.5, "MEP": 0.45}
 
@@ -156,7 +160,7 @@ OVERRIDE = '[parameters]\n"{}" = {}\n'
         (SCENARIO.replace('"60 d"', "60"), "duration: 60 is a number without a unit; write for example '60 d'."),
         (SCENARIO.replace("60 d", "6 m"), "duration: '6 m' is a length; expected a time, such as '60 d'."),
         (SCENARIO.replace("60 d", "0 d"), "duration: '0 d' is too low; the least allowed is 0.0416667 d."),
-        (SCENARIO.replace("duration", "durration"), "duration: missing. Length of the run, such as \"60 d\" [h]."),
+        (SCENARIO.replace("duration", "durration"), 'duration: missing. Length of the run, such as "60 d" [h].'),
         (SCENARIO.replace('species = "gnome"\n', ""), 'species: missing. Name of the species, such as "mouse".'),
         (SCENARIO.replace("gnome", "gnom"), "species: 'gnom' is not known. Did you mean 'gnome'?"),
         (SCENARIO.replace("gnome", "dragon"), "species: 'dragon' is not known. Known: giant, gnome."),
@@ -219,11 +223,20 @@ def test_a_mistake_is_told_with_its_place_and_cure(mistakes, text, mistake):
     [
         ('at = "0 d"\ndose = "-1 Gy"', "events[1].dose: '-1 Gy' is too low; the least allowed is 0 Gy."),
         ('at = "0 d"\ndose = "6 m"', "events[1].dose: '6 m' is a length; expected a dose, such as '6 Gy'."),
-        ('at = "0 d"\ndos = "6 Gy"\ndose = "6 Gy"', "events[1].dos: Radiation has no such parameter. Did you mean 'dose'?"),
+        (
+            'at = "0 d"\ndos = "6 Gy"\ndose = "6 Gy"',
+            "events[1].dos: Radiation has no such parameter. Did you mean 'dose'?",
+        ),
         ('at = "0 d"', "events[1].dose: missing. Dose of each fraction [Gy]."),
         ('at = "61 d"\ndose = "6 Gy"', "events[1].at: 61 d is after the end of the run (60 d)"),
-        ('at = "0 d"\ndose = "6 Gy"\nfractions = 4\nevery = "21 d"', "events[1]: ends at 63 d, after the end of the run (60 d)"),
-        ('at = "59 d"\ndose = "6 Gy"\nduration = "50 h"', "events[1]: ends at 61.0833 d, after the end of the run (60 d)"),
+        (
+            'at = "0 d"\ndose = "6 Gy"\nfractions = 4\nevery = "21 d"',
+            "events[1]: ends at 63 d, after the end of the run (60 d)",
+        ),
+        (
+            'at = "59 d"\ndose = "6 Gy"\nduration = "50 h"',
+            "events[1]: ends at 61.0833 d, after the end of the run (60 d)",
+        ),
         ('at = "0 d"\ndose = "6 Gy"\nfractions = 4', "events[1].every: missing"),
         ('at = "0 d"\ndose = "6 Gy"\nfractions = 0', "events[1].fractions: 0 is too low"),
         ('at = "0 d"\ndose = "6 Gy"\nduration = "50 h"\ndose_rate = "1 Gy/min"', "events[1].dose_rate: "),
@@ -278,9 +291,13 @@ def test_the_source_spells_out_what_was_left_to_defaults(read):
 
 def test_a_run_directory_reads_back_as_the_same_scenario(read, tmp_path):
     (tmp_path / "femur.stl").touch()
-    text = "seed = 5\n" + SCENARIO.replace('bone = "long bone"', 'mesh = "femur.stl"') + (
-        'section = { at = "50 %" }\n[[events]]\nkind = "radiation"\nat = "1 d"\ndose = "6 Gy"\n'
-        '[parameters]\n"blood.volume" = { value = 1.5, unit = "mL", source = "me" }\n'
+    text = (
+        "seed = 5\n"
+        + SCENARIO.replace('bone = "long bone"', 'mesh = "femur.stl"')
+        + (
+            'section = { at = "50 %" }\n[[events]]\nkind = "radiation"\nat = "1 d"\ndose = "6 Gy"\n'
+            '[parameters]\n"blood.volume" = { value = 1.5, unit = "mL", source = "me" }\n'
+        )
     )
     first = read(text, seed=9)
     run = tmp_path / "elsewhere"
@@ -306,7 +323,7 @@ def test_tables_in_memory_are_left_as_they_are(tmp_path):
     ("text", "mistake"),
     [
         ('species = "gnome\nseed = 1', "line 1, column 17: text is not closed"),
-        ("duration = 60 d\n", "line 1, column 15: more than one value; a number with its unit needs quotes: \"60 d\""),
+        ("duration = 60 d\n", 'line 1, column 15: more than one value; a number with its unit needs quotes: "60 d"'),
         ("duration = d\n", "line 1, column 12: this is no value"),
         ("seed = 1\nseed = 2\n", "line 2, column 9: this name is given a second time"),
         ("[geometry]\n[geometry]\n", "line 2, column 10: this table is opened a second time"),

@@ -1,0 +1,275 @@
+"""The command line: what each command says, what it leaves behind, how it exits."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from marrow_niche import cli
+from marrow_niche.cli import main
+
+SCENARIO = """
+species = "mouse"
+duration = "2 d"
+[geometry]
+bone = "long bone"
+length = "15 mm"
+voxel = "20 um"
+section = { at = "50 %", thickness = "100 um" }
+"""
+
+
+class Outcome:
+    """What a run gives back, as much of it as the summary reads."""
+
+    blood = pd.DataFrame(
+        {"day": [0.0, 1.0, 2.0], "neutrophils_per_uL": [1000.0, 20.0, 300.0], "platelets_per_uL": [1e6, 9e5, 8e5]}
+    )
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("femur.toml").write_text(SCENARIO)
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """Runs that do nothing but note how they were asked for; reports likewise."""
+    calls = []
+
+    def simulate(scenario, *, into, overwrite, threads, progress):
+        calls.append(("simulate", scenario.seed, Path(into), overwrite, threads))
+        for hour in (24, 48):
+            progress(hour, 48)
+        return Outcome
+
+    def resume(directory, *, threads, progress):
+        calls.append(("resume", Path(directory), threads))
+        progress(48, 48)
+        return Outcome
+
+    monkeypatch.setattr("marrow_niche.simulation.simulate", simulate)
+    monkeypatch.setattr("marrow_niche.simulation.resume", resume)
+    monkeypatch.setattr(cli, "_report", lambda results, directory: calls.append(("report", Path(directory))))
+    return calls
+
+
+def test_help_reads_well_to_a_newcomer(capsys):
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    for command in ("new", "check", "run", "resume", "report", "cite"):
+        assert f" {command} " in text
+    for later in ("render", "compare", "export", "sweep", "doses", "verdict"):
+        assert later not in text
+
+
+def test_help_is_quick_and_loads_nothing_heavy():
+    code = (
+        "import sys; from marrow_niche.cli import main; main(['--help']);"
+        "print(sorted({'numba', 'vtk', 'vtkmodules', 'pyvista', 'pandas', 'scipy', 'pint'} & set(sys.modules)))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.rstrip().endswith("[]")
+
+
+def test_new_writes_a_scenario_that_reads(capsys):
+    from marrow_niche.scenario.scenario import read_scenario
+
+    assert main(["new"]) == 0
+    assert main(["new", "trial"]) == 0
+    assert read_scenario("scenario.toml").species == "mouse"
+    assert Path("trial.toml").read_bytes() == Path("scenario.toml").read_bytes()
+    capsys.readouterr()
+    assert main(["new", "trial.toml"]) == 2
+    assert "trial.toml: exists already" in capsys.readouterr().err
+
+
+def test_every_commented_line_of_the_starter_works_too():
+    """A user takes away the '#'; what appears must be right."""
+    from marrow_niche.scenario.scenario import read_scenario
+
+    lines = cli.STARTER.read_text().splitlines()
+    options = ("# cortex", "# fractions", "# every", "# dose_rate", "# fields", "# [parameters]", '# "cytokines')
+    opened = [line[2:] if line.startswith(options) else line for line in lines]
+    assert sum(line.startswith(options) for line in lines) == len(options)
+    Path("all.toml").write_text("\n".join(opened))
+    scenario = read_scenario("all.toml")
+    assert (scenario.events[0].fractions, scenario.events[0].dose_rate) == (4, 60.0)
+    assert scenario.ledger["cytokines.CXCL12.diffusivity"].overridden
+
+
+def test_run_goes_into_runs_by_the_name_of_the_file(calls, capsys):
+    assert main(["run", "femur.toml"]) == 0
+    assert calls == [("simulate", 1, Path("runs/femur"), False, None), ("report", Path("runs/femur"))]
+    out = capsys.readouterr()
+    assert "2 days simulated" in out.out
+    assert "neutrophils" in out.out and "20" in out.out
+    assert "day 1 of 2" in out.err
+
+
+def test_run_passes_its_options_on(calls, monkeypatch):
+    monkeypatch.setenv("NUMBA_NUM_THREADS", "1")
+    assert main(["run", "femur.toml", "--into", "x", "--overwrite", "--seed", "7", "--threads", "5"]) == 0
+    assert calls[0] == ("simulate", 7, Path("x"), True, 5)
+    assert os.environ["NUMBA_NUM_THREADS"] == "5"
+
+
+def test_resume_goes_on_and_reports(calls):
+    assert main(["resume", "runs/femur", "--threads", "1"]) == 0
+    assert calls == [("resume", Path("runs/femur"), 1), ("report", Path("runs/femur"))]
+
+
+def test_check_prints_what_the_simulation_says_of_the_scenario(monkeypatch, capsys):
+    monkeypatch.setattr(
+        "marrow_niche.simulation.describe", lambda scenario: f"{scenario.duration:g} h of {scenario.species}"
+    )
+    assert main(["check", "femur.toml"]) == 0
+    assert capsys.readouterr().out == "48 h of mouse\n"
+
+
+@pytest.mark.parametrize("command", ["check", "run", "cite"])
+def test_mistakes_of_a_scenario_are_told_together_without_a_traceback(command, calls, capsys):
+    Path("femur.toml").write_text(SCENARIO.replace("2 d", "60").replace("mouse", "mosue").replace("voxel", "voxl"))
+    assert main([command, "femur.toml"]) == 2
+    out = capsys.readouterr()
+    assert out.out == ""
+    assert out.err.splitlines() == [
+        "femur.toml cannot be simulated; 4 mistakes:",
+        "  duration: '60' is a number without a unit; write for example '60 d'.",
+        "  geometry.voxel: missing. Edge of a voxel [um].",
+        "  geometry.voxl: Geometry has no such parameter. Did you mean 'voxel'?",
+        "  species: 'mosue' is not known. Did you mean 'mouse'?",
+    ]
+    assert calls == []
+    assert sorted(path.name for path in Path().iterdir()) == ["femur.toml"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["rnu", "femur.toml"], 'Unknown command "rnu". Did you mean "run"?'),
+        (["run"], "requires an argument"),
+        (["run", "femur.toml", "--thread", "3"], "Did you mean --threads?"),
+        (["run", "femur.toml", "--threads", "many"], 'unable to convert "many" into int'),
+        (["run", "femur.toml", "--threads", "0"], "--threads 0: at least one thread is needed."),
+        (["run", "femur.toml", "--seed", "-1"], "seed: -1 is too low; the least allowed is 0."),
+        (["run", "nothing.toml"], "there is no such file; 'marrow-niche new' writes"),
+        (["resume", "nowhere"], "nowhere: there is no such directory."),
+        (["report", "nowhere"], "nowhere"),
+        (["cite", "nowhere"], "there is no such file"),
+    ],
+)
+def test_a_mistake_on_the_command_line_exits_with_2(arguments, message, capsys):
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error
+
+
+def test_an_existing_run_is_refused_and_left_alone(capsys):
+    Path("runs/femur").mkdir(parents=True)
+    Path("runs/femur/notes.txt").write_text("mine")
+    assert main(["run", "femur.toml"]) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert main(["run", "femur.toml", "--overwrite"]) == 2
+    assert [path.name for path in Path("runs/femur").iterdir()] == ["notes.txt"]
+
+
+def test_our_own_fault_exits_with_1_and_shows_where(monkeypatch, capsys):
+    def describe(scenario):
+        raise ZeroDivisionError("a fault")
+
+    monkeypatch.setattr("marrow_niche.simulation.describe", describe)
+    assert main(["check", "femur.toml"]) == 1
+    error = capsys.readouterr().err
+    assert "ZeroDivisionError: a fault" in error
+    assert "not yours" in error
+
+
+@pytest.mark.parametrize("saved", [True, False])
+def test_a_stop_tells_how_to_go_on(saved, monkeypatch, capsys):
+    def simulate(scenario, *, into, progress, **options):
+        Path(into).mkdir(parents=True)
+        if saved:
+            (Path(into) / "checkpoint.h5").touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("marrow_niche.simulation.simulate", simulate)
+    assert main(["run", "femur.toml"]) == 130
+    error = capsys.readouterr().err
+    assert ("marrow-niche resume runs/femur" in error) is saved
+    assert ("before the first checkpoint" in error) is not saved
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_waits_for_the_end_of_the_hour(number):
+    """A step that is half done is no state to save."""
+    done = []
+    with (
+        pytest.raises(KeyboardInterrupt),
+        cli.stopping_between_hours(lambda hour, total: done.append(hour)) as progress,
+    ):
+        progress(1, 3)
+        os.kill(os.getpid(), number)
+        time.sleep(0.01)
+        done.append("rest of the step")
+        progress(2, 3)
+        progress(3, 3)
+    assert done == [1, "rest of the step", 2]
+
+
+def test_a_second_stop_and_one_before_the_first_hour_end_at_once():
+    with pytest.raises(KeyboardInterrupt), cli.stopping_between_hours(lambda hour, total: None) as progress:
+        progress(1, 3)
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.01)
+        pytest.fail("went on")
+    with pytest.raises(KeyboardInterrupt), cli.stopping_between_hours(lambda hour, total: None):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.01)
+        pytest.fail("went on")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_cite_of_a_scenario_lists_references_and_estimates(capsys):
+    assert main(["cite", "femur.toml"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("marrow_niche: ")
+    assert "  estimate (" in out
+    assert "stem_cells.number" in out
+
+
+def test_cite_of_a_run_reads_its_own_ledger(capsys):
+    from marrow_niche.record import provenance
+    from marrow_niche.scenario.scenario import read_scenario
+
+    scenario = read_scenario("femur.toml")
+    Path("run").mkdir()
+    Path("run/scenario.toml").write_text(SCENARIO)
+    provenance.write("run", scenario=scenario.source, ledger=scenario.ledger.rows(), seed=1)
+    assert main(["cite", "femur.toml"]) == main(["cite", "run"]) == 0
+    first, second = capsys.readouterr().out.split("marrow_niche: ")[1:]
+    assert first == second
+
+
+def test_progress_without_a_terminal_is_a_few_plain_lines(capsys):
+    with cli.progress_bar() as progress:
+        for hour in range(1, 1441):
+            progress(hour, 1440)
+    lines = capsys.readouterr().err.splitlines()
+    assert 5 <= len(lines) <= 13
+    assert lines[-1] == "day 60 of 60"
+    assert lines[-2].endswith("left")
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(3, "3 s"), (200, "3 min"), (7300, "2.0 h")])
+def test_times_are_told_in_the_unit_one_would_say(seconds, text):
+    assert cli._clock(seconds) == text
