@@ -125,7 +125,7 @@ def cite(source: Source, /) -> int:
         from marrow_niche.record import provenance
         from marrow_niche.record.directory import RunDirectory
 
-        ledger = Ledger.from_rows(provenance.read(RunDirectory(source).require())["parameters"])
+        ledger = Ledger.from_plain(provenance.read(RunDirectory(source).require())["parameters"])
     else:
         from marrow_niche.scenario.scenario import read_scenario
 
@@ -190,10 +190,10 @@ def _simulated(directory: Path, simulation: Callable[[Callable[[float, float], N
         with progress_bar() as show, stopping_between_hours(show) as progress:
             results = simulation(progress)
     except KeyboardInterrupt:
-        if (directory / "checkpoint.h5").is_file():
+        if (directory / "scenario.toml").is_file():
             print(f"Stopped. Go on with: marrow-niche resume {directory}", file=sys.stderr)
         else:
-            print("Stopped before the first checkpoint; run it again from the start.", file=sys.stderr)
+            print("Stopped before anything was written; run it again.", file=sys.stderr)
         return STOPPED
     print(summary(results, directory, time.monotonic() - began))
     _report(results, directory)
@@ -220,7 +220,7 @@ def summary(results: Any, directory: Path, seconds: float) -> str:
         low = int(values.argmin())
         row = f"{name.replace('_', ' '):<16}{values[0]:>14,.0f}{values[low]:>12,.0f}{days[low]:>8g}{values[-1]:>12,.0f}"
         lines.append(row)
-    lines.append(f"In 3D: paraview {directory / 'open_in_paraview.py'}")
+    lines.append(f"In 3D: cd {directory} && paraview --script=open_in_paraview.py")
     return "\n".join(lines)
 
 

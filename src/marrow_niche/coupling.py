@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from marrow_niche.kernels.lineages import handed_over
-from marrow_niche.kernels.stem_cells import contact, uniforms, wall_distance
+from marrow_niche.kernels.stem_cells import contact, lodge, uniforms
 from marrow_niche.marrow import cytokines, fate, stem_cells
 from marrow_niche.marrow.cytokines import Surroundings
 from marrow_niche.marrow.lineages import SIGNALS
@@ -17,7 +17,7 @@ from marrow_niche.quantities.response import log_signals
 from marrow_niche.state import joined, take
 from marrow_niche.transport.steady import solve_compact
 
-EGRESS, HOME, HAND = 51, 52, 53
+EGRESS, HOME, HAND, LODGE = 51, 52, 53, 54
 MEGAKARYOCYTE = "megakaryocyte"
 
 
@@ -323,15 +323,7 @@ def home(state, model):
 
 def place(stem, who, voxel, model, step):
     """Put stem cells `who` at random points of voxels outside vessels, near the wall; in place."""
-    h = model.lattice.spacing
-    centre = model.lattice.centres()[voxel]
-    best, distance = centre.copy(), np.full(len(who), -np.inf)
-    w = model.walls
-    for trial in range(8):
-        u = np.column_stack([uniforms(stem.id[who], model.seed, step, HOME, 2 + 2 * trial),
-                             uniforms(stem.id[who], model.seed, step, HOME, 3 + 2 * trial)[:, :1]])
-        point, d = centre + (u - 0.5) * h, np.empty(len(who))
-        wall_distance(point, voxel, w.start, w.item, w.a, w.b, w.radius, w.cap, d)
-        better = (distance < 0) & (d > distance)
-        best[better], distance[better] = point[better], d[better]
-    stem.position[who], stem.voxel[who], stem.distance[who] = best, voxel, distance
+    w, position, distance = model.walls, np.empty((len(who), 3)), np.empty(len(who))
+    lodge(voxel, model.lattice.centres(voxel), stem.id[who], model.lattice.spacing, w.start, w.item, w.a, w.b, w.radius, w.cap, 8,
+          model.seed, step, LODGE, position, distance)
+    stem.position[who], stem.voxel[who], stem.distance[who] = position, voxel, distance

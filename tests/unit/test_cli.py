@@ -197,14 +197,14 @@ def test_a_stop_tells_how_to_go_on(saved, monkeypatch, capsys):
     def simulate(scenario, *, into, progress, **options):
         Path(into).mkdir(parents=True)
         if saved:
-            (Path(into) / "checkpoint.h5").touch()
+            (Path(into) / "scenario.toml").touch()
         raise KeyboardInterrupt
 
     monkeypatch.setattr("marrow_niche.simulation.simulate", simulate)
     assert main(["run", "femur.toml"]) == 130
     error = capsys.readouterr().err
     assert ("marrow-niche resume runs/femur" in error) is saved
-    assert ("before the first checkpoint" in error) is not saved
+    assert ("before anything was written" in error) is not saved
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -254,7 +254,7 @@ def test_cite_of_a_run_reads_its_own_ledger(capsys):
     scenario = read_scenario("femur.toml")
     Path("run").mkdir()
     Path("run/scenario.toml").write_text(SCENARIO)
-    provenance.write("run", scenario=scenario.source, ledger=scenario.ledger.rows(), seed=1)
+    provenance.write("run", scenario=scenario.source, ledger=scenario.ledger.plain(), seed=1)
     assert main(["cite", "femur.toml"]) == main(["cite", "run"]) == 0
     first, second = capsys.readouterr().out.split("marrow_niche: ")[1:]
     assert first == second

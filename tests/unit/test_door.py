@@ -31,10 +31,13 @@ def test_a_directory_of_somebody_else_is_not_used(nowhere, monkeypatch):
     """Cached kernels are code: they are not taken from where another user could have put them."""
     marrow_niche._give_numba_a_cache()
     first = os.environ.pop("NUMBA_CACHE_DIR")
-    monkeypatch.setattr(os, "getuid", lambda: os.stat(first).st_uid + 1)
-    os.rename(first, first.replace(str(os.stat(first).st_uid), str(os.getuid())))
+    stranger = os.stat(first).st_uid + 1
+    monkeypatch.setattr(os, "getuid", lambda: stranger)
+    theirs = nowhere / f"marrow_niche-numba-{stranger}"
+    os.rename(first, theirs)
     marrow_niche._give_numba_a_cache()
-    assert os.path.basename(os.environ["NUMBA_CACHE_DIR"]) != f"marrow_niche-numba-{os.getuid()}"
+    assert os.environ["NUMBA_CACHE_DIR"] != str(theirs)
+    assert os.path.dirname(os.environ["NUMBA_CACHE_DIR"]) == str(nowhere)
 
 
 def test_a_cache_that_the_user_chose_is_kept(monkeypatch):

@@ -12,7 +12,7 @@ from marrow_niche.geometry.anatomy import Anatomy
 from marrow_niche.geometry.bone import AXES, Bone, Field, inset_field, make_bone, marrow_volume
 from marrow_niche.geometry.lattice import BONE, LUMEN, MARROW, Lattice, largest_component, make_lattice, voxelise
 from marrow_niche.geometry.mesh import Surface, read_surface, um_per_file_unit
-from marrow_niche.geometry.near import Near, make_blocks, make_points, make_tubes, search, share_inside
+from marrow_niche.geometry.near import Blocks, Near, boxed, make_blocks, middled, search, share_inside
 from marrow_niche.geometry.niches import Niches, make_niches
 from marrow_niche.geometry.vessels import ARTERIOLE, SINUSOID, VEIN, Vessels, make_vessels
 from marrow_niche.kernels import raster
@@ -124,29 +124,27 @@ def build_geometry(spec: GeometrySpec, anatomy: Anatomy, *, seed: int, folder: P
     vessels = make_vessels(
         bone, inset, anatomy, low=far_low, high=far_high, place=_draws(seed, PLACE), shape=_draws(seed, SHAPE)
     )
-    every = make_tubes(vessels.a, vessels.b, vessels.radius, cell=30.0)
-    share = share_inside(every, vessels.kind, make_blocks(whole), spacing=spec.voxel)
+    blocks = make_blocks(whole)
+    venous = np.flatnonzero(vessels.kind != ARTERIOLE).astype(np.int32)
+    arterial = np.flatnonzero(vessels.kind == ARTERIOLE).astype(np.int32)
+    to_sinusoid, near_sinusoid = _search(vessels, venous, blocks, cell=40.0)
+    to_arteriole, near_arteriole = _search(vessels, arterial, blocks, cell=100.0)
+    tubes = (vessels.a, vessels.b, vessels.radius)
+    share = share_inside((*tubes, vessels.kind), (near_sinusoid, near_arteriole), blocks.voxel, spacing=spec.voxel)
     extravascular = 1.0 - share.sum(axis=1)
-    closed = extravascular < CLOSED_BELOW
-    tissue.reshape(-1)[whole.flat[closed]] = LUMEN
+
+    tissue.reshape(-1)[whole.flat[extravascular < CLOSED_BELOW]] = LUMEN
     connected, _, pockets = largest_component(tissue == MARROW)
     tissue[(tissue == MARROW) & ~connected] = LUMEN
     lattice = make_lattice(tissue, spacing=spec.voxel, origin=origin, dimension=dimension)
     if lattice.n < FEWEST:
         raise GeometryError(_too_coarse(spec, lattice.n, inside_piece, thick))
-    extravascular = extravascular[np.searchsorted(whole.flat, lattice.flat)]
+    kept = tissue.reshape(-1)[whole.flat] == MARROW
+    del near_arteriole
+    near_sinusoid = near_sinusoid.of(kept)
 
-    blocks = make_blocks(lattice)
-    venous = np.flatnonzero(vessels.kind != ARTERIOLE)
-    arterial = np.flatnonzero(vessels.kind == ARTERIOLE)
-    sinusoids = make_tubes(vessels.a[venous], vessels.b[venous], vessels.radius[venous], cell=40.0)
-    to_sinusoid, near_sinusoid = search(sinusoids, blocks, cap=CAP)
-    near_sinusoid = Near(start=near_sinusoid.start, item=venous.astype(np.int32)[near_sinusoid.item])
-    arterioles = make_tubes(vessels.a[arterial], vessels.b[arterial], vessels.radius[arterial], cell=100.0)
-    to_arteriole, _ = search(arterioles, blocks, cap=CAP, lists=False)
-    centres = blocks.voxel
-    to_endosteum = inset.at(centres)
-    sinusoid_area, arteriole_area = walls.vessel_area(vessels, every, lattice)
+    every = boxed(*tubes, cell=30.0, margin=anatomy.megakaryocyte_radius)
+    sinusoid_area, arteriole_area = walls.vessel_area(vessels, boxed(*tubes, cell=30.0), lattice)
     bone_area = walls.endosteal_area(lattice, inset)
     niches = make_niches(
         lattice,
@@ -160,18 +158,19 @@ def build_geometry(spec: GeometrySpec, anatomy: Anatomy, *, seed: int, folder: P
         high=far_high,
         draws=_draws(seed, CELLS),
     )
-    _, near_stroma = search(make_points(niches.stroma, cell=40.0), blocks, cap=max(CAP, 20.0 * spec.voxel))
+    points = middled(niches.stroma, niches.stroma, np.zeros(len(niches.stroma)), cell=40.0)
+    _, near_stroma = search(points, make_blocks(lattice), cap=max(CAP, 20.0 * spec.voxel))
     geometry = Geometry(
         lattice=lattice,
         vessels=vessels,
         niches=niches,
-        extravascular=extravascular,
+        extravascular=extravascular[kept],
         sinusoid_area=sinusoid_area,
         arteriole_area=arteriole_area,
         bone_area=bone_area,
-        to_sinusoid=to_sinusoid,
-        to_arteriole=to_arteriole,
-        to_endosteum=to_endosteum,
+        to_sinusoid=to_sinusoid[kept],
+        to_arteriole=to_arteriole[kept],
+        to_endosteum=inset.at(lattice.centres()),
         near_sinusoid=near_sinusoid,
         near_stroma=near_stroma,
         surface=(bone.surface.vertices, bone.surface.triangles),
@@ -180,6 +179,12 @@ def build_geometry(spec: GeometrySpec, anatomy: Anatomy, *, seed: int, folder: P
     geometry.facts.update(source)
     geometry.facts.update(_facts(spec, bone, geometry, whole, share, around, low, high, dropped, pockets))
     return geometry
+
+
+def _search(vessels: Vessels, edges: np.ndarray, blocks: Blocks, *, cell: float) -> tuple[np.ndarray, Near]:
+    tubes = middled(vessels.a[edges], vessels.b[edges], vessels.radius[edges], cell=cell)
+    distance, near = search(tubes, blocks, cap=CAP)
+    return distance, Near(start=near.start, item=edges[near.item])
 
 
 def load_bone(spec: GeometrySpec, anatomy: Anatomy, *, folder: Path) -> tuple[Bone, dict[str, Any]]:

@@ -44,9 +44,9 @@ class Lattice:
         """Volume of one voxel [um^3]."""
         return self.spacing**3
 
-    def centres(self) -> np.ndarray:
-        """(n, 3) x, y, z of the marrow voxels' centres [um]."""
-        z, y, x = np.unravel_index(self.flat, self.shape)
+    def centres(self, which: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """(n, 3) x, y, z of the marrow voxels' centres [um], or of those of `which`, compact indices (k,)."""
+        z, y, x = np.unravel_index(self.flat[which], self.shape)
         return self.origin + (np.stack([x, y, z], axis=1) + 0.5) * self.spacing
 
     def index(self) -> np.ndarray:

@@ -11,6 +11,9 @@ import numpy as np
 from marrow_niche.geometry.lattice import Lattice
 from marrow_niche.kernels import distance
 
+CHUNK = 100_000
+"""Voxels searched at a time; their lists stand in one rectangular buffer."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Near:
@@ -20,6 +23,13 @@ class Near:
     """(n + 1,) int64."""
     item: np.ndarray
     """(k,) int32."""
+
+    def of(self, voxels: np.ndarray) -> "Near":
+        """The lists of some voxels only, given by a mask (n,)."""
+        number = np.diff(self.start)
+        return Near(
+            start=np.concatenate([[0], np.cumsum(number[voxels])]), item=self.item[np.repeat(voxels, number)]
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,38 +41,17 @@ class Tubes:
     """(e, 3) float64 ends [um]."""
     radius: np.ndarray
     """(e,) float64 [um]."""
-    low: np.ndarray
-    """(3,) low corner of the grid [um]."""
-    cell: float
-    """[um]."""
-    shape: np.ndarray
-    """(3,) int64 cells along x, y, z."""
-    cell_start: np.ndarray
-    cell_item: np.ndarray
-    box: np.ndarray
-    """(e, 6) int32 cells touched."""
+    grid: tuple
+    """The cells, as `kernels.distance` takes them."""
 
-    @property
-    def grid(self) -> tuple:
-        """The arguments by which kernels take the grid."""
-        return self.low, self.cell, self.shape, self.cell_start, self.cell_item
-
-    def distance(self, points: np.ndarray, *, cap: float) -> np.ndarray:
-        """(m,) signed distance from points (m, 3) to the nearest wall, at most `cap` [um]."""
-        out = np.full(len(points), cap)
+    def hold(self, points: np.ndarray, *, margin: float = 0.0) -> np.ndarray:
+        """(m,) bool: whether each point (m, 3) lies in a tube or nearer than `margin` to its wall; of `boxed` tubes."""
+        inside = np.zeros(len(points), bool)
         if self.radius.size:
-            distance.nearest_distance(
-                np.ascontiguousarray(points), cap, *self.grid, self.a, self.b, self.radius, out
+            distance.inside_tubes(
+                np.ascontiguousarray(points), margin, self.grid, self.a, self.b, self.radius, inside
             )
-        return out
-
-    def inside(self, points: np.ndarray, own: np.ndarray | None = None) -> np.ndarray:
-        """(m,) bool: whether each point lies inside a tube other than its own (m,) int32, -1 for none."""
-        out = np.zeros(len(points), bool)
-        if self.radius.size:
-            own = np.full(len(points), -1, np.int32) if own is None else own.astype(np.int32)
-            distance.inside_any(np.ascontiguousarray(points), own, *self.grid, self.a, self.b, self.radius, out)
-        return out
+        return inside
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,28 +72,45 @@ class Blocks:
     """Of a voxel [um]."""
 
 
-def make_tubes(a: np.ndarray, b: np.ndarray, radius: np.ndarray, *, cell: float) -> Tubes:
-    """Sort tubes into cells of edge `cell` [um]; a, b (e, 3), radius (e,) in um."""
+def boxed(a: np.ndarray, b: np.ndarray, radius: np.ndarray, *, cell: float, margin: float = 0.0) -> Tubes:
+    """Tubes by the boxes they fill, widened by `margin`: which hold a point? a, b (e, 3), radius (e,), cell in um."""
     a, b, radius = (np.ascontiguousarray(v, float) for v in (a, b, radius))
-    pad = radius[:, None] + 1e-6
+    if not len(a):
+        return Tubes(a=a, b=b, radius=radius, grid=())
+    pad = radius[:, None] + margin + 1e-6
     low, high = np.minimum(a, b) - pad, np.maximum(a, b) + pad
-    corner = low.min(axis=0) if len(a) else np.zeros(3)
-    shape = np.floor((high.max(axis=0) - corner) / cell).astype(np.int64) + 1 if len(a) else np.ones(3, np.int64)
+    corner = low.min(axis=0)
+    shape = np.floor((high.max(axis=0) - corner) / cell).astype(np.int64) + 1
     box = np.concatenate([np.floor((low - corner) / cell), np.floor((high - corner) / cell)], axis=1).astype(np.int32)
+    return Tubes(a=a, b=b, radius=radius, grid=_bin(corner, cell, shape, box, np.empty(0, np.int64), 0.0))
+
+
+def middled(a: np.ndarray, b: np.ndarray, radius: np.ndarray, *, cell: float) -> Tubes:
+    """Tubes by their middles: which are near a point? a, b (e, 3), radius (e,), cell in um."""
+    a, b, radius = (np.ascontiguousarray(v, float) for v in (a, b, radius))
+    if not len(a):
+        return Tubes(a=a, b=b, radius=radius, grid=())
+    middle = 0.5 * (a + b)
+    wide = 0.5 * np.linalg.norm(b - a, axis=1) + radius
+    large = np.flatnonzero(wide > max(1.5 * cell, np.quantile(wide, 0.99) if wide.size > 2000 else np.inf))
+    small = np.setdiff1d(np.arange(len(a)), large)
+    corner = middle.min(axis=0)
+    shape = np.floor((middle.max(axis=0) - corner) / cell).astype(np.int64) + 1
+    place = np.floor((middle - corner) / cell).astype(np.int32)
+    box = np.concatenate([place, place], axis=1)
+    box[large, 3:] = -1
+    return Tubes(
+        a=a, b=b, radius=radius, grid=_bin(corner, cell, shape, box, large, float(wide[small].max(initial=0.0)))
+    )
+
+
+def _bin(corner: np.ndarray, cell: float, shape: np.ndarray, box: np.ndarray, large: np.ndarray, wide: float) -> tuple:
     start = np.zeros(int(np.prod(shape)) + 1, np.int64)
     distance.bin_tubes(box, shape, start, np.empty(0, np.int32), False)
     np.cumsum(start, out=start)
     item = np.empty(start[-1], np.int32)
     distance.bin_tubes(box, shape, start[:-1].copy(), item, True)
-    return Tubes(
-        a=a, b=b, radius=radius, low=corner, cell=float(cell), shape=shape, cell_start=start, cell_item=item, box=box
-    )
-
-
-def make_points(points: np.ndarray, *, cell: float) -> Tubes:
-    """Points (m, 3) [um] as tubes of no length and no radius."""
-    points = np.asarray(points, float).reshape(-1, 3)
-    return make_tubes(points, points, np.zeros(len(points)), cell=cell)
+    return corner, float(cell), shape, start, item, large.astype(np.int64), float(wide)
 
 
 def make_blocks(lattice: Lattice, *, edge: float = 40.0) -> Blocks:
@@ -128,33 +134,17 @@ def make_blocks(lattice: Lattice, *, edge: float = 40.0) -> Blocks:
     )
 
 
-def candidates(tubes: Tubes, blocks: Blocks, *, cap: float) -> Near:
-    """For each block, every tube that `search` or `share_inside` may need for one of its voxels."""
-    number = len(blocks.centre)
-    start = np.zeros(number + 1, np.int64)
-    if not tubes.radius.size:
-        return Near(start=start, item=np.empty(0, np.int32))
-    reach = 2.0 * blocks.reach + blocks.diagonal
-    arguments = (blocks.centre, reach, cap + blocks.reach, *tubes.grid, tubes.box, tubes.a, tubes.b, tubes.radius)
-    distance.gather(*arguments, start, np.empty(0, np.int32), False)
-    np.cumsum(start, out=start)
-    item = np.empty(start[-1], np.int32)
-    distance.gather(*arguments, start, item, True)
-    return Near(start=start, item=item)
-
-
-def search(tubes: Tubes, blocks: Blocks, *, cap: float, lists: bool = True) -> tuple[np.ndarray, Near]:
+def search(tubes: Tubes, blocks: Blocks, *, cap: float) -> tuple[np.ndarray, Near]:
     """Signed distance of each voxel's centre to the nearest tube, and the tubes that can be nearest to a point of it.
 
     Parameters
     ----------
     tubes : Tubes
+        By their middles (`middled`).
     blocks : Blocks
         Of n marrow voxels.
     cap : float
         Nothing farther than this is looked for [um].
-    lists : bool
-        Without, the lists are empty.
 
     Returns
     -------
@@ -164,32 +154,54 @@ def search(tubes: Tubes, blocks: Blocks, *, cap: float, lists: bool = True) -> t
         Tubes whose distance from the centre is at most that distance plus the voxel's diagonal.
     """
     n = len(blocks.voxel)
-    out, start = np.full(n, cap), np.zeros(n + 1, np.int64)
-    if not tubes.radius.size:
-        return out, Near(start=start, item=np.empty(0, np.int32))
-    listed = candidates(tubes, blocks, cap=cap)
-    arguments = (
-        blocks.voxel, blocks.order, blocks.start, listed.start, listed.item, tubes.a, tubes.b, tubes.radius
-    )  # fmt: skip
-    distance.voxel_distance(*arguments, blocks.diagonal, cap, out, start, np.empty(0, np.int32), False)
-    if not lists:
+    out, number = np.full(n, cap), np.zeros(n, np.int64)
+    if not tubes.radius.size or not n:
         return out, Near(start=np.zeros(n + 1, np.int64), item=np.empty(0, np.int32))
-    np.cumsum(start, out=start)
-    item = np.empty(start[-1], np.int32)
-    distance.voxel_distance(*arguments, blocks.diagonal, cap, out, start, item, True)
-    return out, Near(start=start, item=item)
+    cut = np.searchsorted(blocks.start, np.arange(0, n + CHUNK, CHUNK))
+    cut = np.unique(np.minimum(cut, len(blocks.start) - 1))
+    packed, width = [], 32
+    for first, last in zip(cut[:-1], cut[1:], strict=True):
+        voxels = blocks.order[blocks.start[first] : blocks.start[last]]
+        while True:
+            item = np.empty((len(voxels), width), np.int32)
+            distance.search_blocks(
+                first, last, blocks.centre, blocks.order, blocks.start, blocks.voxel, blocks.reach, tubes.grid,
+                tubes.a, tubes.b, tubes.radius, blocks.diagonal, cap, out, number, item
+            )  # fmt: skip
+            most = int(number[voxels].max())
+            if most <= width:
+                break
+            width = int(1.25 * most) + 1
+        packed.append(item[np.arange(width) < number[voxels][:, None]])
+    start = np.concatenate([[0], np.cumsum(number)])
+    items = np.empty(start[-1], np.int32)
+    for part, first, last in zip(packed, cut[:-1], cut[1:], strict=True):
+        distance.collect(blocks.order[blocks.start[first] : blocks.start[last]], number, part, start, items)
+    return out, Near(start=start, item=items)
 
 
-def share_inside(tubes: Tubes, kind: np.ndarray, blocks: Blocks, *, spacing: float, step: float = 5.0) -> np.ndarray:
-    """Share of each voxel inside tubes of each kind (n, kinds) [-], by points no more than `step` [um] apart.
+def share_inside(
+    vessels: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray],
+    near: tuple[Near, Near],
+    voxel: np.ndarray,
+    *,
+    spacing: float,
+    step: float = 5.0,
+) -> np.ndarray:
+    """Share of each voxel inside vessels of each kind (n, 3) [-], by points no more than `step` [um] apart.
 
-    `kind` (e,) uint8; a point inside tubes of several kinds counts for the highest.
+    Parameters
+    ----------
+    vessels : a, b (e, 3), radius (e,) [um], kind (e,) uint8
+        A point inside vessels of several kinds counts for the highest.
+    near : (Near, Near)
+        Two sets of lists that together name every vessel that reaches into a voxel.
+    voxel : (n, 3)
+        Centres [um].
     """
-    share = np.zeros((len(blocks.voxel), int(kind.max(initial=0)) + 1))
-    if tubes.radius.size:
-        listed = candidates(tubes, blocks, cap=0.5 * blocks.diagonal)
-        distance.voxel_share(
-            blocks.voxel, spacing, max(int(np.ceil(spacing / step)), 3), blocks.order, blocks.start, listed.start,
-            listed.item, tubes.a, tubes.b, tubes.radius, kind, share
-        )  # fmt: skip
+    share = np.zeros((len(voxel), 3))
+    points = max(int(np.ceil(spacing / step)), 3)
+    distance.voxel_share(
+        voxel, spacing, points, near[0].start, near[0].item, near[1].start, near[1].item, *vessels, share
+    )
     return share

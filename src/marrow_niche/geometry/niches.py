@@ -139,7 +139,7 @@ def _beside_sinusoids(
         points = a[chosen] + draws.random(tries)[:, None] * axis[chosen] + away[:, None] * out
         points = points[((points >= low) & (points <= high)).all(axis=1)]
         points = points[inset.at(points) > clear]
-        points = points[tubes.distance(points, cap=clear + 1.0) > clear]
+        points = points[~tubes.hold(points, margin=clear)]
         found = _thin(np.concatenate([found, points]), apart, wanted)
         if len(found) >= wanted:
             break

@@ -136,9 +136,7 @@ def _thin(points: np.ndarray, spacing: float, limit: int | None = None) -> np.nd
     """The points that remain when each nearer than `spacing` to an earlier one is dropped."""
     if len(points) == 0 or spacing <= 0.0:
         return points[:limit]
-    low = points.min(axis=0)
-    cells = np.floor((points.max(axis=0) - low) / (spacing / np.sqrt(3.0))).astype(np.int64) + 1
-    return points[raster.dart_throwing(points, spacing, low, cells, len(points) if limit is None else limit)]
+    return points[raster.dart_throwing(points, spacing, len(points) if limit is None else limit)]
 
 
 def _plexus(
@@ -175,7 +173,7 @@ def _plexus(
     if len(edges) == 0:
         return _join([])
     width = radius * np.exp(anatomy.sinusoid_radius_spread * draws.standard_normal(len(edges)))
-    nodes, edges, width = _halve(nodes, edges, width, longer_than=0.5 * spacing)
+    nodes, edges, width = _halve(nodes, edges, width, longer_than=0.8 * spacing)
     nodes = nodes + _wander(nodes, amplitude=anatomy.sinusoid_tortuosity, wavelength=2.0 * spacing, draws=draws)
     nodes = _draw_in(nodes, inset.at(nodes) < floor, inset, floor)
     return Vessels(

@@ -8,9 +8,9 @@ from marrow_niche.geometry.near import Tubes
 from marrow_niche.geometry.vessels import ARTERIOLE, Vessels
 from marrow_niche.kernels import distance
 
-PITCH = 5.0
-"""Distance between points on a wall [um]."""
-BATCH = 2_000_000
+PITCH = (3.0, 8.0)
+"""Points on a wall are 0.4 voxels apart, within these bounds [um]; twice that on the spheres at nodes."""
+BATCH = 4_000_000
 """Points at a time."""
 SNAP = 2
 """A point in a closed voxel goes to the nearest marrow voxel within so many."""
@@ -32,35 +32,27 @@ def vessel_area(vessels: Vessels, tubes: Tubes, lattice: Lattice) -> tuple[np.nd
     area = np.zeros((2, lattice.n))
     if not len(vessels.edges):
         return area[0], area[1]
-    index = lattice.index()
     low = lattice.origin
     high = low + lattice.spacing * np.array(lattice.shape[::-1])
-
-    def add(points: np.ndarray, own: np.ndarray, each: np.ndarray, arterial: np.ndarray) -> None:
-        within = ((points >= low) & (points < high)).all(axis=1)
-        points, own, each, arterial = points[within], own[within], each[within], arterial[within]
-        voxel = np.empty(len(points), np.int32)
-        distance.find_voxels(points, lattice.origin, lattice.spacing, index, SNAP, voxel)
-        free = ~tubes.inside(points, own)
-        for kind in (0, 1):
-            distance.add_at(area[kind], voxel, free & (arterial == bool(kind)), each)
+    pitch = float(np.clip(lattice.spacing / 2.5, *PITCH))
+    place = (lattice.origin, lattice.spacing, lattice.index(), SNAP)
+    walls = (tubes.grid, tubes.a, tubes.b, tubes.radius)
 
     reach = vessels.radius[:, None] + 1.0
     touches = (np.minimum(vessels.a, vessels.b) - reach < high).all(axis=1)
     touches &= (np.maximum(vessels.a, vessels.b) + reach > low).all(axis=1)
     length = vessels.length
     edge = np.flatnonzero(touches & (length > 0.0))
-    along = np.maximum(np.ceil(length[edge] / PITCH).astype(np.int64), 1)
-    around = np.maximum(np.ceil(2.0 * np.pi * vessels.radius[edge] / PITCH).astype(np.int64), 8)
+    along = np.maximum(np.ceil(length[edge] / pitch).astype(np.int64), 1)
+    around = np.maximum(np.ceil(2.0 * np.pi * vessels.radius[edge] / pitch).astype(np.int64), 8)
     for part in _batches(along * around):
         e, number = edge[part], (along * around)[part]
-        points = np.empty((number.sum(), 3))
         first = np.cumsum(number) - number
-        distance.tube_points(
-            vessels.a[e], vessels.b[e], vessels.radius[e], first, along[part], around[part], points
-        )
+        voxel = np.empty(int(number.sum()), np.int32)
+        distance.tube_wall(e, first, along[part], around[part], *walls, *place, voxel)
         each = 2.0 * np.pi * vessels.radius[e] * length[e] / number
-        add(points, np.repeat(e, number), np.repeat(each, number), np.repeat(vessels.kind[e] == ARTERIOLE, number))
+        for kind, mine in enumerate((vessels.kind[e] != ARTERIOLE, vessels.kind[e] == ARTERIOLE)):
+            distance.add_runs(area[kind], voxel, first[mine], number[mine], each[mine])
 
     # Repeated places keep the last value written: the widest tube at each node.
     order = np.argsort(np.repeat(vessels.radius, 2), kind="stable")
@@ -70,19 +62,16 @@ def vessel_area(vessels: Vessels, tubes: Tubes, lattice: Lattice) -> tuple[np.nd
     radius = vessels.radius[widest[node]]
     within = ((vessels.nodes[node] - radius[:, None] < high) & (vessels.nodes[node] + radius[:, None] > low)).all(axis=1)
     node, radius = node[within], radius[within]
-    number = np.maximum(np.ceil(4.0 * np.pi * radius**2 / PITCH**2).astype(np.int64), 24)
-    for part in _batches(number):
-        points = np.empty((number[part].sum(), 3))
-        first = np.cumsum(number[part]) - number[part]
-        distance.sphere_points(vessels.nodes[node[part]], radius[part], first, number[part], points)
-        each = 4.0 * np.pi * radius[part] ** 2 / number[part]
+    points = np.maximum(np.ceil(np.pi * radius**2 / pitch**2).astype(np.int64), 24)
+    for part in _batches(points):
+        number, size = points[part], radius[part]
+        first = np.cumsum(number) - number
+        voxel = np.empty(int(number.sum()), np.int32)
+        distance.sphere_wall(vessels.nodes[node[part]], size, first, number, *walls, *place, voxel)
+        each = 4.0 * np.pi * size**2 / number
         arterial = vessels.kind[widest[node[part]]] == ARTERIOLE
-        add(
-            points,
-            np.full(len(points), -1),
-            np.repeat(each, number[part]),
-            np.repeat(arterial, number[part]),
-        )
+        for kind, mine in enumerate((~arterial, arterial)):
+            distance.add_runs(area[kind], voxel, first[mine], number[mine], each[mine])
     return area[0], area[1]
 
 

@@ -1,8 +1,14 @@
 """Exact distances below the size of a voxel: to tubes (segments with a radius), points and triangles.
 
 A tube is a capsule: all points within `radius` of the segment a to b; its signed distance is the distance to the segment
-minus the radius, negative inside. Tubes are found through a grid of cubic cells: `cell_start`, `cell_item` list for each
-cell the tubes whose bounding box touches it, and `box` (e, 6) holds the cells that box touches (low i, j, k, high i, j, k).
+minus the radius, negative inside. Tubes are found through a grid of cubic cells, given to kernels as a tuple
+
+    grid = (low (3,), cell, shape (3,), start, item, large, wide)
+
+where cell c = (k * shape[1] + j) * shape[0] + i lists item[start[c]:start[c + 1]]. A *box* grid lists each tube in every cell
+its bounding box touches, so the cell of a point names all tubes that can hold it. A *middle* grid lists each tube once, in
+the cell of its middle; `wide` is the farthest any of those reaches from its middle, and `large` names the few that reach
+farther and belong to every search.
 """
 
 import numpy as np
@@ -210,121 +216,112 @@ def bin_tubes(box, shape, start, item, fill):
 
 
 @njit(cache=True)
-def _nearest_in_grid(x, y, z, low, cell, shape, cell_start, cell_item, a, b, radius, cap):
-    """Signed distance from a point to the nearest tube, or `cap` where none is nearer."""
-    ci, cj, ck = int((x - low[0]) // cell), int((y - low[1]) // cell), int((z - low[2]) // cell)
-    nearest = cap
-    last = int(np.ceil(cap / cell)) + 1
-    for ring in range(last + 1):
-        for k in range(max(ck - ring, 0), min(ck + ring + 1, shape[2])):
-            for j in range(max(cj - ring, 0), min(cj + ring + 1, shape[1])):
-                shell = abs(k - ck) == ring or abs(j - cj) == ring
-                step = 1 if shell else max(2 * ring, 1)
-                for i in range(ci - ring, ci + ring + 1, step):
-                    if i < 0 or i >= shape[0]:
-                        continue
-                    c = (k * shape[1] + j) * shape[0] + i
-                    for s in range(cell_start[c], cell_start[c + 1]):
-                        e = cell_item[s]
-                        nearest = min(nearest, segment_distance(x, y, z, a, b, e) - radius[e])
-        if nearest <= ring * cell:
-            break
-    return nearest
-
-
-@njit(cache=True, parallel=True)
-def gather(centre, reach, cap, low, cell, shape, cell_start, cell_item, box, a, b, radius, start, item, fill):
-    """For each block of voxels, the tubes that can be nearest to some point near its centre.
-
-    Those with signed distance from the centre <= min(nearest, cap) + reach.
-
-    Parameters
-    ----------
-    centre : (m, 3) float64
-        [um].
-    reach, cap : float
-        [um].
-    low, cell, shape, cell_start, cell_item, box : the grid of the tubes
-    a, b, radius : (e, 3), (e, 3), (e,) float64
-        The tubes [um].
-    start : (m + 1,) int64
-        With `fill` False, the count of block i is written to start[i + 1]; with `fill` True it says where lists begin.
-    item : (k,) int32, written with `fill` True
-    fill : bool
-    """
-    for m in prange(centre.shape[0]):
-        x, y, z = centre[m, 0], centre[m, 1], centre[m, 2]
-        nearest = _nearest_in_grid(x, y, z, low, cell, shape, cell_start, cell_item, a, b, radius, cap)
-        limit = nearest + reach
-        wide = max(limit, 0.0)
-        i0, i1 = max(int((x - wide - low[0]) // cell), 0), min(int((x + wide - low[0]) // cell), shape[0] - 1)
-        j0, j1 = max(int((y - wide - low[1]) // cell), 0), min(int((y + wide - low[1]) // cell), shape[1] - 1)
-        k0, k1 = max(int((z - wide - low[2]) // cell), 0), min(int((z + wide - low[2]) // cell), shape[2] - 1)
-        count = 0
+def _gather(x, y, z, reach, cap, grid, a, b, radius):
+    """Tubes with signed distance from (x, y, z) <= min(nearest, cap) + reach, from a middle grid: (items, how many)."""
+    low, cell, shape, start, item, large, wide = grid
+    found, away = np.empty(1024, np.int32), np.empty(1024, np.float64)
+    last = cap + reach + wide
+    width = min(reach + wide + 0.6 * cell, last)
+    while True:
+        count, nearest = 0, cap
+        i0, i1 = max(int((x - width - low[0]) // cell), 0), min(int((x + width - low[0]) // cell), shape[0] - 1)
+        j0, j1 = max(int((y - width - low[1]) // cell), 0), min(int((y + width - low[1]) // cell), shape[1] - 1)
+        k0, k1 = max(int((z - width - low[2]) // cell), 0), min(int((z + width - low[2]) // cell), shape[2] - 1)
         for k in range(k0, k1 + 1):
             for j in range(j0, j1 + 1):
-                for i in range(i0, i1 + 1):
-                    c = (k * shape[1] + j) * shape[0] + i
-                    for s in range(cell_start[c], cell_start[c + 1]):
-                        e = cell_item[s]
-                        # A tube lies in many cells: it is taken in the first of them that is visited.
-                        if i != max(i0, box[e, 0]) or j != max(j0, box[e, 1]) or k != max(k0, box[e, 2]):
-                            continue
-                        if segment_distance(x, y, z, a, b, e) - radius[e] <= limit:
-                            if fill:
-                                item[start[m] + count] = e
-                            count += 1
-        if not fill:
-            start[m + 1] = count
+                row = (k * shape[1] + j) * shape[0]
+                for s in range(start[row + i0] if i0 <= i1 else 0, start[row + i1 + 1] if i0 <= i1 else 0):
+                    e = item[s]
+                    d = segment_distance(x, y, z, a, b, e) - radius[e]
+                    if d <= nearest + reach:
+                        if count == found.size:
+                            found, away = np.append(found, found), np.append(away, away)
+                        found[count], away[count] = e, d
+                        count += 1
+                        nearest = min(nearest, d)
+        for e in large:
+            d = segment_distance(x, y, z, a, b, e) - radius[e]
+            if d <= nearest + reach:
+                if count == found.size:
+                    found, away = np.append(found, found), np.append(away, away)
+                found[count], away[count] = e, d
+                count += 1
+                nearest = min(nearest, d)
+        need = nearest + reach + wide
+        if need <= width or width >= last:
+            break
+        width = min(need if nearest < cap else 2.0 * width, last)
+    kept = 0
+    for s in range(count):
+        if away[s] <= nearest + reach:
+            found[kept] = found[s]
+            kept += 1
+    return found, kept
 
 
 @njit(cache=True, parallel=True)
-def voxel_distance(
-    centre, order, block_start, list_start, list_item, a, b, radius, reach, cap, distance, start, item, fill
-):
+def search_blocks(first, last, centre, order, block, voxel, spread, grid, a, b, radius, reach, cap, distance, number, item):
     """For each voxel, the signed distance of its centre to the nearest tube and the tubes within `reach` more.
 
     Parameters
     ----------
-    centre : (n, 3) float64
+    first, last : int
+        Blocks of voxels to do.
+    centre : (m, 3) float64
+        Centres of the blocks [um].
+    order, block : (n,) int64, (m + 1,) int64
+        Voxels of block i are order[block[i]:block[i + 1]].
+    voxel : (n, 3) float64
         Voxel centres [um].
-    order, block_start : (n,) int64, (m + 1,) int64
-        Voxels of block i are order[block_start[i]:block_start[i + 1]].
-    list_start, list_item : the blocks' tubes, from `gather`
+    spread : float
+        Farthest a voxel's centre lies from its block's [um].
+    grid : tuple
+        A middle grid.
     a, b, radius : (e, 3), (e, 3), (e,) float64
         The tubes [um].
     reach, cap : float
         Listed are the tubes with signed distance <= min(nearest, cap) + reach; `distance` is at most `cap` [um].
-    distance : (n,) float64, written with `fill` False
-    start : (n + 1,) int64
-        With `fill` False, the count of voxel v is written to start[v + 1].
-    item : (k,) int32, written with `fill` True
-    fill : bool
+    distance : (n,) float64, written
+        [um].
+    number : (n,) int64, written
+        How many tubes are listed, also where they do not fit.
+    item : (rows, width) int32, written
+        The first `width` of them; row r is the voxel order[block[first] + r].
     """
-    for m in prange(block_start.size - 1):
-        first, last = list_start[m], list_start[m + 1]
-        mine = np.empty(last - first, np.float64)
-        for s in range(block_start[m], block_start[m + 1]):
-            v = order[s]
+    for m in prange(first, last):
+        found, count = _gather(
+            centre[m, 0], centre[m, 1], centre[m, 2], reach + 2.0 * spread, cap + spread, grid, a, b, radius
+        )
+        away = np.empty(count, np.float64)
+        for s in range(block[m], block[m + 1]):
+            v, row = order[s], s - block[first]
             nearest = cap
-            for q in range(first, last):
-                e = list_item[q]
-                d = segment_distance(centre[v, 0], centre[v, 1], centre[v, 2], a, b, e) - radius[e]
-                mine[q - first] = d
-                nearest = min(nearest, d)
-            count = 0
-            for q in range(first, last):
-                if mine[q - first] <= nearest + reach:
-                    if fill:
-                        item[start[v] + count] = list_item[q]
-                    count += 1
-            if not fill:
-                distance[v] = nearest
-                start[v + 1] = count
+            for q in range(count):
+                e = found[q]
+                away[q] = segment_distance(voxel[v, 0], voxel[v, 1], voxel[v, 2], a, b, e) - radius[e]
+                nearest = min(nearest, away[q])
+            listed = 0
+            for q in range(count):
+                if away[q] <= nearest + reach:
+                    if listed < item.shape[1]:
+                        item[row, listed] = found[q]
+                    listed += 1
+            distance[v] = nearest
+            number[v] = listed
+
+
+@njit(cache=True)
+def collect(voxels, number, packed, start, item):
+    """Copy lists that lie one after the other in `packed`, in the order of `voxels`, to item[start[v]:]."""
+    at = 0
+    for v in voxels:
+        for q in range(number[v]):
+            item[start[v] + q] = packed[at + q]
+        at += number[v]
 
 
 @njit(cache=True, parallel=True)
-def voxel_share(centre, spacing, n, order, block_start, list_start, list_item, a, b, radius, kind, share):
+def voxel_share(centre, spacing, n, start, item, other_start, other_item, a, b, radius, kind, share):
     """Share of each voxel that lies inside tubes of each kind, by n^3 points on a regular grid.
 
     Parameters
@@ -335,7 +332,8 @@ def voxel_share(centre, spacing, n, order, block_start, list_start, list_item, a
         Voxel edge [um].
     n : int
         Points along an edge.
-    order, block_start, list_start, list_item : the blocks, as in `voxel_distance`
+    start, item, other_start, other_item : (v + 1,) int64, (k,) int32, twice
+        Lists that together hold, for each voxel, every tube that reaches into it.
     a, b, radius, kind : (e, 3), (e, 3), (e,) float64, (e,) uint8
         The tubes [um]; where tubes of several kinds meet the point goes to the highest kind.
     share : (v, kinds) float64, written
@@ -343,93 +341,148 @@ def voxel_share(centre, spacing, n, order, block_start, list_start, list_item, a
     """
     half = 0.5 * np.sqrt(3.0) * spacing
     kinds = share.shape[1]
-    for m in prange(block_start.size - 1):
-        first, last = list_start[m], list_start[m + 1]
-        mine = np.empty(last - first, np.int32)
-        for s in range(block_start[m], block_start[m + 1]):
-            v = order[s]
-            x, y, z = centre[v, 0], centre[v, 1], centre[v, 2]
-            count = 0
-            for q in range(first, last):
-                e = list_item[q]
-                if segment_distance(x, y, z, a, b, e) - radius[e] < half:
-                    mine[count] = e
-                    count += 1
-            for g in range(kinds):
-                share[v, g] = 0.0
-            if count == 0:
-                continue
-            for kk in range(n):
-                pz = z + ((kk + 0.5) / n - 0.5) * spacing
-                for jj in range(n):
-                    py = y + ((jj + 0.5) / n - 0.5) * spacing
-                    for ii in range(n):
-                        px = x + ((ii + 0.5) / n - 0.5) * spacing
-                        highest = -1
-                        for q in range(count):
-                            e = mine[q]
-                            if kind[e] > highest and segment_distance(px, py, pz, a, b, e) < radius[e]:
-                                highest = kind[e]
-                                if highest == kinds - 1:
-                                    break
-                        if highest >= 0:
-                            share[v, highest] += 1.0
-            for g in range(kinds):
-                share[v, g] /= n**3
+    for v in prange(centre.shape[0]):
+        x, y, z = centre[v, 0], centre[v, 1], centre[v, 2]
+        near = np.empty(start[v + 1] - start[v] + other_start[v + 1] - other_start[v], np.int32)
+        count = 0
+        for s in range(start[v], start[v + 1]):
+            if segment_distance(x, y, z, a, b, item[s]) - radius[item[s]] < half:
+                near[count] = item[s]
+                count += 1
+        for s in range(other_start[v], other_start[v + 1]):
+            if segment_distance(x, y, z, a, b, other_item[s]) - radius[other_item[s]] < half:
+                near[count] = other_item[s]
+                count += 1
+        for g in range(kinds):
+            share[v, g] = 0.0
+        if count == 0:
+            continue
+        some = np.empty(count, np.int32)
+        for kb in range(0, n, 2):
+            for jb in range(0, n, 2):
+                for ib in range(0, n, 2):
+                    # Two points a side are looked at together: most such groups lie wholly in or out of every tube.
+                    kn, jn, in_ = min(kb + 2, n), min(jb + 2, n), min(ib + 2, n)
+                    mz = z + (0.5 * (kb + kn) / n - 0.5) * spacing
+                    my = y + (0.5 * (jb + jn) / n - 0.5) * spacing
+                    mx = x + (0.5 * (ib + in_) / n - 0.5) * spacing
+                    spread = half / n
+                    base, left = -1, 0
+                    for q in range(count):
+                        e = near[q]
+                        d = segment_distance(mx, my, mz, a, b, e) - radius[e]
+                        if d < -spread:
+                            base = max(base, int(kind[e]))
+                        elif d < spread:
+                            some[left] = e
+                            left += 1
+                    for kk in range(kb, kn):
+                        pz = z + ((kk + 0.5) / n - 0.5) * spacing
+                        for jj in range(jb, jn):
+                            py = y + ((jj + 0.5) / n - 0.5) * spacing
+                            for ii in range(ib, in_):
+                                px = x + ((ii + 0.5) / n - 0.5) * spacing
+                                highest = base
+                                for q in range(left):
+                                    e = some[q]
+                                    if kind[e] > highest and segment_distance(px, py, pz, a, b, e) < radius[e]:
+                                        highest = int(kind[e])
+                                if highest >= 0:
+                                    share[v, highest] += 1.0
+        for g in range(kinds):
+            share[v, g] /= n**3
+
+
+@njit(cache=True)
+def inside_tube(x, y, z, own, margin, grid, a, b, radius):
+    """True where (x, y, z) lies inside a tube other than `own` (-1: none excepted) or nearer than `margin` to its wall.
+
+    `grid` is a box grid whose boxes were widened by `margin` at least.
+    """
+    low, cell, shape, start, item, _, _ = grid
+    i, j, k = int((x - low[0]) // cell), int((y - low[1]) // cell), int((z - low[2]) // cell)
+    if i < 0 or j < 0 or k < 0 or i >= shape[0] or j >= shape[1] or k >= shape[2]:
+        return False
+    c = (k * shape[1] + j) * shape[0] + i
+    for s in range(start[c], start[c + 1]):
+        e = item[s]
+        # A point on the common sphere of two tubes' ends is on the wall of both, and inside neither.
+        if e != own and segment_distance(x, y, z, a, b, e) < (radius[e] + margin) * (1.0 - 1e-9):
+            return True
+    return False
 
 
 @njit(cache=True, parallel=True)
-def inside_any(points, own, low, cell, shape, cell_start, cell_item, a, b, radius, inside):
-    """Whether each point lies inside some tube other than its `own`.
-
-    Parameters
-    ----------
-    points : (m, 3) float64
-        [um].
-    own : (m,) int32
-        Tube excepted for each point, -1 for none.
-    low, cell, shape, cell_start, cell_item : the grid of the tubes
-    a, b, radius : (e, 3), (e, 3), (e,) float64
-        [um].
-    inside : (m,) bool, written
-    """
+def inside_tubes(points, margin, grid, a, b, radius, inside):
+    """`inside_tube` for each of `points` (m, 3), none excepted, into `inside` (m,) bool."""
     for p in prange(points.shape[0]):
-        x, y, z = points[p, 0], points[p, 1], points[p, 2]
-        i, j, k = int((x - low[0]) // cell), int((y - low[1]) // cell), int((z - low[2]) // cell)
-        inside[p] = False
-        if i < 0 or j < 0 or k < 0 or i >= shape[0] or j >= shape[1] or k >= shape[2]:
-            continue
-        c = (k * shape[1] + j) * shape[0] + i
-        for s in range(cell_start[c], cell_start[c + 1]):
-            e = cell_item[s]
-            if e != own[p] and segment_distance(x, y, z, a, b, e) < radius[e] * (1.0 - 1e-9):
-                inside[p] = True
-                break
+        inside[p] = inside_tube(points[p, 0], points[p, 1], points[p, 2], -1, margin, grid, a, b, radius)
 
 
 @njit(cache=True)
-def nearest_distance(points, cap, low, cell, shape, cell_start, cell_item, a, b, radius, out):
-    """Signed distance from each of `points` (m, 3) to the nearest tube wall, at most `cap`, into `out` (m,) [um]."""
-    for p in range(points.shape[0]):
-        out[p] = _nearest_in_grid(
-            points[p, 0], points[p, 1], points[p, 2], low, cell, shape, cell_start, cell_item, a, b, radius, cap
-        )
+def _others(x0, y0, z0, x1, y1, z1, own, grid, a, b, radius):
+    """Tubes other than `own` whose box meets the box between two corners, from a box grid: (items, how many)."""
+    low, cell, shape, start, item, _, _ = grid
+    found, count = np.empty(64, np.int32), 0
+    for k in range(max(int((z0 - low[2]) // cell), 0), min(int((z1 - low[2]) // cell), shape[2] - 1) + 1):
+        for j in range(max(int((y0 - low[1]) // cell), 0), min(int((y1 - low[1]) // cell), shape[1] - 1) + 1):
+            for i in range(max(int((x0 - low[0]) // cell), 0), min(int((x1 - low[0]) // cell), shape[0] - 1) + 1):
+                c = (k * shape[1] + j) * shape[0] + i
+                for s in range(start[c], start[c + 1]):
+                    e = item[s]
+                    if (
+                        e == own
+                        or min(a[e, 0], b[e, 0]) - radius[e] > x1
+                        or max(a[e, 0], b[e, 0]) + radius[e] < x0
+                        or min(a[e, 1], b[e, 1]) - radius[e] > y1
+                        or max(a[e, 1], b[e, 1]) + radius[e] < y0
+                        or min(a[e, 2], b[e, 2]) - radius[e] > z1
+                        or max(a[e, 2], b[e, 2]) + radius[e] < z0
+                    ):
+                        continue
+                    known = False
+                    for q in range(count):
+                        known = known or found[q] == e
+                    if not known:
+                        if count == found.size:
+                            found = np.append(found, found)
+                        found[count] = e
+                        count += 1
+    return found, count
 
 
-@njit(cache=True)
-def tube_points(a, b, radius, first, along, around, out):
-    """Points on the side walls of tubes, in rings: `along[e]` rings of `around[e]` points from row `first[e]` of `out`.
+@njit(cache=True, inline="always")
+def _free(x, y, z, others, count, a, b, radius):
+    """True where a point lies inside none of the tubes listed.
+
+    A point on the common sphere of two tubes' ends is on the wall of both, and inside neither.
+    """
+    for q in range(count):
+        e = others[q]
+        if segment_distance(x, y, z, a, b, e) < radius[e] * (1.0 - 1e-9):
+            return False
+    return True
+
+
+@njit(cache=True, parallel=True)
+def tube_wall(tube, first, along, around, grid, a, b, radius, origin, spacing, index, reach, voxel):
+    """Where the points of tubes' side walls lie: `along` rings of `around` points on each.
 
     Neighbouring rings are turned by half a step, so that a wall crossing a lattice is not met by rows of points.
 
     Parameters
     ----------
-    a, b, radius : (e, 3), (e, 3), (e,) float64
-        [um].
-    first, along, around : (e,) int64
-    out : (m, 3) float64, written
+    tube : (t,) int64
+        Which tubes.
+    first, along, around : (t,) int64
+        First row of each tube in `voxel`, its rings and the points of a ring.
+    grid, a, b, radius : the tubes of all kinds, in a box grid
+    origin, spacing, index, reach : the lattice, as in `find_voxel`
+    voxel : (m,) int32, written
+        Marrow voxel of each point; -1 where it lies inside another tube or outside the marrow.
     """
-    for e in range(radius.size):
+    for t in prange(tube.size):
+        e = tube[t]
         axis = b[e] - a[e]
         length = np.sqrt(np.dot(axis, axis))
         axis = axis / length
@@ -438,28 +491,45 @@ def tube_points(a, b, radius, first, along, around, out):
         side = np.cross(axis, helper)
         side /= np.sqrt(np.dot(side, side))
         other = np.cross(axis, side)
-        row = first[e]
-        for ring in range(along[e]):
-            t = (ring + 0.5) / along[e] * length
-            for step in range(around[e]):
-                angle = 2.0 * np.pi * (step + 0.5 * (ring % 2)) / around[e]
-                c, s = radius[e] * np.cos(angle), radius[e] * np.sin(angle)
-                for d in range(3):
-                    out[row, d] = a[e, d] + t * axis[d] + c * side[d] + s * other[d]
+        r = radius[e]
+        others, count = _others(
+            min(a[e, 0], b[e, 0]) - r, min(a[e, 1], b[e, 1]) - r, min(a[e, 2], b[e, 2]) - r,
+            max(a[e, 0], b[e, 0]) + r, max(a[e, 1], b[e, 1]) + r, max(a[e, 2], b[e, 2]) + r,
+            e, grid, a, b, radius,
+        )  # fmt: skip
+        row = first[t]
+        for ring in range(along[t]):
+            s = (ring + 0.5) / along[t] * length
+            for step in range(around[t]):
+                angle = 2.0 * np.pi * (step + 0.5 * (ring % 2)) / around[t]
+                c, d = r * np.cos(angle), r * np.sin(angle)
+                x = a[e, 0] + s * axis[0] + c * side[0] + d * other[0]
+                y = a[e, 1] + s * axis[1] + c * side[1] + d * other[1]
+                z = a[e, 2] + s * axis[2] + c * side[2] + d * other[2]
+                voxel[row] = -1
+                if _free(x, y, z, others, count, a, b, radius):
+                    voxel[row] = find_voxel(x, y, z, origin, spacing, index, reach)
                 row += 1
 
 
-@njit(cache=True)
-def sphere_points(centre, radius, first, number, out):
-    """Points spread evenly over spheres (Fibonacci spiral): `number[e]` of them from row `first[e]` of `out` (m, 3)."""
+@njit(cache=True, parallel=True)
+def sphere_wall(centre, size, first, points, grid, a, b, radius, origin, spacing, index, reach, voxel):
+    """Where the points of spheres lie (Fibonacci spirals): `points` on each, from row `first` of `voxel` on.
+
+    `centre` (t, 3), `size` (t,) radius [um]; the rest as in `tube_wall`, no tube excepted.
+    """
     golden = np.pi * (3.0 - np.sqrt(5.0))
-    for e in range(radius.size):
-        for s in range(number[e]):
-            z = 1.0 - 2.0 * (s + 0.5) / number[e]
-            r = np.sqrt(1.0 - z * z)
-            out[first[e] + s, 0] = centre[e, 0] + radius[e] * r * np.cos(golden * s)
-            out[first[e] + s, 1] = centre[e, 1] + radius[e] * r * np.sin(golden * s)
-            out[first[e] + s, 2] = centre[e, 2] + radius[e] * z
+    for t in prange(size.size):
+        cx, cy, cz, r = centre[t, 0], centre[t, 1], centre[t, 2], size[t]
+        others, count = _others(cx - r, cy - r, cz - r, cx + r, cy + r, cz + r, -1, grid, a, b, radius)
+        for s in range(points[t]):
+            u = 1.0 - 2.0 * (s + 0.5) / points[t]
+            w = r * np.sqrt(1.0 - u * u)
+            x, y, z = cx + w * np.cos(golden * s), cy + w * np.sin(golden * s), cz + r * u
+            row = first[t] + s
+            voxel[row] = -1
+            if _free(x, y, z, others, count, a, b, radius):
+                voxel[row] = find_voxel(x, y, z, origin, spacing, index, reach)
 
 
 @njit(cache=True)
@@ -494,8 +564,9 @@ def find_voxels(points, origin, spacing, index, reach, out):
 
 
 @njit(cache=True)
-def add_at(total, voxel, keep, amount):
-    """total[voxel[p]] += amount[p] for each kept p with a voxel, in order."""
-    for p in range(voxel.size):
-        if keep[p] and voxel[p] >= 0:
-            total[voxel[p]] += amount[p]
+def add_runs(total, voxel, first, number, amount):
+    """total[v] += amount[t] for each voxel v >= 0 among voxel[first[t]:first[t] + number[t]], in order."""
+    for t in range(first.size):
+        for row in range(first[t], first[t] + number[t]):
+            if voxel[row] >= 0:
+                total[voxel[row]] += amount[t]

@@ -89,11 +89,14 @@ def advance(counts, logs, dt, weight, rate, rate_limit, rate_response, daughters
                 u0, u1 = uniform_pair(seed, who, step, TREE, 0)
                 events = binomial_u(cells, min(1.0, r * dt), u0)
                 hurried = np.int64(0)
+                w0 = w1 = 0.5
+                if burst[c] > 0.0 or renewal[c] > 0.0:
+                    w0, w1 = uniform_pair(seed, who, step, TREE, 1)
                 if burst[c] > 0.0:
                     excess = math.exp(logs[scf, v]) / threshold - 1.0
                     if excess > 0.0:
                         call = burst[c] * excess * excess / (excess * excess + half * half) * dt
-                        hurried = binomial_u(cells - events, min(1.0, call), u1)
+                        hurried = binomial_u(cells - events, min(1.0, call), w1)
                         if hurried > 0:
                             h0, h1 = uniform_pair(seed, who, step, TREE, 6)
                             t = burst_target[c]
@@ -103,14 +106,13 @@ def advance(counts, logs, dt, weight, rate, rate_limit, rate_response, daughters
                     counts[c, v] = cells - hurried
                     continue
                 young = events * daughters[c]
-                u0, u1 = uniform_pair(seed, who, step, TREE, 1)
                 if survival[c] < 1.0:
                     x = drive(survival_response[c], logs, v)
-                    young = binomial_u(young, x / (x + 1.0 / survival[c] - 1.0), u0)
+                    young = binomial_u(young, x / (x + 1.0 / survival[c] - 1.0), u1)
                 stay = np.int64(0)
                 if renewal[c] > 0.0:
                     x = drive(renewal_response[c], logs, v)
-                    stay = binomial_u(young, renewal_limit[c] * x / (x + renewal_limit[c] / renewal[c] - 1.0), u1)
+                    stay = binomial_u(young, renewal_limit[c] * x / (x + renewal_limit[c] / renewal[c] - 1.0), w0)
                 counts[c, v] = cells - hurried - events + stay
                 book[b, c, 0] += events
                 book[b, c, 1] += stay
@@ -127,15 +129,18 @@ def advance(counts, logs, dt, weight, rate, rate_limit, rate_response, daughters
                 for k in range(last + 1):
                     if going == 0:
                         break
-                    h0, h1 = uniform_pair(seed, who, step, TREE, 2 + k)
+                    t = target[c, k]
+                    evenly = t >= n_stage or weight[t] == weight[c]
+                    h0 = h1 = 0.5
+                    if k < last or not evenly:
+                        h0, h1 = uniform_pair(seed, who, step, TREE, 2 + k)
                     take = going if k == last else binomial_u(going, part[k] / total, h0)
                     total -= part[k]
                     going -= take
-                    t = target[c, k]
                     if t >= n_stage:
                         left[b, t - n_stage] += take * weight[c]
                     else:
-                        arriving[t, v - low] += handed_over(take, weight[c] / weight[t], h1)
+                        arriving[t, v - low] += take if evenly else handed_over(take, weight[c] / weight[t], h1)
         for c in range(n_stage):
             for v in range(low, high):
                 if arriving[c, v - low] > 0:

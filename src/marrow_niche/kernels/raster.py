@@ -186,7 +186,7 @@ def neighbours(flat, index, out):
 
 
 @njit(cache=True)
-def dart_throwing(points, spacing, low, cells, limit):
+def dart_throwing(points, spacing, limit):
     """Keep each point that lies no nearer than `spacing` to every point kept before it.
 
     Parameters
@@ -195,10 +195,6 @@ def dart_throwing(points, spacing, low, cells, limit):
         Candidates in the order they are tried [um].
     spacing : float
         [um].
-    low : (3,) float64
-        Low corner of the box that holds them all [um].
-    cells : (3,) int64
-        Extent of that box in cells of spacing / sqrt(3), x, y, z: no cell can hold two kept points.
     limit : int
         Stop after so many.
 
@@ -207,39 +203,65 @@ def dart_throwing(points, spacing, low, cells, limit):
     (k,) int64
         Which were kept, ascending.
 
+    Notes
+    -----
+    Kept points stand in cells of edge spacing / sqrt(3), so that no cell holds two, and the cells in a hash table, so that
+    memory follows the points and not the box.
+
     References
     ----------
-    Bridson, Fast Poisson disk sampling in arbitrary dimensions, SIGGRAPH sketches 2007 (the grid).
+    Bridson, Fast Poisson disk sampling in arbitrary dimensions, SIGGRAPH sketches 2007 (the cells).
     """
     edge = spacing / np.sqrt(3.0)
-    grid = np.full((cells[2], cells[1], cells[0]), -1, np.int32)
+    size = 1024
+    while size < 4 * min(limit, points.shape[0]):
+        size *= 2
+    key, holder = np.full(size, -1, np.int64), np.empty(size, np.int64)
+    low = np.full(3, np.inf)
+    for p in range(points.shape[0]):
+        for d in range(3):
+            low[d] = min(low[d], points[p, d])
     kept = np.empty(min(limit, points.shape[0]), np.int64)
     count = 0
     for p in range(points.shape[0]):
         if count >= limit:
             break
         x, y, z = points[p, 0], points[p, 1], points[p, 2]
-        i = min(max(int((x - low[0]) / edge), 0), cells[0] - 1)
-        j = min(max(int((y - low[1]) / edge), 0), cells[1] - 1)
-        k = min(max(int((z - low[2]) / edge), 0), cells[2] - 1)
-        free = grid[k, j, i] < 0
-        if not free:
-            continue
-        for kk in range(max(k - 2, 0), min(k + 3, cells[2])):
-            for jj in range(max(j - 2, 0), min(j + 3, cells[1])):
-                for ii in range(max(i - 2, 0), min(i + 3, cells[0])):
-                    q = grid[kk, jj, ii]
-                    if q >= 0:
-                        dx, dy, dz = points[q, 0] - x, points[q, 1] - y, points[q, 2] - z
-                        if dx * dx + dy * dy + dz * dz < spacing * spacing:
-                            free = False
-                            break
+        i, j, k = int((x - low[0]) / edge) + 2, int((y - low[1]) / edge) + 2, int((z - low[2]) / edge) + 2
+        free = True
+        for ring in range(3):
+            for kk in range(k - ring, k + ring + 1):
+                for jj in range(j - ring, j + ring + 1):
+                    outer = abs(kk - k) == ring or abs(jj - j) == ring
+                    step = 1 if outer else 2 * ring
+                    for ii in range(i - ring, i + ring + 1, step):
+                        slot = _slot(key, ii, jj, kk)
+                        if key[slot] >= 0:
+                            q = holder[slot]
+                            dx, dy, dz = points[q, 0] - x, points[q, 1] - y, points[q, 2] - z
+                            if dx * dx + dy * dy + dz * dz < spacing * spacing:
+                                free = False
+                                break
+                    if not free:
+                        break
                 if not free:
                     break
             if not free:
                 break
         if free:
-            grid[k, j, i] = p
+            slot = _slot(key, i, j, k)
+            key[slot] = (i << 42) | (j << 21) | k
+            holder[slot] = p
             kept[count] = p
             count += 1
     return kept[:count]
+
+
+@njit(cache=True, inline="always")
+def _slot(key, i, j, k):
+    """Where cell (i, j, k), each under 2^21, stands in an open-addressing table whose size is a power of two."""
+    wanted = (i << 42) | (j << 21) | k
+    slot = ((i * 73856093) ^ (j * 19349663) ^ (k * 83492791)) & (key.size - 1)
+    while key[slot] >= 0 and key[slot] != wanted:
+        slot = (slot + 1) & (key.size - 1)
+    return slot

@@ -29,6 +29,27 @@ def wall_distance(position, voxel, start, item, a, b, radius, cap, out):
             out[i] = min(d, cap)
 
 
+@njit(cache=True)
+def lodge(voxel, centre, cells, spacing, start, item, a, b, radius, cap, trials, seed, step, purpose, position, distance):
+    """A random point of each voxel (k,) outside every vessel, or the outermost of `trials`, into `position`, `distance`.
+
+    `centre` (k, 3) are the voxels' centres [um], `cells` (k,) the ids that make the draws.
+    """
+    for i in range(voxel.size):
+        distance[i] = -np.inf
+        for r in range(trials):
+            u0, u1 = uniform_pair(seed, cells[i], step, purpose, 2 * r)
+            u2, _ = uniform_pair(seed, cells[i], step, purpose, 2 * r + 1)
+            x = centre[i, 0] + (u0 - 0.5) * spacing
+            y = centre[i, 1] + (u1 - 0.5) * spacing
+            z = centre[i, 2] + (u2 - 0.5) * spacing
+            d = min(distance_to_tubes(x, y, z, voxel[i], start, item, a, b, radius), cap)
+            if d > distance[i]:
+                position[i, 0], position[i, 1], position[i, 2], distance[i] = x, y, z, d
+            if distance[i] >= 0.0:
+                break
+
+
 @njit(cache=True, parallel=True)
 def move(position, voxel, distance, cells, origin, spacing, index, start, item, a, b, radius, cap, reach, stride, rounds,
          seed, step):

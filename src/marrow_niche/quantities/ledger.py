@@ -55,13 +55,13 @@ class Ledger:
         """Append one `Entry`, given by its attributes."""
         self.entries.append(Entry(**entry))
 
-    def rows(self) -> list[dict[str, Any]]:
+    def plain(self) -> list[dict[str, Any]]:
         """The entries as dicts of numbers and texts, for JSON."""
         return [asdict(found) for found in self.entries]
 
     @classmethod
-    def from_rows(cls, entries: Iterable[Mapping[str, Any]]) -> "Ledger":
-        """The ledger that `rows` gave; unknown keys are left out."""
+    def from_plain(cls, entries: Iterable[Mapping[str, Any]]) -> "Ledger":
+        """The ledger that `plain` gave; unknown keys are left out."""
         known = Entry.__dataclass_fields__
         return cls([Entry(**{key: value for key, value in entry.items() if key in known}) for entry in entries])
 

@@ -8,7 +8,6 @@ from marrow_niche import coupling, resting
 from marrow_niche.body import blood, hormones, lymphoid
 from marrow_niche.errors import ScenarioError
 from marrow_niche.geometry import build_geometry
-from marrow_niche.kernels.stem_cells import wall_distance
 from marrow_niche.marrow import lineages, stem_cells
 from marrow_niche.marrow.damage import DamageState
 from marrow_niche.marrow.lineages import EXITS
@@ -116,8 +115,6 @@ def at_rest(model, report=None, calibrate=False):
         lymphoid=lymphoid.rest(species.lymphoid, model.production, species.blood.volume)[0],
         hormones=hormones.HormoneState(), damage=DamageState(), next_id=0, solved=-1, residual=np.zeros(n_field),
         output=np.zeros(len(EXITS)))
-    wall_distance(sample.position, sample.voxel, model.walls.start, model.walls.item, model.walls.a, model.walls.b,
-                  model.walls.radius, model.walls.cap, sample.distance)
     rest, model = resting.find(state, model, calibrate=calibrate, report=report)
     wanted = np.array(list(model.production.values()))
     share = rest.output / wanted

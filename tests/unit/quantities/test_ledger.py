@@ -40,7 +40,7 @@ def test_cite_names_the_package_each_reference_once_and_the_estimates(ledger):
 
 
 def test_it_survives_json(ledger):
-    again = Ledger.from_rows(json.loads(json.dumps(ledger.rows())))
+    again = Ledger.from_plain(json.loads(json.dumps(ledger.plain())))
     assert again == ledger
     assert again["blood.volume"].canonical == 3600.0
 

@@ -34,7 +34,7 @@ def test_fewer_axes_are_the_last_ones():
 
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.95])
 def test_each_level_keeps_its_promises(share):
-    """No neighbours of one colour; blocks connected, in one region, at most eight voxels; faces symmetric, areas halved."""
+    """No neighbours of one colour; blocks connected, of one region and eight voxels; faces symmetric, areas halved."""
     domain = prepare(neighbours_of(random_mask((13, 10, 11), share))[1])
     levels, n = domain.levels, domain.n
     size = levels.start[-1]
