@@ -5,8 +5,8 @@
 The domain is a cylinder of marrow with a quarter of it taken out by trabecula-like holes, three times as long as it is
 wide; the loss varies from voxel to voxel (log-normal, sigma 1), 2 % of the voxels secrete. Every solver stops at a
 relative residual of 1e-6, and the residual printed is computed anew by the script's own sparse matrix. Times are the
-least of the repeats, of the CPU time of the process. scipy's assembly of the matrix is not counted; our preparation of the
-domain, done once per geometry, is printed; the warm column starts from the solution before 2 % of the losses doubled.
+least of the repeats, of the CPU time of the process. scipy's assembly of the matrix is not counted; our preparation of
+the domain, done once per geometry, is printed; the warm rows start from the solution before 2 % of the losses doubled.
 """
 
 import argparse

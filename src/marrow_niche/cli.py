@@ -211,7 +211,7 @@ def summary(results: Any, directory: Path, seconds: float) -> str:
     """What came out, in a few lines: each blood count at the start, at its lowest and at the end."""
     blood = results.blood
     days = blood["day"].to_numpy()
-    lines = [f"{days[-1]:g} days simulated in {_clock(seconds)}, recorded {len(days)} times in {directory}"]
+    lines = [f"{days[-1]:g} d simulated in {_clock(seconds)}, recorded {len(days)} times in {directory}"]
     counts = [name for name in ("neutrophils", "lymphocytes", "platelets", "red_cells") if f"{name}_per_uL" in blood]
     if counts:
         lines.append(f"{'per uL of blood':<16}{'at the start':>14}{'lowest':>12}{'on day':>8}{'at the end':>12}")

@@ -14,7 +14,7 @@ from marrow_niche.marrow import cytokines, fate, stem_cells
 from marrow_niche.marrow.cytokines import Surroundings
 from marrow_niche.marrow.lineages import SIGNALS
 from marrow_niche.quantities.response import log_signals
-from marrow_niche.state import joined, take
+from marrow_niche.state import StemState, joined, take
 from marrow_niche.transport.steady import solve_compact
 
 EGRESS, HOME, HAND, LODGE = 51, 52, 53, 54
@@ -120,23 +120,32 @@ def densities(counts, stem, everyone, model):
     of the load on soluble SCF, by uptake.
     """
     species, tree = model.species, model.tree
-    scf = species.cytokines["SCF"].uptake
-    rest = {name: float(tree.rest[tree.rows(name)].sum()) for name in tree.first}
-    rest["HSC"] = species.stem_cells.number
+    number = species.stem_cells.number
 
-    def load(parts):
-        total = np.zeros(model.n)
-        for name, part in parts.items():
-            total += part * (stem if name == "HSC" else cells_of(counts, [name], model)) / rest[name]
-        return total
+    def cells(name):
+        return stem if name == "HSC" else cells_of(counts, [name], model)
 
-    whole = sum(volume * rest[name] for name, volume in scf.items())
-    crowd = load(PRIMITIVE)
-    kit = 0.5 * crowd + 0.5 * load({name: volume * rest[name] / whole for name, volume in scf.items() if rest[name] > 0})
+    def rest(name):
+        return number if name == "HSC" else float(tree.rest[tree.rows(name)].sum())
+
+    uptake = species.cytokines["SCF"].uptake
+    whole = sum(volume * rest(name) for name, volume in uptake.items())
+    crowd = sum(part * cells(name) / rest(name) for name, part in PRIMITIVE.items())
+    kit = 0.5 * crowd + 0.5 * sum(volume * cells(name) for name, volume in uptake.items()) / whole
     organism = species.organism.marrow_volume * species.organism.extravascular
-    nucleated = tree.rest.sum() + species.stem_cells.number
+    nucleated = tree.rest.sum() + number
     reach = species.stroma.reach
     return [(everyone / nucleated * organism, reach), (crowd * organism, species.stem_cells.crowd_length), (kit * organism, reach)]
+
+
+def scf_load(counts, stem, model):
+    """Load on soluble SCF over rest [-]: uptake by stem cells and by stages `counts` (n_stage,), any one size of marrow."""
+    tree, number = model.tree, model.species.stem_cells.number
+    now = rest = 0.0
+    for name, volume in model.species.cytokines["SCF"].uptake.items():
+        now += volume * (stem if name == "HSC" else counts[tree.rows(name)].sum())
+        rest += volume * (number if name == "HSC" else tree.rest[tree.rows(name)].sum())
+    return now / rest
 
 
 PRIMITIVE = {"HSC": 0.7, "MPP": 0.2, "HPC1": 0.1}
@@ -145,11 +154,11 @@ PRIMITIVE = {"HSC": 0.7, "MPP": 0.2, "HPC1": 0.1}
 # ------------------------------------------------------------------------------------------------ what cells feel
 
 
-def voxel_signals(state, model):
+def voxel_signals(state, model, number=None):
     """(n_signal, n) logarithms of the signals that lineages read in each voxel, in the order of `lineages.SIGNALS`."""
     values = np.ones((len(SIGNALS), model.n))
     if not model.switches.local_responses:
-        felt = stirred(totals(state, model), state.hormones, model)
+        felt = stirred(totals(state, model, number), state.hormones, model)
         values[:] = np.array([felt[name] for name in SIGNALS])[:, None]
         return log_signals(values)
     names = list(model.species.cytokines)
@@ -163,11 +172,11 @@ def voxel_signals(state, model):
     return log_signals(values)
 
 
-def stem_signals(state, model):
+def stem_signals(state, model, number=None):
     """What each stem cell feels, ratios to rest: membrane_scf, scf, tpo, tgf, vessel, cxcl12 ((k,) each, blood reads 0)."""
     s, stem, species = state.stem, model.species.stem_cells, model.species
     if not model.switches.local_responses:
-        felt = stirred(totals(state, model), state.hormones, model)
+        felt = stirred(totals(state, model, number), state.hormones, model)
         return {k: np.full(len(s.id), felt[name]) for k, name in FELT.items()}
     v = np.maximum(s.voxel, 0)
     names = list(species.cytokines)
@@ -212,11 +221,12 @@ class Totals:
     space: float
 
 
-def totals(state, model):
-    """`Totals` of the piece now."""
+def totals(state, model, number=None):
+    """`Totals` of the piece now; `number` of stem cells [cells] instead of those in the list."""
     g, niche = model.geometry, state.stroma
     return Totals(
-        cells=model.weight * state.counts.sum(axis=1, dtype=np.int64), stem=model.stem_weight * float((state.stem.voxel >= 0).sum()),
+        cells=model.weight * state.counts.sum(axis=1, dtype=float),
+        stem=model.stem_weight * float((state.stem.voxel >= 0).sum()) if number is None else number,
         stroma=float(niche.stroma.sum()), osteoblasts=float(niche.osteoblast.sum()),
         wall=float((g.sinusoid_area * niche.vessel).sum()), arteriole=float(g.arteriole_area.sum()),
         fat=float((model.space * niche.fat).sum()), space=float(model.space.sum()))
@@ -295,30 +305,61 @@ def hand_over(state, name, leaving, model):
 
 
 def egress(state, felt, model):
-    """Stem cells leave through sinusoids for the blood, the faster the less CXCL12 holds them."""
+    """Stem cells leave through sinusoids for the blood, the faster the less CXCL12 holds them.
+
+    Returns (k,) bool: which of the cells before are still in the list. From a piece that is apart they join the blood of
+    the organism; else they wait in the list, in voxel -1, as what leaves one part of the organism comes from another.
+    """
     s, p = state.stem, model.species.stem_cells
     rate = p.egress * (1 + p.retention) / (1 + p.retention * felt["cxcl12"])
     goes = (s.voxel >= 0) & (uniforms(s.id, model.seed, state.hour, EGRESS, 0)[:, 0] < -np.expm1(-rate))
+    if model.apart:
+        state.twin.in_blood += model.stem_weight * int(goes.sum())
+        state.stem = take(s, ~goes)
+        return ~goes
     s.voxel[goes] = -1
     s.cycling[goes] = False
+    return np.ones(len(goes), bool)
 
 
 def home(state, model):
-    """Stem cells in blood lodge beside sinusoids, by wall area, vessel integrity and CXCL12; the rest wait."""
-    s, p = state.stem, model.species.stem_cells
-    draw = uniforms(s.id, model.seed, state.hour, HOME, 0)
-    lodges = np.flatnonzero((s.voxel < 0) & (draw[:, 0] < -np.expm1(-p.homing)))
-    if not len(lodges):
-        return
-    names = list(model.species.cytokines)
-    pull = model.geometry.sinusoid_area * state.stroma.vessel
-    if model.switches.local_responses:
-        pull = pull * state.fields[names.index("CXCL12")]
-    ladder = np.cumsum(pull)
+    """Stem cells in blood lodge beside sinusoids, by wall area and vessel integrity; the rest wait."""
+    p = model.species.stem_cells
+    ladder = np.cumsum(model.geometry.sinusoid_area * state.stroma.vessel)
     if ladder[-1] <= 0:
         return
-    v = np.minimum(np.searchsorted(ladder, draw[lodges, 1] * ladder[-1], side="right"), model.n - 1)
-    place(state.stem, lodges, v.astype(np.int32), model, state.hour)
+    if model.apart:
+        arrive(state, ladder[-1] / model.geometry.sinusoid_area.sum(), model)
+    s = state.stem
+    draw = uniforms(s.id, model.seed, state.hour, HOME, 0)
+    chance = 1.0 if model.apart else -np.expm1(-p.homing)
+    lodges = np.flatnonzero((s.voxel < 0) & (draw[:, 0] < chance))
+    if len(lodges):
+        v = np.minimum(np.searchsorted(ladder, draw[lodges, 1] * ladder[-1], side="right"), model.n - 1)
+        place(s, lodges, v.astype(np.int32), model, state.hour)
+
+
+def arrive(state, pull, model):
+    """Stem cells of the organism's blood that reach a piece which is apart join the list; the rest lodge in the twin.
+
+    The marrow outside the piece is the twin less the piece's share of it; it loses and lodges stem cells likewise.
+    """
+    p, twin = model.species.stem_cells, state.twin
+    lodging = twin.in_blood * -np.expm1(-p.homing)
+    mean = lodging * min(model.piece_share, 1.0) * pull / model.stem_weight
+    u = uniforms(np.zeros(1, np.int64), model.seed, state.hour, HOME, 1)[0, 0]
+    number = int(np.floor(mean) + (u < mean - np.floor(mean)))
+    ids = state.next_id + np.arange(number, dtype=np.int64)
+    state.next_id += number
+    none = np.zeros(number, bool)
+    fresh = StemState(
+        position=np.zeros((number, 3)), voxel=np.full(number, -1, np.int32), distance=np.zeros(number), id=ids, clone=ids.copy(),
+        divisions=np.zeros(number, np.int64), cycling=none, senescent=none.copy(), dose=np.zeros(number))
+    state.stem = joined(state.stem, fresh)
+    left = (twin.quiescent + twin.cycling) * -np.expm1(-p.egress)
+    stay = 1.0 - left / (twin.quiescent + twin.cycling)
+    twin.quiescent, twin.cycling = twin.quiescent * stay + lodging, twin.cycling * stay
+    twin.in_blood += max(1.0 - model.piece_share, 0.0) * left - lodging
 
 
 def place(stem, who, voxel, model, step):

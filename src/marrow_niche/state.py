@@ -29,12 +29,27 @@ class StemState:
 
 
 @dataclass
+class TwinState:
+    """Stirred marrow of the size of the organism: `counts` (n_stage,) cells, stem cells `quiescent`, `cycling` and
+    `in_blood`, and the integrity of its niche."""
+
+    counts: np.ndarray
+    quiescent: float
+    cycling: float
+    in_blood: float
+    vessel: float
+    stroma: float
+    fat: float
+    osteoblast: float
+
+
+@dataclass
 class State:
     """The marrow and the organism at one hour.
 
     `counts` (n_stage, n) int32 stored cells of the lineages; `fields` (n_field, n) [nM]; `around` (3, n) cellularity,
-    primitive load and Kit+ load over rest; `output` and `inflow` [cells/h] what the piece gave and blood got in the last
-    step, by exit; `solved` hour of the last solve of the fields; `twin` the marrow outside the piece, if it is apart.
+    primitive load and Kit+ load over rest; `output` (n_exit,) [cells/h] what the piece gave in the last step; `solved` hour
+    of the last solve of the fields; `twin` the marrow outside the piece where it is apart; `born` and `died` stem cells.
     """
 
     hour: int
@@ -51,6 +66,7 @@ class State:
     solved: int
     residual: np.ndarray
     output: np.ndarray
+    twin: TwinState
     born: int = 0
     died: int = 0
     budget: dict[str, float] = field(default_factory=dict)

@@ -65,7 +65,7 @@ def test_the_self_value_without_loss_is_watsons_integral():
 
 
 def test_beyond_two_voxels_the_continuum_is_near():
-    """exp(-r/L) / (4 pi D r): the largest and the mean error in shells of r; 11 % next to the source is the lattice's."""
+    """exp(-r/L) / (4 pi D r): largest and mean error in shells; the 10 % next to the source are the lattice's."""
     half, reach = 32, 5.0
     c = point_source(half, reach)
     z, y, x = np.indices(c.shape) - half

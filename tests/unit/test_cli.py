@@ -108,7 +108,7 @@ def test_run_goes_into_runs_by_the_name_of_the_file(calls, capsys):
     assert main(["run", "femur.toml"]) == 0
     assert calls == [("simulate", 1, Path("runs/femur"), False, None), ("report", Path("runs/femur"))]
     out = capsys.readouterr()
-    assert "2 days simulated" in out.out
+    assert "2 d simulated" in out.out
     assert "neutrophils" in out.out and "20" in out.out
     assert "day 1 of 2" in out.err
 

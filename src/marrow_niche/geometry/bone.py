@@ -74,8 +74,19 @@ class Bone:
     """(s, 3) where it is that deep, smoothed [um]."""
     cortex: np.ndarray
     """(s,) thickness of the cortex there [um]."""
-    marrow_volume: float
-    """Inside the cortex, whole bone [um^3]."""
+    area: np.ndarray
+    """(s,) cross-section of the marrow there [um^2]."""
+
+    @property
+    def marrow_volume(self) -> float:
+        """Inside the cortex, whole bone [um^3]."""
+        return self.marrow_between(-np.inf, np.inf)
+
+    def marrow_between(self, low: float, high: float) -> float:
+        """Marrow between two positions along the axis [um^3]."""
+        pitch = self.station[1] - self.station[0]
+        within = np.clip((np.minimum(self.station - low, high - self.station)) / pitch + 0.5, 0.0, 1.0)
+        return float((self.area * within).sum() * pitch)
 
     @property
     def length(self) -> float:
@@ -110,6 +121,8 @@ def make_bone(surface: Surface, *, cortex: float | None, default_cortex: float, 
     station, radius, centre = _along(depth, axis)
     thickness = np.full_like(radius, cortex) if cortex is not None else np.minimum(default_cortex, share * radius)
     inset = depth.values - _broadcast(np.interp(_stations(depth, axis), station, thickness), axis)
+    edge = np.clip(0.5 + inset / depth.spacing, 0.0, 1.0) * (depth.values > 0.0)
+    area = np.moveaxis(edge, 2 - axis, 0).reshape(edge.shape[2 - axis], -1).sum(axis=1) * depth.spacing**2
     return Bone(
         surface=surface,
         axis=axis,
@@ -121,7 +134,7 @@ def make_bone(surface: Surface, *, cortex: float | None, default_cortex: float, 
         radius=radius,
         centre=centre,
         cortex=thickness,
-        marrow_volume=float(_volume_above(inset) * depth.spacing**3),
+        area=np.interp(station, _stations(depth, axis), area),
     )
 
 
@@ -206,10 +219,6 @@ def _along(depth: Field, axis: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     centre = ndimage.gaussian_filter1d(centre, sigma, axis=0, mode="nearest")
     centre[:, axis] = station
     return station, ndimage.gaussian_filter1d(greatest, 0.5 * sigma, mode="nearest"), centre
-
-
-def _volume_above(inset: np.ndarray) -> float:
-    return float(np.count_nonzero(inset > 0.0))
 
 
 def _stations(field: Field, axis: int) -> np.ndarray:

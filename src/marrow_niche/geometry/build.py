@@ -12,7 +12,7 @@ from marrow_niche.geometry.anatomy import Anatomy
 from marrow_niche.geometry.bone import AXES, Bone, Field, inset_field, make_bone, marrow_volume
 from marrow_niche.geometry.lattice import BONE, LUMEN, MARROW, Lattice, largest_component, make_lattice, voxelise
 from marrow_niche.geometry.mesh import Surface, read_surface, um_per_file_unit
-from marrow_niche.geometry.near import Blocks, Near, boxed, make_blocks, middled, search, share_inside
+from marrow_niche.geometry.near import Blocks, Near, boxed, distance_at, make_blocks, middled, search, share_inside
 from marrow_niche.geometry.niches import Niches, make_niches
 from marrow_niche.geometry.vessels import ARTERIOLE, SINUSOID, VEIN, Vessels, make_vessels
 from marrow_niche.kernels import raster
@@ -28,8 +28,8 @@ MOST_CORDS = 1_500_000
 """Cords (and with each about five sinusoids) that are laid at most."""
 BYTES_PER_MARROW_VOXEL = 900.0
 """What a marrow voxel costs in a run: geometry 350, fields, counts and niche state the rest."""
-PLACE, SHAPE, CELLS = 101, 102, 103
-"""Purposes of the random streams: where cords lie, how vessels are shaped, where stromal cells stand."""
+PLACE, SHAPE, CELLS, PROBES = 101, 102, 103, 104
+"""Purposes of the random streams: where cords lie, how vessels are shaped, where stromal cells stand, where one measures."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,7 +177,8 @@ def build_geometry(spec: GeometrySpec, anatomy: Anatomy, *, seed: int, folder: P
         facts={},
     )
     geometry.facts.update(source)
-    geometry.facts.update(_facts(spec, bone, geometry, whole, share, around, low, high, dropped, pockets))
+    geometry.facts.update(_facts(spec, bone, geometry, whole, share, low, high, dropped, pockets))
+    geometry.facts.update(_distances(geometry, _draws(seed, PROBES)))
     return geometry
 
 
@@ -379,7 +380,6 @@ def _facts(
     geometry: Geometry,
     whole: Lattice,
     share: np.ndarray,
-    around: float,
     low: np.ndarray,
     high: np.ndarray,
     dropped: tuple[int, int],
@@ -390,7 +390,6 @@ def _facts(
     h = spec.voxel
     volume = whole.n * h**3
     outside = geometry.extravascular
-    weight = outside / outside.sum()
     kinds = np.zeros(3)
     kinds[: share.shape[1]] = share.mean(axis=0)
     middle = 0.5 * (vessels.a + vessels.b)
@@ -432,8 +431,6 @@ def _facts(
         "sinusoid_wall_mm2_per_mm3": float(geometry.sinusoid_area.sum()) * 1e3 / volume,
         "arteriole_wall_mm2_per_mm3": float(geometry.arteriole_area.sum()) * 1e3 / volume,
         "endosteum_mm2": float(geometry.bone_area.sum()) * 1e-6,
-        "mean_distance_to_sinusoid_um": float(weight @ np.maximum(geometry.to_sinusoid, 0.0)),
-        "share_within_10um_of_sinusoid": float(weight[geometry.to_sinusoid < 10.0].sum()),
         "vessel_edges": len(vessels.edges),
         "stroma": len(niches.stroma),
         "osteoblasts": len(niches.osteoblast),
@@ -445,3 +442,19 @@ def _facts(
         facts["section_from_mm"] = float(low[axis] - bone.low[axis]) * 1e-3
         facts["section_to_mm"] = float(high[axis] - bone.low[axis]) * 1e-3
     return facts
+
+
+def _distances(geometry: Geometry, draws: np.random.Generator, number: int = 200_000) -> dict[str, Any]:
+    """Distance of the extravascular marrow to sinusoids and veins, at random points and so whatever the voxel."""
+    lattice, vessels = geometry.lattice, geometry.vessels
+    voxel = draws.integers(lattice.n, size=number)
+    points = lattice.centres()[voxel] + lattice.spacing * (draws.random((number, 3)) - 0.5)
+    away = distance_at(points, voxel, geometry.near_sinusoid, (vessels.a, vessels.b, vessels.radius))
+    away = np.minimum(away[away > 0.0], CAP)
+    if not away.size:
+        return {}
+    return {
+        "mean_distance_to_sinusoid_um": float(away.mean()),
+        "median_distance_to_sinusoid_um": float(np.median(away)),
+        "share_within_10um_of_sinusoid": float((away < 10.0).mean()),
+    }

@@ -180,6 +180,25 @@ def search(tubes: Tubes, blocks: Blocks, *, cap: float) -> tuple[np.ndarray, Nea
     return out, Near(start=start, item=items)
 
 
+def distance_at(
+    points: np.ndarray, voxel: np.ndarray, near: Near, vessels: tuple[np.ndarray, np.ndarray, np.ndarray]
+) -> np.ndarray:
+    """Signed distance from points to the nearest wall (m,) [um], exact whatever the voxel; infinity beyond the cap.
+
+    Parameters
+    ----------
+    points, voxel : (m, 3) [um], (m,)
+        Where, and in which marrow voxel that is.
+    near : Near
+        `Geometry.near_sinusoid`, for example.
+    vessels : a, b (e, 3), radius (e,) [um]
+        Of the edges `near` names.
+    """
+    out = np.empty(len(points))
+    distance.distances_to_tubes(points, voxel.astype(np.int64), near.start, near.item, *vessels, out)
+    return out
+
+
 def share_inside(
     vessels: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray],
     near: tuple[Near, Near],

@@ -84,7 +84,7 @@ def make_vessels(
         return _join([])
     track = vein_track(bone, inset, anatomy, low, high)
     vein = _tube(track, anatomy.vein_radius, VEIN)
-    plexus = _plexus(seeds, mesh, inset, anatomy, track, shape)
+    plexus = _plexus(seeds, mesh, inset, anatomy, track, low, high, shape)
     arteries = _arteries(seeds, mesh, inset, bone, anatomy, track, low, high, shape)
     return _join([plexus, arteries, vein])
 
@@ -145,8 +145,11 @@ def _plexus(
     inset: Field,
     anatomy: Anatomy,
     track: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
     draws: np.random.Generator,
 ) -> Vessels:
+    """Sinusoids along the Voronoi edges of the cords, merged, pruned, dilated and bent."""
     spacing, radius = anatomy.sinusoid_spacing, anatomy.sinusoid_radius
     nodes = _circumcentres(seeds, mesh.simplices)
     first = np.repeat(np.arange(len(nodes)), 4)
@@ -168,7 +171,11 @@ def _plexus(
         edges = edges[~swallowed[edges].all(axis=1)]
     edges = _without_leaves(edges, len(nodes))
     order = draws.permutation(len(edges))
-    edges = edges[graph.prune(edges, order, len(nodes), anatomy.sinusoid_degree)]
+    # Where the piece was cut the graph has lost edges already: the mean degree is that of the nodes well inside.
+    inner = ((nodes > low + 2.0 * spacing) & (nodes < high - 2.0 * spacing)).all(axis=1)
+    if np.count_nonzero(inner) < 0.05 * len(nodes):
+        inner[:] = True
+    edges = edges[graph.prune(edges, order, inner, anatomy.sinusoid_degree)]
     nodes, edges = _largest_part(nodes, edges)
     if len(edges) == 0:
         return _join([])
@@ -211,24 +218,26 @@ def _arteries(
         away = cKDTree(_fine(track, 10.0)).query(points)[0]
         beside = np.abs(away - offset)
         beside = np.where(away < anatomy.vein_radius + anatomy.sinusoid_radius, 10.0 * offset, beside)
-        middle = track[len(track) // 2]
     else:
         beside = depth.max() - depth
-        middle = points[np.argmax(depth)]
     toll = 1.0 + np.minimum(beside / (3.0 * anatomy.sinusoid_spacing), 3.0)
     cost = length * 0.5 * (toll[pairs[:, 0]] + toll[pairs[:, 1]])
     web = csr_array(coo_array((cost, pairs.T), shape=(able.size,) * 2))
     _, part = connected_components(web, directed=False)
-    root = int(np.argmin(np.linalg.norm(points - middle, axis=1) + 2.0 * beside))
+    root, gates = _entries(points, beside, bone, low, high)
     rim = np.flatnonzero((depth < TERMINAL_DEPTH) & (part == part[root]))
     if rim.size == 0:
         return _join([])
     rim = rim[draws.permutation(rim.size)]
+    load = np.zeros(able.size)
     tips = cKDTree(points).query(_thin(points[rim], anatomy.arteriole_spacing))[1]
+    load[tips] = 1.0
+    for gate, share in gates:
+        load[gate] += share * tips.size
     cost_to, before = dijkstra(web, directed=False, indices=root, return_predecessors=True)
-    carried = graph.carry_down(np.argsort(-cost_to, kind="stable"), before.astype(np.int64), tips.astype(np.int64))
-    child = np.flatnonzero((carried > 0) & (before >= 0))
-    radius = anatomy.arteriole_tip_radius * carried[child] ** (1.0 / 3.0)
+    graph.carry_down(np.argsort(-cost_to, kind="stable"), before.astype(np.int64), load)
+    child = np.flatnonzero((load > 0.0) & (before >= 0))
+    radius = anatomy.arteriole_tip_radius * np.maximum(load[child], 1.0) ** (1.0 / 3.0)
     edges = np.stack([before[child], child], axis=1)
     used, edges = np.unique(edges, return_inverse=True)
     edges = edges.reshape(-1, 2)
@@ -236,6 +245,28 @@ def _arteries(
     return Vessels(
         nodes=nodes, edges=edges.astype(np.int32), radius=radius, kind=np.full(len(edges), ARTERIOLE, np.uint8)
     )
+
+
+def _entries(
+    points: np.ndarray, beside: np.ndarray, bone: Bone, low: np.ndarray, high: np.ndarray
+) -> tuple[int, list[tuple[int, float]]]:
+    """Where the artery enters the piece, and where it leaves to feed the rest of the bone.
+
+    The nutrient artery enters half-way along the bone; a piece that does not reach there is fed through its nearer end.
+    What lies beyond the other ends is fed through the piece: each exit comes with the marrow beyond it, as a share of the
+    marrow in the piece.
+    """
+    along = points[:, bone.axis]
+    first, last = low[bone.axis], high[bone.axis]
+    middle = 0.5 * (bone.low + bone.high)[bone.axis]
+    place = float(np.clip(middle, first, last))
+    root = int(np.argmin(np.abs(along - place) + 2.0 * beside))
+    inside = bone.marrow_between(first, last)
+    exits = []
+    for end, beyond in ((first, bone.marrow_between(-np.inf, first)), (last, bone.marrow_between(last, np.inf))):
+        if end != place and beyond > 0.01 * inside > 0.0:
+            exits.append((int(np.argmin(np.abs(along - end) + 2.0 * beside)), beyond / inside))
+    return root, exits
 
 
 def _circumcentres(points: np.ndarray, simplices: np.ndarray) -> np.ndarray:

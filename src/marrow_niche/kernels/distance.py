@@ -58,6 +58,15 @@ def distance_to_tubes(x, y, z, voxel, start, item, a, b, radius):
 
 
 @njit(cache=True)
+def distances_to_tubes(points, voxel, start, item, a, b, radius, out):
+    """`distance_to_tubes` for each of `points` (m, 3) in marrow voxels `voxel` (m,), into `out` (m,) [um]."""
+    for p in range(points.shape[0]):
+        out[p] = distance_to_tubes(
+            points[p, 0], points[p, 1], points[p, 2], voxel[p], start, item, a, b, radius
+        )
+
+
+@njit(cache=True)
 def distance_to_points(x, y, z, voxel, start, item, points):
     """Distance from a point of `voxel` to the nearest of `points` (m, 3) [um]; exact for every point of the voxel.
 

@@ -5,7 +5,7 @@ from numba import njit
 
 
 @njit(cache=True)
-def prune(edges, order, number, degree):
+def prune(edges, order, counted, degree):
     """Which edges remain when they are removed in a given order until the mean degree is reached, without dead ends.
 
     An edge goes only if both its ends keep two others.
@@ -15,34 +15,33 @@ def prune(edges, order, number, degree):
     edges : (e, 2) int64
     order : (e,) int64
         The order in which edges are tried.
-    number : int
-        Of nodes.
+    counted : (m,) bool
+        Nodes over which the mean is taken, those without edges left out.
     degree : float
-        Wanted mean number of edges at a node that has any.
+        Wanted mean number of edges at a node.
 
     Returns
     -------
     (e,) bool
     """
-    count = np.zeros(number, np.int64)
+    count = np.zeros(counted.size, np.int64)
     for e in range(edges.shape[0]):
         count[edges[e, 0]] += 1
         count[edges[e, 1]] += 1
-    nodes = 0
-    for v in range(number):
-        if count[v] > 0:
-            nodes += 1
+    surplus = 0.0
+    for v in range(counted.size):
+        if counted[v] and count[v] > 0:
+            surplus += count[v] - degree
     kept = np.ones(edges.shape[0], np.bool_)
-    surplus = edges.shape[0] - int(0.5 * degree * nodes)
     for e in order:
-        if surplus <= 0:
+        if surplus <= 0.0:
             break
         u, v = edges[e, 0], edges[e, 1]
         if count[u] > 2 and count[v] > 2:
             kept[e] = False
             count[u] -= 1
             count[v] -= 1
-            surplus -= 1
+            surplus -= int(counted[u]) + int(counted[v])
     return kept
 
 
@@ -91,8 +90,8 @@ def clump(nodes, pairs, width):
 
 
 @njit(cache=True)
-def carry_down(order, before, tips):
-    """How many tips lie at or beyond each node of a tree.
+def carry_down(order, before, load):
+    """Add to each node of a tree the load of all nodes beyond it.
 
     Parameters
     ----------
@@ -100,16 +99,8 @@ def carry_down(order, before, tips):
         Nodes, the farthest from the root first.
     before : (m,) int64
         Parent of each node, negative at the root and where no path leads.
-    tips : (k,) int64
-
-    Returns
-    -------
-    (m,) float64
+    load : (m,) float64, written
     """
-    carried = np.zeros(before.size)
-    for tip in tips:
-        carried[tip] += 1.0
     for node in order:
         if before[node] >= 0:
-            carried[before[node]] += carried[node]
-    return carried
+            load[before[node]] += load[node]

@@ -54,7 +54,7 @@ def expose(state, model, linear, quadratic, hour):
     """Kill what the dose kills; `linear` [Gy] and `quadratic` [Gy²] are those of `marrow.damage.advance`.
 
     Stem cells and stored cells live or die one by one; pools of the body and the niche keep the surviving share.
-    Lymphocytes that will die stay in blood until they do. Survivors may be senescent.
+    Of a piece that is apart only its share of the organism's lymphocytes is hit. Lymphocytes that will die stay in blood until they do. Survivors may be senescent.
     """
     r, species = model.species.radiation, model.species
     s = state.stem
@@ -71,16 +71,21 @@ def expose(state, model, linear, quadratic, hour):
         rows[model.tree.rows(name)] = damage.survival(lq, linear, quadratic)
     kill(state.counts, rows, model.seed, hour)
 
-    ly = state.lymphoid
+    ly, hit = state.lymphoid, min(model.piece_share, 1.0) if model.apart else 1.0
+
+    def left(share):
+        """Of a pool of the whole organism, when only the piece is exposed."""
+        return 1 - hit * (1 - share)
+
     sensitive = damage.survival(r.lymphocytes, linear, quadratic)
     lives = (1 - r.resistant_share) * sensitive + r.resistant_share * damage.survival(r.resistant_lymphocytes, linear, quadratic)
     for pool, share in (("b", lives), ("t", lives), ("nk", damage.survival(r.nk_cells, linear, quadratic))):
-        before = getattr(ly, pool)
+        before, share = getattr(ly, pool), left(share)
         setattr(ly, pool, before * share)
         setattr(ly, f"dying_{pool}", getattr(ly, f"dying_{pool}") + before * (1 - share))
-    ly.nkp *= damage.survival(r.nk_cells, linear, quadratic)
-    ly.dn *= damage.survival(r.thymocytes_dn, linear, quadratic)
-    ripe = damage.survival(r.thymocytes_dp, linear, quadratic)
+    ly.nkp *= left(damage.survival(r.nk_cells, linear, quadratic))
+    ly.dn *= left(damage.survival(r.thymocytes_dn, linear, quadratic))
+    ripe = left(damage.survival(r.thymocytes_dp, linear, quadratic))
     ly.dp, ly.sp = ly.dp * ripe, ly.sp * ripe
 
     niche = state.stroma

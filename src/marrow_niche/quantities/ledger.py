@@ -1,6 +1,7 @@
 """The ledger: every parameter of a run with its value, unit and source, and the run's bibliography made from it."""
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -41,7 +42,7 @@ class Ledger:
     def __len__(self) -> int:
         return len(self.entries)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Entry]:
         return iter(self.entries)
 
     def __getitem__(self, path: str) -> Entry:
@@ -92,9 +93,11 @@ class Ledger:
         for reference, paths in self.references().items():
             lines += [f"  {reference}", f"      {_in_short(paths)}"]
         if unmeasured := self.unmeasured():
-            lines += ["", "Parameters without a reference:"]
+            lines += ["", "Parameters without a reference (provenance.json of a run names each):"]
             for word, paths in unmeasured.items():
-                lines += [f"  {word} ({len(paths)})", f"      {_in_short(paths)}"]
+                tables = Counter(path.partition(".")[0] for path in paths)
+                counted = ", ".join(f"{number} in {name}" for name, number in tables.items())
+                lines += [f"  {word} ({len(paths)})", f"      {counted}"]
         return "\n".join(lines)
 
 

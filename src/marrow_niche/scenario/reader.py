@@ -121,6 +121,8 @@ class Reader:
     def _field(self, field: dataclasses.Field, hint: Any, given: Any, path: str) -> Any:
         kinds = field.metadata.get("kinds")
         if kinds:
+            if isinstance(given, Mapping):
+                self._fail(path, f"one table stands where several may; write [[{path}]], with two brackets.")
             return self._each(given, path, lambda item, where: self.one_of(kinds, item, where))
         if "unit" in field.metadata:
             return self._quantity(field.metadata, _required(hint), given, path)
@@ -273,8 +275,8 @@ class Reader:
         )
 
     def _note_default(self, field: dataclasses.Field, path: str) -> None:
-        """A number that only the package gives; what is absent (None, nothing in a table) is no number."""
-        if self.sourced and "unit" in field.metadata and field.default not in (dataclasses.MISSING, None):
+        """A number that only the package gives; nought and infinity say that something is not there at all."""
+        if self.sourced and "unit" in field.metadata and field.default not in (dataclasses.MISSING, None, 0, math.inf):
             declared, value = field.metadata, field.default
             said = {"value": value, "unit": declared["unit"], "source": DEFAULT}
             self._note(said, value, declared["unit"], declared["meaning"], path)

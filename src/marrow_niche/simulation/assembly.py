@@ -13,6 +13,7 @@ from marrow_niche.marrow.damage import DamageState
 from marrow_niche.marrow.lineages import EXITS
 from marrow_niche.marrow.stroma import StromaState
 from marrow_niche.model import Model, Walls
+from marrow_niche.resting import twin
 from marrow_niche.state import State
 from marrow_niche.transport.domain import prepare
 
@@ -114,7 +115,7 @@ def at_rest(model, report=None, calibrate=False):
         blood=blood.rest(species.blood, produced),
         lymphoid=lymphoid.rest(species.lymphoid, model.production, species.blood.volume)[0],
         hormones=hormones.HormoneState(), damage=DamageState(), next_id=0, solved=-1, residual=np.zeros(n_field),
-        output=np.zeros(len(EXITS)))
+        output=np.zeros(len(EXITS)), twin=twin.rest(model))
     rest, model = resting.find(state, model, calibrate=calibrate, report=report)
     wanted = np.array(list(model.production.values()))
     share = rest.output / wanted

@@ -10,6 +10,7 @@ from marrow_niche.kernels.stem_cells import move
 from marrow_niche.marrow import fate, stroma
 from marrow_niche.marrow.lineages import EXITS, SIGNALS
 from marrow_niche.perturbations import timeline
+from marrow_niche.resting import twin
 
 BODY_STEP = 0.25
 
@@ -20,7 +21,8 @@ def advance(state, model):
     if struck or state.solved < 0 or state.hour - state.solved >= model.field_step:
         update_fields(state, model)                           # cells and stroma speak
     felt = coupling.stem_signals(state, model)                # each stem cell listens
-    coupling.egress(state, felt, model)
+    stays = coupling.egress(state, felt, model)
+    felt = {name: value[stays] for name, value in felt.items()}
     s = state.stem
     outcome = fate.decide(s.id, s.cycling, s.senescent, s.voxel >= 0, coupling.stem_rates(felt, model),
                           model.species.stem_cells.cycle_time, 1.0, model.seed, state.hour)
@@ -71,15 +73,23 @@ def advance_lineages(state, model):
 
 def advance_body(state, model):
     """Blood, lymphoid tissue and hormones over the same hours, fed by the marrow of the whole organism."""
-    species, t = model.species, model.tree
-    flow = dict(zip(EXITS, state.output / model.share))
+    species, t, part = model.species, model.tree, min(model.piece_share, 1.0)
+    given = state.output / model.share
+    if model.apart:                                           # the rest of the marrow, which no event touches
+        outside = sum(twin.advance(state.twin, state.hormones, model, 1.0) for _ in range(model.lineage_step))
+        given = part * given + (1 - part) * outside / model.lineage_step
+    flow = dict(zip(EXITS, given))
     flow["platelets"] *= model.platelets_per_cell * float(np.clip(state.hormones.tpo, 0.3, 30.0)) ** species.hormones.tpo_on_platelets
     now = coupling.totals(state, model).cells
 
     def ratio(name, first=None):
+        """Cells of the organism in the first stages of a compartment, over rest."""
         rows = t.rows(name)
         rows = rows if first is None else slice(rows.start, rows.start + first)
-        return float(now[rows].sum() / model.rest_cells[rows].sum())
+        here = now[rows].sum() / model.rest_cells[rows].sum()
+        if not model.apart:
+            return float(here)
+        return float(part * here + (1 - part) * state.twin.counts[rows].sum() / t.rest[rows].sum())
 
     at_rest = model.blood_rest
     cells = {"megakaryocytes": ratio("megakaryocyte"), "erythroid": ratio("erythroblast", 3), "reserve": ratio("reserve")}

@@ -148,18 +148,13 @@ def _pyramid(neighbour, where, region):
         start=np.array(start, dtype=np.int64),
         black=np.array(black, dtype=np.int64),
         order=order,
-        table=np.where(table < 0, np.int32(size), table).astype(np.int32),
+        table=np.where(table < 0, np.int32(size), table).astype(np.uint32),
         faces=faces.astype(np.float64),
         row=joined([*rows, [sum(c.size for c in columns)]], np.int64),
-        column=joined(columns, np.int32),
+        column=joined(columns, np.uint32),
         area=joined(areas, np.float64),
-        parent=joined(parents, np.int32),
+        parent=joined(parents, np.uint32),
         place=place,
-        above=joined(
-            [
-                *places[1:],
-            ],
-            np.int32,
-        ),
-        region=region[order],
+        above=joined(places[1:], np.int32),
+        region=region[order].astype(np.uint32),
     )

@@ -21,6 +21,14 @@ class Cytokine:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Absent:
+    leak: float = quantity("um/h", "of walls", low=0, default=0.0)
+    saturation: float = quantity("nM", "half filling", low=0, default=float("inf"))
+    number: float | None = quantity("", "resting number", low=1, default=None)
+    share: float = quantity("", "of survivors", low=0, high=1, default=1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Piece:
     axis: Literal["long", "x"] = entry("direction", default="long")
     at: float = quantity("", "middle of the piece")
@@ -147,7 +155,10 @@ def test_the_three_mistakes_of_a_cytokine_read_as_promised():
             "piece.axis: 'lnog' is not one of the choices. Did you mean 'long'?",
         ),
         ({"piece": {"at": "5 %", "axis": "q"}}, "piece.axis: 'q' is not one of the choices. Known: long, x."),
-        ({"events": {"kind": "radiation"}}, "events: a table stands where a list is expected"),
+        (
+            {"events": {"kind": "radiation"}},
+            "events: one table stands where several may; write [[events]], with two brackets.",
+        ),
         ({"events": ["x"]}, "events[1]: 'x' stands where a table with a kind is expected."),
         ({"events": [{"at": "0 d"}]}, "events[1].kind: missing. One of: radiation, graft."),
         ({"events": [{"kind": "radiaton"}]}, "events[1].kind: 'radiaton' is not known. Did you mean 'radiation'?"),
@@ -213,6 +224,14 @@ def test_sourced_numbers_enter_the_ledger():
     assert (first.source, first.note, first.overridden) == ("Smith 1999", "in gel", False)
     assert reader.ledger["decay"].overridden
     assert reader.ledger["saturation"].source == DEFAULT
+    assert [found.path for found in reader.ledger] == ["diffusivity", "decay", "uptake", "saturation"]
+
+
+def test_a_default_of_nought_or_infinity_is_no_parameter():
+    """It says that something is not there, and needs no source."""
+    made, reader = read(Absent, {}, sourced=True)
+    assert made == Absent()
+    assert [found.path for found in reader.ledger] == ["share"]
 
 
 def test_each_entry_of_a_table_of_numbers_may_have_its_own_source():

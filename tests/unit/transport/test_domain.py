@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from marrow_niche.errors import NumericsError
+from marrow_niche.kernels import diffusion
 from marrow_niche.transport import neighbours_of, prepare
 
 SIDES = [(-1, 0, 0), (1, 0, 0), (0, -1, 0), (0, 1, 0), (0, 0, -1), (0, 0, 1)]
@@ -97,6 +98,15 @@ def test_marrow_on_both_sides_of_a_thin_trabecula_stays_apart_while_it_is_apart(
         if levels.parent[i] == levels.parent[j]:
             apart = place[i, 1] != place[j, 1]
             assert not (apart and min(place[i, 2], place[j, 2]) < 14)
+
+
+def test_conductances_of_an_even_medium_are_the_areas_on_every_level():
+    """Diffusivity 3 everywhere: every face 3, every coarse face 3 times its area."""
+    levels = prepare(neighbours_of(random_mask((9, 10, 11), 0.8))[1]).levels
+    weight, face = diffusion.conductances(levels, np.full(levels.order.size, 3.0))
+    assert (weight == 3.0 * (levels.table < levels.start[-1])).all()
+    np.testing.assert_allclose(face, 3.0 * levels.area, rtol=1e-14)
+    assert face.size > 100
 
 
 def test_the_table_is_kept_and_cannot_be_changed():

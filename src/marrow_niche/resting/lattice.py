@@ -151,8 +151,8 @@ def find(state, model, *, calibrate=False, tolerance=2e-3, most=60, report=None)
         if calibrate:
             model = recalibrated(state, expected, model)
             species = model.species
-        logs = coupling.voxel_signals(state, model)
-        felt = coupling.stem_signals(state, model)
+        logs = coupling.voxel_signals(state, model, level * stored * model.stem_weight)
+        felt = coupling.stem_signals(state, model, level * stored * model.stem_weight)
         rates = coupling.stem_rates(felt, model)
         division, net = net_growth(rates, species.stem_cells.cycle_time)
         growth = float(net.mean())

@@ -1,0 +1,92 @@
+"""What was done to the animal, in words and as times: read from the scenario a run keeps."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from marrow_niche.errors import UnitError
+
+if TYPE_CHECKING:
+    from marrow_niche.record.results import Results
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """One event of the scenario."""
+
+    spans: tuple[tuple[float, float], ...]
+    """Begin and end of each exposure [d]; equal where it is at once."""
+    label: str
+    """In short: "6 Gy", "4 x 2 Gy", "infection"."""
+    told: str
+    """In a sentence: "6 Gy at day 0"."""
+
+    @property
+    def day(self) -> float:
+        """When it begins [d]."""
+        return self.spans[0][0]
+
+
+def of_run(results: "Results") -> list[Event]:
+    """The events of a run in the order of their times; none where the scenario has none."""
+    tables = results.scenario.get("events") or []
+    found = [_event(table) for table in tables if isinstance(table, Mapping)]
+    return sorted((event for event in found if event is not None), key=lambda event: event.day)
+
+
+def told(events: list[Event]) -> str:
+    """All events as the beginning of a sentence: "6 Gy at day 0 and 2 Gy at day 14"."""
+    from marrow_niche.view.words import listed
+
+    return listed([event.told for event in events])
+
+
+def _event(table: Mapping[str, Any]) -> Event | None:
+    spec = _read(table)
+    exposures = spec.exposures() if hasattr(spec, "exposures") else ()
+    if exposures:
+        spans = tuple((begin / 24, end / 24) for begin, end, _ in exposures)
+    else:
+        at = _days(table.get("at"))
+        if at is None:
+            return None
+        spans = ((at, at),)
+    kind = str(table.get("kind", "event")).replace("_", " ")
+    if kind != "radiation":
+        amount = table.get("dose")
+        label = f"{amount} {kind}" if isinstance(amount, str) else kind
+        return Event(spans=spans, label=label, told=f"{label} at day {_text(spans[0][0])}")
+    dose = str(table.get("dose", "radiation"))
+    label = f"{len(spans)} × {dose}" if len(spans) > 1 else dose
+    begin, end = spans[0][0], spans[-1][1]
+    if len(spans) > 1:
+        when = f"from day {_text(begin)} to {_text(end)}"
+    elif end > begin:
+        when = f"over {_length(end - begin)} from day {_text(begin)}"
+    else:
+        when = f"at day {_text(begin)}"
+    return Event(spans=spans, label=label, told=f"{label} {when}")
+
+
+def _read(table: Mapping[str, Any]) -> Any:
+    from marrow_niche.scenario.reader import Reader
+    from marrow_niche.scenario.scenario import EVENTS
+
+    return Reader().one_of(EVENTS, table, "")
+
+
+def _days(given: Any) -> float | None:
+    from marrow_niche.quantities.units import to_canonical
+
+    try:
+        return to_canonical(given, "h") / 24
+    except UnitError:
+        return None
+
+
+def _text(day: float) -> str:
+    return f"{day:.3g}"
+
+
+def _length(days: float) -> str:
+    return f"{days:.3g} d" if days >= 2 else f"{24 * days:.3g} h" if days >= 2 / 24 else f"{1440 * days:.3g} min"

@@ -1,0 +1,26 @@
+"""Small marrows for tests: built once a session, handed out as copies."""
+
+import copy
+import functools
+
+from marrow_niche.scenario.scenario import scenario_from
+from marrow_niche.simulation import build
+
+
+def scenario(thickness="0.3 mm", voxel="25 um", seed=7, duration="60 d", events=(), switches=None, parameters=None, **tables):
+    """A shaft section of the package's own mouse femur as a Scenario."""
+    return scenario_from({
+        "title": "a test", "species": "mouse", "seed": seed, "duration": duration,
+        "geometry": {"bone": "long bone", "voxel": voxel, "section": {"axis": "long", "at": "50 %", "thickness": thickness}},
+        "events": list(events), "switches": switches or {}, "parameters": parameters or {}, **tables})
+
+
+@functools.cache
+def _built(thickness, voxel, seed, lineage_step, local):
+    return build(scenario(thickness, voxel, seed, switches={"local_responses": local}), lineage_step=lineage_step)
+
+
+def marrow(thickness="0.3 mm", voxel="25 um", seed=7, lineage_step=6, local=True):
+    """(model, state) at rest; the state is the caller's own to change."""
+    model, state = _built(thickness, voxel, seed, lineage_step, local)
+    return model, copy.deepcopy(state)
