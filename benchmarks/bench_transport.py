@@ -1,6 +1,6 @@
 """Our steady solver beside scipy's on one masked domain, in one process and one thread.
 
-    python benchmarks/bench_transport.py [--edge 55] [--repeats 5] [--direct-edge 24]
+    python benchmarks/bench_transport.py [--edge 45] [--repeats 5] [--direct-edge 20]
 
 The domain is a cylinder of marrow with a quarter of it taken out by trabecula-like holes, three times as long as it is
 wide; the loss varies from voxel to voxel (log-normal, sigma 1), 2 % of the voxels secrete. Every solver stops at a
@@ -96,7 +96,7 @@ def compare(domain, reach, repeats, direct):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--edge", type=int, default=55, help="diameter of the domain in voxels")
+    parser.add_argument("--edge", type=int, default=45, help="diameter of the domain in voxels")
     parser.add_argument("--direct-edge", type=int, default=20, help="diameter of the domain for the direct solver")
     parser.add_argument("--repeats", type=int, default=5)
     given = parser.parse_args()

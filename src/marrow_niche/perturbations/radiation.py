@@ -42,7 +42,9 @@ class Radiation:
             yield "fractions", f"{self.fractions} is too low; the least is 1."
         if self.fractions > 1 and self.every is None:
             yield "every", f"missing: {self.fractions} fractions need the time from one to the next, such as '24 h'."
-        if self.duration is not None and self.dose_rate is not None and self.duration > 0:
+        if self.fractions == 1 and self.every is not None:
+            yield "every", "one fraction has no next one; leave it out, or say how many fractions there are."
+        if self.duration is not None and self.dose_rate is not None:
             if abs(self.dose - self.dose_rate * self.duration) > 0.01 * self.dose:
                 yield "dose_rate", (f"{self.dose_rate:g} Gy/h over {self.duration:g} h is {self.dose_rate * self.duration:g} Gy, "
                                     f"not {self.dose:g} Gy; give the dose and one of the two.")

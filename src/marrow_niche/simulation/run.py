@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from marrow_niche import clock
-from marrow_niche.errors import MarrowError
 from marrow_niche.geometry import build_geometry
 from marrow_niche.record import checkpoint, provenance
 from marrow_niche.record.directory import RunDirectory
@@ -61,7 +60,7 @@ def simulate(scenario, *, into=None, overwrite=False, threads=None, progress=Non
         provenance.write(run, scenario=scenario.source, ledger=scenario.ledger.plain(), seed=scenario.seed, threads=threads,
                          references=list(scenario.ledger.references()))
         model, state = _built(run, scenario, geometry)
-    except MarrowError:
+    except Exception:
         _leave_nothing(run, there)
         raise
     recorder = _recorder(run, scenario, model)
@@ -122,11 +121,15 @@ def _built(run, scenario, geometry):
 
 
 def _leave_nothing(run, there):
+    """Take back what a run that cannot be made has written; `there`: the directory was there before, empty."""
     if there:
         for entry in run.path.iterdir():
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-    else:
-        shutil.rmtree(run.path)
+        return
+    shutil.rmtree(run.path)
+    parent = run.path.parent
+    if parent.name == "runs" and not any(parent.iterdir()):
+        parent.rmdir()
 
 
 def _recorder(run, scenario, model, resume_day=None):
@@ -140,7 +143,7 @@ def _save(run, model, state):
 def _go_on(run, scenario, model, state, recorder, progress):
     start, hours = time.monotonic(), round(scenario.duration)
     due = clock.Every(scenario.record.every)
-    saved = -np.inf
+    saved, whole = -np.inf, True
     try:
         if state.solved < 0:
             update_fields(state, model)
@@ -148,7 +151,9 @@ def _go_on(run, scenario, model, state, recorder, progress):
             _save(run, model, state)
             saved = time.monotonic()
         while state.hour < hours:
+            whole = False
             advance(state, model)
+            whole = True
             if due.due(state.hour) or state.hour == hours:
                 observe.record(recorder, scenario, state, model)
                 if time.monotonic() - saved > CHECKPOINT_SECONDS or state.hour == hours:
@@ -157,11 +162,8 @@ def _go_on(run, scenario, model, state, recorder, progress):
             if progress is not None:
                 progress(state.hour, hours)
     except KeyboardInterrupt:
-        if state.solved >= 0:
+        if whole and state.solved >= 0:                      # half an hour is no state: the last checkpoint stands
             _save(run, model, state)
         raise
     provenance.finish(run, wall_seconds=time.monotonic() - start)
     return open_results(run)
-
-
-

@@ -20,7 +20,7 @@ BLOOD = ("neutrophils_per_uL", "lymphocytes_per_uL", "platelets_per_uL", "haemog
 HORMONES = ("TPO_pM", "EPO_pM", "GCSF_pM")
 DECADES = 0.12
 """A series that falls below this share of its top is drawn on a logarithmic axis."""
-SCALES = {"platelets_per_uL": (1e3, "10³/µL"), "reticulocytes_per_uL": (1e3, "10³/µL"), "red_cells_per_uL": (1e6, "10⁶/µL")}
+SCALES = {"platelets_per_uL": (1e3, "10³ per µL"), "reticulocytes_per_uL": (1e3, "10³ per µL"), "red_cells_per_uL": (1e6, "10⁶ per µL")}
 RECOVERED = 0.9
 PROGENITORS = (("MPP", style.BLACK), ("CMP", style.AMBER), ("GMP", style.BLUE), ("MEP", style.VERMILION),
                ("MkP", style.PURPLE), ("CLP", style.GREEN))  # fmt: skip
@@ -118,9 +118,9 @@ def distances(placed: Any, later: Any = None) -> "Figure":
         if later is not None and later.observed.size:
             lines.insert(1, (f"stem cells, day {words.day(later.day)}: {words.percent(later.share_near)}", style.VERMILION))
         for row, (text, colour) in enumerate(lines):
-            ax.text(0.97, 0.08 + 0.095 * (len(lines) - 1 - row), text, color=colour, transform=ax.transAxes, ha="right",
+            ax.text(0.97, 0.08 + 0.095 * (len(lines) - 1 - row), text, color=_ink(colour), transform=ax.transAxes, ha="right",
                     fontsize=8)  # fmt: skip
-        _head(ax, "Distance to the nearest sinusoid wall", "µm")
+        _head(ax, "Distance to the nearest sinusoid wall", "")
         ax.set(xlim=(0, at[-1]), ylim=(0, 101), ylabel="cumulative share [%]", xlabel="distance [µm]")
     return drawn
 
@@ -179,7 +179,7 @@ def _progenitors(ax: "Axes | None", table: "pd.DataFrame") -> bool:
         ax.axhline(100, color=style.FAINT, lw=0.8, ls=(0, (4, 3)), zorder=0)
         _head(ax, "Progenitors", "% of rest")
         _plain_log(ax, [100 * table[f"{name}_cells"].to_numpy() / table[f"{name}_cells"].iloc[0] for name, _ in shown])
-        _key(ax, shown, columns=3)
+        _key(ax, shown, columns=2, low=True)
     return bool(shown)
 
 
@@ -208,7 +208,7 @@ def _clones(ax: "Axes | None", table: "pd.DataFrame") -> bool:
         _series(ax, table["day"].to_numpy(), value, style.GREEN)
         _head(ax, "Clones of stem cells", "alive")
         if value[-1] < 0.5 * value[0]:
-            _note(ax, table["day"].iloc[-1], value[-1], words.number(value[-1]), style.GREEN, above=True)
+            _note(ax, table["day"].iloc[-1], value[-1], words.plain(value[-1]), style.GREEN, above=True)
     return True
 
 
@@ -217,6 +217,8 @@ def _series(
     width: float = 1.6,
 ) -> None:  # fmt: skip
     """A line; on a logarithmic axis where it falls by decades, nothing drawn where it is zero."""
+    from matplotlib.ticker import MaxNLocator
+
     good = value[np.isfinite(value)]
     positive = good[good > 0]
     if log is None:
@@ -231,6 +233,7 @@ def _series(
         _plain_log(ax, [value])
         return
     ax.plot(day, value, color=colour, lw=width, zorder=3)
+    ax.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
     if len(day) == 1:
         ax.plot(day, value, "o", color=colour, ms=3, zorder=3)
     top = float(good.max(initial=0.0))
@@ -284,36 +287,53 @@ def _span(ax: "Axes", day: np.ndarray, events: Sequence[Event], *, named: bool) 
 
 
 def _mark_fall(ax: "Axes", found: Course, colour: str) -> None:
-    """The nadir as a dot with its share and day, the return to 90 % as a diamond with its day."""
+    """The nadir as a ring with its share and day; the return to 90 % as a diamond with its day, or where it ended."""
     if not found.fell:
         return
     back = found.at(RECOVERED).back
     text = f"{words.percent(found.depth)}, day {words.day(found.nadir_day)}"
     _note(ax, found.nadir_day, found.nadir, text, colour, above=False)
+    low, high = ax.get_xlim()
     if back is not None:
+        late = (back - low) > 0.75 * (high - low)
         ax.plot([back], [RECOVERED * found.start], "D", color=colour, ms=4, mec="white", mew=0.8, zorder=5)
-        late = (back - ax.get_xlim()[0]) > 0.75 * (ax.get_xlim()[1] - ax.get_xlim()[0])
         ax.annotate(f"day {words.day(back)}", (back, RECOVERED * found.start), xytext=(-5 if late else 4, -5),
-                    textcoords="offset points", ha="right" if late else "left", va="top", fontsize=7, color=colour)  # fmt: skip
+                    textcoords="offset points", ha="right" if late else "left", va="top", fontsize=7, color=_ink(colour))  # fmt: skip
+    elif found.end_day > found.nadir_day and found.end > 0:
+        share = found.end / found.start
+        text = f"{words.percent(share)} at the end"
+        ax.annotate(text, (found.end_day, found.end), xytext=(0, -6), textcoords="offset points", ha="right", va="top",
+                    fontsize=7, color=_ink(colour))  # fmt: skip
 
 
 def _note(ax: "Axes", day: float, value: float, text: str, colour: str, *, above: bool) -> None:
-    place = (day - ax.get_xlim()[0]) / (ax.get_xlim()[1] - ax.get_xlim()[0])
-    side = "right" if place > 0.7 else "left"
-    if value > 0 or ax.get_yscale() == "linear":
-        ax.plot([day], [value], "o", color="white", mec=colour, mew=1.3, ms=4.5, zorder=5)
-        ax.annotate(text, (day, value), xytext=(-6 if side == "right" else 6, 5 if above else -2), textcoords="offset points",
-                    ha=side, va="bottom" if above else "top", fontsize=7, color=colour, zorder=6)  # fmt: skip
-    else:
-        ax.annotate(text, (day, 0), xycoords=("data", "axes fraction"), xytext=(6, 8), textcoords="offset points",
-                    ha=side, va="bottom", fontsize=7, color=colour)  # fmt: skip
+    """A ring on the curve and a word beside it."""
+    low, high = ax.get_xlim()
+    place = (day - low) / (high - low)
+    side, shift = ("right", -6) if place > 0.7 else ("left", 6)
+    linear = ax.get_yscale() == "linear"
+    if linear and value < 0.1 * ax.get_ylim()[1]:
+        above = True
+    drawn = linear or value > 0
+    if drawn:
+        ax.plot([day], [value], "o", color="white", mec=colour, mew=1.3, ms=4.5, zorder=5, clip_on=False)
+    ax.annotate(text, (day, value if drawn else 0), xycoords="data" if drawn else ("data", "axes fraction"),
+                xytext=(shift, 4 if above or not drawn else -2), textcoords="offset points", ha=side,
+                va="bottom" if above or not drawn else "top", fontsize=7, color=_ink(colour), zorder=6)  # fmt: skip
+
+
+def _ink(colour: str) -> tuple[float, ...]:
+    """A line's colour, dark enough to read words in."""
+    from matplotlib.colors import to_rgb
+
+    return tuple(0.72 * part for part in to_rgb(colour))
 
 
 def _key(ax: "Axes", lines: Sequence[tuple[str, str]], *, columns: int = 1, low: bool = False) -> None:
     """Names of the lines in their colours, in a corner."""
     handles = [_swatch(colour) for _, colour in lines]
     ax.legend(handles, [label for label, _ in lines], loc="lower right" if low else "upper right", ncol=columns,
-              labelcolor=[colour for _, colour in lines], fontsize=7, handlelength=0.8, handletextpad=0.4,
+              labelcolor=[_ink(colour) for _, colour in lines], fontsize=7, handlelength=0.8, handletextpad=0.4,
               columnspacing=0.8, borderpad=0.1, labelspacing=0.25)  # fmt: skip
 
 

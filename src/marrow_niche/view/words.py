@@ -8,7 +8,7 @@ NAMES = {
     "reticulocytes": "reticulocytes", "haemoglobin": "haemoglobin", "GCSF": "G-CSF", "TGFb": "TGF-β", "IL7": "IL-7",
     "O2": "oxygen", "cellularity": "cellularity", "vessel_integrity": "sinusoid integrity", "fat_share": "fat",
 }  # fmt: skip
-UNITS = {"per_uL": "/µL", "per_mL": "/mL", "g_per_dL": "g/dL", "um": "µm"}
+UNITS = {"per_uL": "per µL", "per_mL": "per mL", "g_per_dL": "g/dL", "um": "µm"}
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -40,8 +40,9 @@ def percent(share: float) -> str:
     value = 100 * share
     if value == 0 or abs(value) >= 1:
         return f"{value:,.0f} %"
-    places = min(6, -math.floor(math.log10(abs(value))))
-    return f"{value:.{places}f} %"
+    if abs(value) < 1e-4:
+        return "below 0.0001 %"
+    return f"{float(f'{value:.1g}'):g} %"
 
 
 def day(value: float | None) -> str:
@@ -55,7 +56,7 @@ def day(value: float | None) -> str:
 
 
 def split_unit(column: str) -> tuple[str, str]:
-    """Name and unit of a column or array: "neutrophils_per_uL", ("neutrophils", "/µL"); "SCF_pM", ("SCF", "pM")."""
+    """Name and unit of a column or array: "neutrophils_per_uL", ("neutrophils", "per µL"); "SCF_pM", ("SCF", "pM")."""
     for suffix, unit in UNITS.items():
         if column.endswith("_" + suffix):
             return column.removesuffix("_" + suffix), unit
