@@ -6,21 +6,39 @@ import functools
 from marrow_niche.scenario.scenario import scenario_from
 from marrow_niche.simulation import build
 
+FEWER_AGENTS = {"stem_cells.agent_cap": {"value": 6000, "unit": "", "source": "estimate"}}
 
-def scenario(thickness="0.3 mm", voxel="25 um", seed=7, duration="60 d", events=(), switches=None, parameters=None, **tables):
-    """A shaft section of the package's own mouse femur as a Scenario."""
-    return scenario_from({
-        "title": "a test", "species": "mouse", "seed": seed, "duration": duration,
-        "geometry": {"bone": "long bone", "voxel": voxel, "section": {"axis": "long", "at": "50 %", "thickness": thickness}},
-        "events": list(events), "switches": switches or {}, "parameters": parameters or {}, **tables})
+
+def scenario(
+    thickness="0.2 mm", voxel="25 um", seed=7, duration="60 d", events=(), switches=None, parameters=None, **tables
+):
+    """A shaft section of the package's own mouse femur as a Scenario, with 6,000 stored stem cells unless told otherwise."""
+    return scenario_from(
+        {
+            "title": "a test",
+            "species": "mouse",
+            "seed": seed,
+            "duration": duration,
+            "geometry": {
+                "bone": "long bone",
+                "voxel": voxel,
+                "section": {"axis": "long", "at": "50 %", "thickness": thickness},
+            },
+            "events": list(events),
+            "switches": switches or {},
+            "parameters": FEWER_AGENTS if parameters is None else parameters,
+            **tables,
+        }
+    )
 
 
 @functools.cache
-def _built(thickness, voxel, seed, lineage_step, local):
-    return build(scenario(thickness, voxel, seed, switches={"local_responses": local}), lineage_step=lineage_step)
+def _built(thickness, voxel, seed, lineage_step, field_step, local):
+    asked = scenario(thickness, voxel, seed, switches={"local_responses": local})
+    return build(asked, lineage_step=lineage_step, field_step=field_step)
 
 
-def marrow(thickness="0.3 mm", voxel="25 um", seed=7, lineage_step=6, local=True):
+def marrow(thickness="0.2 mm", voxel="25 um", seed=7, lineage_step=6, field_step=6, local=True):
     """(model, state) at rest; the state is the caller's own to change."""
-    model, state = _built(thickness, voxel, seed, lineage_step, local)
+    model, state = _built(thickness, voxel, seed, lineage_step, field_step, local)
     return model, copy.deepcopy(state)

@@ -65,15 +65,21 @@ def megakaryocytes(counts, model):
     """(m,) megakaryocytes that each megakaryocyte of the niche stands for: those of the voxels nearest to it."""
     g = model.geometry.niches
     there = g.territory >= 0
-    return np.bincount(g.territory[there], cells_of(counts, [MEGAKARYOCYTE], model)[there], minlength=len(g.megakaryocyte))
+    return np.bincount(
+        g.territory[there], cells_of(counts, [MEGAKARYOCYTE], model)[there], minlength=len(g.megakaryocyte)
+    )
 
 
 def surroundings(c, counts, stem, everyone, niche, model):
     """What field `c` meets in each voxel: a `Surroundings`."""
     g = model.geometry
     return Surroundings(
-        source=source(c, counts, niche, model), clearing=clearing(c, counts, stem, everyone, model),
-        sinusoid=g.sinusoid_area * niche.vessel, arteriole=g.arteriole_area, extravascular=g.extravascular)
+        source=source(c, counts, niche, model),
+        clearing=clearing(c, counts, stem, everyone, model),
+        sinusoid=g.sinusoid_area * niche.vessel,
+        arteriole=g.arteriole_area,
+        extravascular=g.extravascular,
+    )
 
 
 def blood_level(c, hormones, species):
@@ -101,12 +107,23 @@ def solve_fields(counts, stem, niche, hormones, fields, around, model, rtol=1e-5
     for k, c in enumerate(species.cytokines.values()):
         meets = surroundings(c, counts, stem, everyone, niche, model)
         before = fields[k] if fields[k].any() else None
-        source[k], loss[k], exchange[k], wall[k] = cytokines.terms(c, meets, model.lattice.volume, blood_level(c, hormones, species), before)
+        source[k], loss[k], exchange[k], wall[k] = cytokines.terms(
+            c, meets, model.lattice.volume, blood_level(c, hormones, species), before
+        )
         spread[k] = c.diffusivity * f
     for k, (density, length) in enumerate(densities(counts, stem, everyone, model), n_field):
         source[k], loss[k], spread[k] = density / model.lattice.volume, f, length**2 * f
-    answer = solve_compact(model.domain, source, diffusivity=spread, loss=loss, spacing=model.lattice.spacing,
-                           exchange=exchange, wall=wall, guess=np.concatenate([fields, around]), rtol=rtol)
+    answer = solve_compact(
+        model.domain,
+        source,
+        diffusivity=spread,
+        loss=loss,
+        spacing=model.lattice.spacing,
+        exchange=exchange,
+        wall=wall,
+        guess=np.concatenate([fields, around]),
+        rtol=rtol,
+    )
     fields[:], around[:] = answer.concentration[:n_field], answer.concentration[n_field:]
     gained = source[:n_field].sum(axis=1) + (exchange * wall)[:n_field].sum(axis=1)
     gap = np.abs(gained - ((loss + exchange)[:n_field] * fields).sum(axis=1)) / gained
@@ -135,7 +152,11 @@ def densities(counts, stem, everyone, model):
     organism = species.organism.marrow_volume * species.organism.extravascular
     nucleated = tree.rest.sum() + number
     reach = species.stroma.reach
-    return [(everyone / nucleated * organism, reach), (crowd * organism, species.stem_cells.crowd_length), (kit * organism, reach)]
+    return [
+        (everyone / nucleated * organism, reach),
+        (crowd * organism, species.stem_cells.crowd_length),
+        (kit * organism, reach),
+    ]
 
 
 def scf_load(counts, stem, model):
@@ -185,13 +206,29 @@ def stem_signals(state, model, number=None):
         return state.fields[names.index(name)][v] / species.cytokines[name].reference
 
     touched = np.empty(len(s.id))
-    g, w = model.geometry, model.walls
-    contact(s.position, s.voxel, s.distance, g.near_stroma.start, g.near_stroma.item, g.niches.stroma, state.stroma.stroma,
-            state.stroma.vessel, stem.membrane_wall_share, stem.membrane_range, touched)
+    g = model.geometry
+    contact(
+        s.position,
+        s.voxel,
+        s.distance,
+        g.near_stroma.start,
+        g.near_stroma.item,
+        g.niches.stroma,
+        state.stroma.stroma,
+        state.stroma.vessel,
+        stem.membrane_wall_share,
+        stem.membrane_range,
+        touched,
+    )
     q = stem.membrane_competition
-    return {"membrane_scf": touched / stem.membrane_reference * (1 + q) / (1 + q * state.around[1][v]),
-            "scf": field("SCF"), "tpo": field("TPO"), "tgf": field("TGFb"),
-            "vessel": stem_cells.vessel_signal(state.stroma.vessel[v]), "cxcl12": field("CXCL12")}
+    return {
+        "membrane_scf": touched / stem.membrane_reference * (1 + q) / (1 + q * state.around[1][v]),
+        "scf": field("SCF"),
+        "tpo": field("TPO"),
+        "tgf": field("TGFb"),
+        "vessel": stem_cells.vessel_signal(state.stroma.vessel[v]),
+        "cxcl12": field("CXCL12"),
+    }
 
 
 FELT = {"membrane_scf": "membrane", "scf": "SCF", "tpo": "TPO", "tgf": "TGFb", "vessel": "vessel", "cxcl12": "CXCL12"}
@@ -200,7 +237,14 @@ FELT = {"membrane_scf": "membrane", "scf": "SCF", "tpo": "TPO", "tgf": "TGFb", "
 def stem_rates(felt, model):
     """`fate.Rates` of stem cells from what they feel."""
     wake, renewal, death, share = stem_cells.fate_rates(
-        felt["membrane_scf"], felt["scf"], felt["tpo"], felt["tgf"], felt["vessel"], model.species.stem_cells, model.stem_rest)
+        felt["membrane_scf"],
+        felt["scf"],
+        felt["tpo"],
+        felt["tgf"],
+        felt["vessel"],
+        model.species.stem_cells,
+        model.stem_rest,
+    )
     return fate.Rates(wake=wake, renewal=renewal, death=death, share_mkp=share)
 
 
@@ -227,18 +271,28 @@ def totals(state, model, number=None):
     return Totals(
         cells=model.weight * state.counts.sum(axis=1, dtype=float),
         stem=model.stem_weight * float((state.stem.voxel >= 0).sum()) if number is None else number,
-        stroma=float(niche.stroma.sum()), osteoblasts=float(niche.osteoblast.sum()),
-        wall=float((g.sinusoid_area * niche.vessel).sum()), arteriole=float(g.arteriole_area.sum()),
-        fat=float((model.space * niche.fat).sum()), space=float(model.space.sum()))
+        stroma=float(niche.stroma.sum()),
+        osteoblasts=float(niche.osteoblast.sum()),
+        wall=float((g.sinusoid_area * niche.vessel).sum()),
+        arteriole=float(g.arteriole_area.sum()),
+        fat=float((model.space * niche.fat).sum()),
+        space=float(model.space.sum()),
+    )
 
 
 def resting_totals(model):
     """`Totals` of a piece whose densities are the species' own."""
     g, fat = model.geometry, model.species.stroma.fat_at_rest
     return Totals(
-        cells=model.piece_share * model.tree.rest, stem=model.piece_share * model.species.stem_cells.number,
-        stroma=float(len(g.niches.stroma)), osteoblasts=float(len(g.niches.osteoblast)), wall=float(g.sinusoid_area.sum()),
-        arteriole=float(g.arteriole_area.sum()), fat=fat * float(model.space.sum()), space=float(model.space.sum()))
+        cells=model.piece_share * model.tree.rest,
+        stem=model.piece_share * model.species.stem_cells.number,
+        stroma=float(len(g.niches.stroma)),
+        osteoblasts=float(len(g.niches.osteoblast)),
+        wall=float(g.sinusoid_area.sum()),
+        arteriole=float(g.arteriole_area.sum()),
+        fat=fat * float(model.space.sum()),
+        space=float(model.space.sum()),
+    )
 
 
 def stirred_level(c, t, hormones, model):
@@ -246,27 +300,55 @@ def stirred_level(c, t, hormones, model):
     tree = model.tree
     eaten = 0.0
     for name, volume in c.uptake.items():
-        eaten += volume * (t.stem if name == "HSC" else t.cells.sum() + t.stem if name == "cells" else t.cells[tree.rows(name)].sum())
-    made = (c.per_stroma * t.stroma + c.per_osteoblast * t.osteoblasts + c.per_wall * t.wall + c.per_fat * t.fat
-            + c.everywhere * t.space + c.per_megakaryocyte * t.cells[tree.rows(MEGAKARYOCYTE)].sum())
+        eaten += volume * (
+            t.stem if name == "HSC" else t.cells.sum() + t.stem if name == "cells" else t.cells[tree.rows(name)].sum()
+        )
+    made = (
+        c.per_stroma * t.stroma
+        + c.per_osteoblast * t.osteoblasts
+        + c.per_wall * t.wall
+        + c.per_fat * t.fat
+        + c.everywhere * t.space
+        + c.per_megakaryocyte * t.cells[tree.rows(MEGAKARYOCYTE)].sum()
+    )
     one = np.ones(1)
     level = blood_level(c, hormones, model.species)
     before = None
     for _ in range(1 if not np.isfinite(c.saturation) else 40):
-        before = cytokines.well_mixed(c, Surroundings(
-            source=made * one, clearing=eaten * one, sinusoid=t.wall * one, arteriole=t.arteriole * one,
-            extravascular=one), t.space, level, None if before is None else before * one)
+        before = cytokines.well_mixed(
+            c,
+            Surroundings(
+                source=made * one,
+                clearing=eaten * one,
+                sinusoid=t.wall * one,
+                arteriole=t.arteriole * one,
+                extravascular=one,
+            ),
+            t.space,
+            level,
+            None if before is None else before * one,
+        )
     return before
 
 
 def stirred(t, hormones, model):
     """Signals of the stirred marrow over their value at the species' rest, by name, and 'membrane' and 'vessel'."""
-    felt = {name: stirred_level(c, t, hormones, model) / model.mixed_rest[name] for name, c in model.species.cytokines.items()}
+    felt = {
+        name: stirred_level(c, t, hormones, model) / model.mixed_rest[name]
+        for name, c in model.species.cytokines.items()
+    }
     rest, stem = resting_totals(model), model.species.stem_cells
     vessel = t.wall / rest.wall
     supply = (1 - stem.membrane_wall_share) * t.stroma / max(rest.stroma, 1e-300) + stem.membrane_wall_share * vessel
-    load = sum(part * (t.stem / rest.stem if name == "HSC" else t.cells[model.tree.rows(name)].sum() / rest.cells[model.tree.rows(name)].sum())
-               for name, part in PRIMITIVE.items())
+    load = sum(
+        part
+        * (
+            t.stem / rest.stem
+            if name == "HSC"
+            else t.cells[model.tree.rows(name)].sum() / rest.cells[model.tree.rows(name)].sum()
+        )
+        for name, part in PRIMITIVE.items()
+    )
     q = stem.membrane_competition
     felt["membrane"] = supply * (1 + q) / (1 + q * load)
     felt["vessel"] = stem_cells.vessel_signal(vessel)
@@ -353,8 +435,16 @@ def arrive(state, pull, model):
     state.next_id += number
     none = np.zeros(number, bool)
     fresh = StemState(
-        position=np.zeros((number, 3)), voxel=np.full(number, -1, np.int32), distance=np.zeros(number), id=ids, clone=ids.copy(),
-        divisions=np.zeros(number, np.int64), cycling=none, senescent=none.copy(), dose=np.zeros(number))
+        position=np.zeros((number, 3)),
+        voxel=np.full(number, -1, np.int32),
+        distance=np.zeros(number),
+        id=ids,
+        clone=ids.copy(),
+        divisions=np.zeros(number, np.int64),
+        cycling=none,
+        senescent=none.copy(),
+        dose=np.zeros(number),
+    )
     state.stem = joined(state.stem, fresh)
     left = (twin.quiescent + twin.cycling) * -np.expm1(-p.egress)
     stay = 1.0 - left / (twin.quiescent + twin.cycling)
@@ -365,6 +455,22 @@ def arrive(state, pull, model):
 def place(stem, who, voxel, model, step):
     """Put stem cells `who` at random points of voxels outside vessels, near the wall; in place."""
     w, position, distance = model.walls, np.empty((len(who), 3)), np.empty(len(who))
-    lodge(voxel, model.lattice.centres(voxel), stem.id[who], model.lattice.spacing, w.start, w.item, w.a, w.b, w.radius, w.cap, 8,
-          model.seed, step, LODGE, position, distance)
+    lodge(
+        voxel,
+        model.lattice.centres(voxel),
+        stem.id[who],
+        model.lattice.spacing,
+        w.start,
+        w.item,
+        w.a,
+        w.b,
+        w.radius,
+        w.cap,
+        8,
+        model.seed,
+        step,
+        LODGE,
+        position,
+        distance,
+    )
     stem.position[who], stem.voxel[who], stem.distance[who] = position, voxel, distance

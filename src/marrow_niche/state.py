@@ -79,17 +79,24 @@ def take(part, which):
 
 def joined(first, second):
     """Two dataclasses of arrays, one after the other."""
-    return type(first)(**{f.name: np.concatenate([getattr(first, f.name), getattr(second, f.name)])
-                          for f in dataclasses.fields(first)})
+    return type(first)(
+        **{f.name: np.concatenate([getattr(first, f.name), getattr(second, f.name)]) for f in dataclasses.fields(first)}
+    )
 
 
 def to_dict(part):
     """A state as nested dicts of arrays and numbers."""
-    return {f.name: to_dict(v) if dataclasses.is_dataclass(v := getattr(part, f.name)) else v
-            for f in dataclasses.fields(part)}
+    return {
+        f.name: to_dict(v) if dataclasses.is_dataclass(v := getattr(part, f.name)) else v
+        for f in dataclasses.fields(part)
+    }
 
 
 def from_dict(kind, stored):
     """The state of dataclass `kind` from `to_dict`'s form."""
-    return kind(**{f.name: from_dict(f.type, stored[f.name]) if dataclasses.is_dataclass(f.type) else stored[f.name]
-                   for f in dataclasses.fields(kind)})
+    return kind(
+        **{
+            f.name: from_dict(f.type, stored[f.name]) if dataclasses.is_dataclass(f.type) else stored[f.name]
+            for f in dataclasses.fields(kind)
+        }
+    )

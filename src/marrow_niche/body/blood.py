@@ -56,11 +56,13 @@ def rest(b, output):
     """Resting `BloodState` for `output`, cells/h by exit name (platelets already counted as platelets)."""
     mature = b.red_cell_life - b.reticulocyte_time
     return BloodState(
-        neutrophils=output["neutrophils"] * b.neutrophil_life, monocytes=output["monocytes"] * b.monocyte_life,
+        neutrophils=output["neutrophils"] * b.neutrophil_life,
+        monocytes=output["monocytes"] * b.monocyte_life,
         maturing=output["reticulocytes"] * b.reticulocyte_marrow_time,
         reticulocytes=output["reticulocytes"] * b.reticulocyte_time,
         red=np.full(b.red_cell_stages, output["reticulocytes"] * mature / b.red_cell_stages),
-        platelet=np.full(b.platelet_stages, output["platelets"] * b.platelet_life / b.platelet_stages))
+        platelet=np.full(b.platelet_stages, output["platelets"] * b.platelet_life / b.platelet_stages),
+    )
 
 
 def advance(state, inflow, b, dt):

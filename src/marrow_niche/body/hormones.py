@@ -56,7 +56,9 @@ def advance(state, cells, h, dt):
     loss = h.tpo_nonspecific + platelets * cells["platelets"] + h.tpo_megakaryocytes * cells["megakaryocytes"]
     state.tpo = _relax(state.tpo, 1.0, loss, h.tpo_clearance * dt)
     made = min(np.exp(h.epo_slope * (1 - cells["haemoglobin"])), h.epo_limit)
-    state.epo = _relax(state.epo, made, h.epo_nonspecific + (1 - h.epo_nonspecific) * cells["erythroid"], h.epo_clearance * dt)
+    state.epo = _relax(
+        state.epo, made, h.epo_nonspecific + (1 - h.epo_nonspecific) * cells["erythroid"], h.epo_clearance * dt
+    )
     eaters = (1 - h.gcsf_reserve) * cells["neutrophils"] + h.gcsf_reserve * cells["reserve"]
     free = (1 + 1 / h.gcsf_saturation) / (1 + state.gcsf / h.gcsf_saturation)
     loss = h.gcsf_nonspecific + (1 - h.gcsf_nonspecific) * eaters * free

@@ -68,12 +68,21 @@ def rest(p, output, volume):
     amplification = (p.dp_loss * p.dp_pool / output["thymus"]) ** 0.25
     nk_pool = p.nk_cells * volume / p.nk_circulating
     rates = LymphoidRest(
-        dn_amplification=amplification, selected=exported / (p.dp_loss * p.dp_pool),
+        dn_amplification=amplification,
+        selected=exported / (p.dp_loss * p.dp_pool),
         nk_amplification=(1 - p.nk_periphery) * p.nk_loss * nk_pool / output["nk_cells"],
-        b_pool=output["b_cells"] / p.b_loss, nk_pool=nk_pool)
+        b_pool=output["b_cells"] / p.b_loss,
+        nk_pool=nk_pool,
+    )
     state = LymphoidState(
-        dn=output["thymus"] * amplification ** np.arange(4) * p.dn_transit / 4, dp=p.dp_pool, sp=exported * p.sp_transit,
-        b=rates.b_pool, t=p.t_pool, nk=nk_pool, nkp=output["nk_cells"] * p.nk_transit)
+        dn=output["thymus"] * amplification ** np.arange(4) * p.dn_transit / 4,
+        dp=p.dp_pool,
+        sp=exported * p.sp_transit,
+        b=rates.b_pool,
+        t=p.t_pool,
+        nk=nk_pool,
+        nkp=output["nk_cells"] * p.nk_transit,
+    )
     return state, rates
 
 
@@ -100,6 +109,8 @@ def advance(state, inflow, p, r, dt):
 
 def blood_counts(state, p, r):
     """B, T and NK cells per uL of blood, the dying ones included: dict by column name."""
-    return {"b_cells_per_uL": p.b_cells * (state.b + state.dying_b) / r.b_pool,
-            "t_cells_per_uL": p.t_cells * (state.t + state.dying_t) / p.t_pool,
-            "nk_cells_per_uL": p.nk_cells * (state.nk + state.dying_nk) / r.nk_pool}
+    return {
+        "b_cells_per_uL": p.b_cells * (state.b + state.dying_b) / r.b_pool,
+        "t_cells_per_uL": p.t_cells * (state.t + state.dying_t) / p.t_pool,
+        "nk_cells_per_uL": p.nk_cells * (state.nk + state.dying_nk) / r.nk_pool,
+    }

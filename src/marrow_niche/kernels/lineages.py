@@ -29,9 +29,31 @@ def handed_over(n, ratio, u):
 
 
 @njit(cache=True, parallel=True)
-def advance(counts, logs, dt, weight, rate, rate_limit, rate_response, daughters, renewal, renewal_limit, renewal_response,
-            survival, survival_response, target, share, share_response, burst, burst_target, scf, threshold, half,
-            seed, step):
+def advance(
+    counts,
+    logs,
+    dt,
+    weight,
+    rate,
+    rate_limit,
+    rate_response,
+    daughters,
+    renewal,
+    renewal_limit,
+    renewal_response,
+    survival,
+    survival_response,
+    target,
+    share,
+    share_response,
+    burst,
+    burst_target,
+    scf,
+    threshold,
+    half,
+    seed,
+    step,
+):
     """One step of every lineage in every voxel, in place; returns what left and the ledger of the step.
 
     A cell has its event with probability min(1, r dt): the mean stay in a stage is then 1/r for any dt, and so is the
@@ -123,7 +145,11 @@ def advance(counts, logs, dt, weight, rate, rate_limit, rate_response, daughters
                 last = 0
                 for k in range(fan):
                     if target[c, k] >= 0:
-                        part[k] = share[c, k] if fan == 1 or target[c, 1] < 0 else share[c, k] * drive(share_response[c, k], logs, v)
+                        part[k] = (
+                            share[c, k]
+                            if fan == 1 or target[c, 1] < 0
+                            else share[c, k] * drive(share_response[c, k], logs, v)
+                        )
                         total += part[k]
                         last = k
                 for k in range(last + 1):
@@ -184,7 +210,7 @@ def wander(counts, neighbour, extravascular, number, seed, step, round_):
                 way[k] = 0.0 if j < 0 else 2.0 * number * extravascular[j] / (extravascular[v] + extravascular[j])
                 total += way[k]
             who = (np.int64(c) << 32) + v
-            u0, u1 = uniform_pair(seed, who, step, HOP, 64 * round_)
+            u0, _ = uniform_pair(seed, who, step, HOP, 64 * round_)
             going = binomial_u(cells, min(total, 1.0), u0)
             if going == 0:
                 continue
@@ -194,7 +220,7 @@ def wander(counts, neighbour, extravascular, number, seed, step, round_):
                     break
                 if way[k] > 0.0:
                     if k < 5:
-                        h0, h1 = uniform_pair(seed, who, step, HOP, 64 * round_ + 1 + k)
+                        h0, _ = uniform_pair(seed, who, step, HOP, 64 * round_ + 1 + k)
                         take = binomial_u(going, min(1.0, way[k] / total), h0)
                     else:
                         take = going
@@ -217,5 +243,5 @@ def kill(counts, survival, seed, step):
             if cells > 0:
                 p = survival[c, 0] if uniform else survival[c, v]
                 if p < 1.0:
-                    u0, u1 = uniform_pair(seed, (np.int64(c) << 32) + v, step, KILL, 0)
+                    u0, _ = uniform_pair(seed, (np.int64(c) << 32) + v, step, KILL, 0)
                     counts[c, v] = binomial_u(cells, p, u0)

@@ -30,7 +30,9 @@ def wall_distance(position, voxel, start, item, a, b, radius, cap, out):
 
 
 @njit(cache=True)
-def lodge(voxel, centre, cells, spacing, start, item, a, b, radius, cap, trials, seed, step, purpose, position, distance):
+def lodge(
+    voxel, centre, cells, spacing, start, item, a, b, radius, cap, trials, seed, step, purpose, position, distance
+):
     """A random point of each voxel (k,) outside every vessel, or the outermost of `trials`, into `position`, `distance`.
 
     `centre` (k, 3) are the voxels' centres [um], `cells` (k,) the ids that make the draws.
@@ -51,8 +53,26 @@ def lodge(voxel, centre, cells, spacing, start, item, a, b, radius, cap, trials,
 
 
 @njit(cache=True, parallel=True)
-def move(position, voxel, distance, cells, origin, spacing, index, start, item, a, b, radius, cap, reach, stride, rounds,
-         seed, step):
+def move(
+    position,
+    voxel,
+    distance,
+    cells,
+    origin,
+    spacing,
+    index,
+    start,
+    item,
+    a,
+    b,
+    radius,
+    cap,
+    reach,
+    stride,
+    rounds,
+    seed,
+    step,
+):
     """Metropolis steps of stem cells, in place: at rest their density falls as exp(−d/reach) from sinusoid walls.
 
     A cell proposes a Gaussian step of `stride` um along each axis; it stays where it is if the step would enter bone or a

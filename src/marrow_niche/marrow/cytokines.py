@@ -30,8 +30,10 @@ class Cytokine:
     per_wall: float = quantity("molecules/h/um^2", "secretion of sinusoid wall", low=0, default=0.0)
     per_fat: float = quantity("molecules/h/um^3", "secretion of adipose marrow", low=0, default=0.0)
     everywhere: float = quantity("molecules/h/um^3", "activation throughout the marrow", low=0, default=0.0)
-    uptake: dict[str, float] = field(default_factory=dict, metadata={
-        "unit": "um^3/h", "meaning": "volume that one cell of each kind clears", "low": 0.0, "high": None})
+    uptake: dict[str, float] = field(
+        default_factory=dict,
+        metadata={"unit": "um^3/h", "meaning": "volume that one cell of each kind clears", "low": 0.0, "high": None},
+    )
     saturation: float = quantity("nM", "concentration that half fills the receptors", low=0, default=np.inf)
     permeability: float = quantity("um/h", "of sinusoid and arteriole walls", low=0, default=0.0)
     hormone: str | None = None
@@ -67,8 +69,12 @@ def terms(c, around, volume, blood, before):
     loss = around.extravascular * c.decay + around.clearing * fill / volume
     area = around.sinusoid + around.arteriole
     exchange = c.permeability * area / volume
-    level = np.divide(around.sinusoid * blood + around.arteriole * (c.arteriole_level or blood), area,
-                      out=np.full_like(area, blood), where=area > 0)
+    level = np.divide(
+        around.sinusoid * blood + around.arteriole * (c.arteriole_level or blood),
+        area,
+        out=np.full_like(area, blood),
+        where=area > 0,
+    )
     return source, loss, exchange, level
 
 

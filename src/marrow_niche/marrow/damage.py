@@ -37,7 +37,9 @@ class Radiosensitivity:
     thymocytes_dp: LinearQuadratic
     endothelium: LinearQuadratic
     stroma: LinearQuadratic
-    vessel_spared: float = quantity("", "share of sinusoid function that outlasts the death of its cells", low=0, high=1)
+    vessel_spared: float = quantity(
+        "", "share of sinusoid function that outlasts the death of its cells", low=0, high=1
+    )
     stroma_spared: float = quantity("", "share of stroma that keeps working though it cannot divide", low=0, high=1)
 
 

@@ -59,6 +59,10 @@ def decide(cells, cycling, senescent, here, rates, cycle_time, dt, seed, step):
     leaving, mkp = leaves.sum(axis=1), to_mkp.sum(axis=1)
     none = np.zeros(len(cells), np.int64)
     return Outcome(
-        dies=dies, wakes=wakes, divides=divides,
-        stay=np.where(divides, 2 - leaving, none), mkp=np.where(divides, mkp, none),
-        mpp=np.where(divides, leaving - mkp, none))
+        dies=dies,
+        wakes=wakes,
+        divides=divides,
+        stay=np.where(divides, 2 - leaving, none),
+        mkp=np.where(divides, mkp, none),
+        mpp=np.where(divides, leaving - mkp, none),
+    )

@@ -156,8 +156,10 @@ def grow(lineages, burst, *, inflow, production):
             k = flow / c.number
             renewal[rows[0]], rate[rows[0]], rest[rows[0]] = (1 - k / c.division) / 2, c.division, c.number
             if not 0 < renewal[rows[0]] < c.renewal_limit:
-                raise ValueError(f"lineages.{name}: {c.number:g} cells fed by {24 * flow:g} a day need a division rate above "
-                                 f"{24 * k:g}/d; it is {24 * c.division:g}/d")
+                raise ValueError(
+                    f"lineages.{name}: {c.number:g} cells fed by {24 * flow:g} a day need a division rate above "
+                    f"{24 * k:g}/d; it is {24 * c.division:g}/d"
+                )
             flow = (c.division + k) * c.number
         else:
             amplify = 2.0 if c.divides else 1.0
@@ -165,7 +167,9 @@ def grow(lineages, burst, *, inflow, production):
             if c.closes:
                 s = (production[c.closes] / flow) ** (1 / c.stages) / amplify
                 if not 0 < s < 1:
-                    raise ValueError(f"lineages.{name}: {24 * flow:g} cells a day cannot become {24 * production[c.closes]:g}")
+                    raise ValueError(
+                        f"lineages.{name}: {24 * flow:g} cells a day cannot become {24 * production[c.closes]:g}"
+                    )
             for row in rows:
                 rate[row], survival[row] = c.stages / c.transit, s
                 rest[row] = flow / rate[row]
@@ -186,13 +190,29 @@ def grow(lineages, burst, *, inflow, production):
         target[row, 0], share[row, 0] = row + 1, 1.0
     route(rows[-1], burst.into, {})
     return Tree(
-        names=tuple(f"{name}{k + 1}" if c.stages > 1 else name for name, c in everyone.items() for k in range(c.stages)),
-        first=first, stages={name: c.stages for name, c in everyone.items()},
-        rate=rate, rate_limit=limit, rate_response=rate_r, daughters=daughters,
-        renewal=renewal, renewal_limit=renewal_limit, renewal_response=renewal_r,
-        survival=survival, survival_response=survival_r, target=target, share=share, share_response=share_r,
-        burst_rate=burst_rate, burst_target=burst_target, burst_threshold=burst.threshold, burst_half=burst.half,
-        rest=rest, output=output,
+        names=tuple(
+            f"{name}{k + 1}" if c.stages > 1 else name for name, c in everyone.items() for k in range(c.stages)
+        ),
+        first=first,
+        stages={name: c.stages for name, c in everyone.items()},
+        rate=rate,
+        rate_limit=limit,
+        rate_response=rate_r,
+        daughters=daughters,
+        renewal=renewal,
+        renewal_limit=renewal_limit,
+        renewal_response=renewal_r,
+        survival=survival,
+        survival_response=survival_r,
+        target=target,
+        share=share,
+        share_response=share_r,
+        burst_rate=burst_rate,
+        burst_target=burst_target,
+        burst_threshold=burst.threshold,
+        burst_half=burst.half,
+        rest=rest,
+        output=output,
     )
 
 
@@ -221,9 +241,18 @@ def well_mixed_change(counts, signals, inflow, tree):
     """
     logs = np.log(np.maximum(signals, 1e-6))
     rate = saturating_rate(tree.rate, tree.rate_limit, power(tree.rate_response, logs))
-    renew = np.where(tree.renewal > 0, saturating_probability(np.where(tree.renewal > 0, tree.renewal, 0.5), np.where(
-        tree.renewal > 0, tree.renewal_limit, 1.0), power(tree.renewal_response, logs)), 0.0)
-    live = np.where(tree.survival < 1, saturating_probability(tree.survival, 1.0, power(tree.survival_response, logs)), 1.0)
+    renew = np.where(
+        tree.renewal > 0,
+        saturating_probability(
+            np.where(tree.renewal > 0, tree.renewal, 0.5),
+            np.where(tree.renewal > 0, tree.renewal_limit, 1.0),
+            power(tree.renewal_response, logs),
+        ),
+        0.0,
+    )
+    live = np.where(
+        tree.survival < 1, saturating_probability(tree.survival, 1.0, power(tree.survival_response, logs)), 1.0
+    )
     n_stage = len(counts)
     gain = np.zeros(n_stage + len(EXITS))
     gain[:n_stage] = inflow

@@ -42,7 +42,9 @@ class StemCells:
     membrane_reference: float = quantity("", "mean contact of stem cells at rest in a mouse femur", low=0)
     membrane_competition: float = quantity("", "competition for membrane SCF at rest, load over free", low=0)
     crowd_length: float = quantity("um", "distance over which primitive cells compete for membrane SCF", low=1)
-    affinity_length: float = quantity("um", "distance from sinusoid walls over which stem cells dwell; inf: random", low=0.5)
+    affinity_length: float = quantity(
+        "um", "distance from sinusoid walls over which stem cells dwell; inf: random", low=0.5
+    )
     motility: float = quantity("um^2/h", "random motility of one stem cell", low=0)
     egress: float = quantity("1/h", "rate of leaving for the blood at rest", low=0)
     retention: float = quantity("", "CXCL12 binding over its half-saturation at rest", low=0)
@@ -70,11 +72,17 @@ def rest(s):
     renewal = 1 - (s.to_mpp + s.to_mkp) / (2 * s.division)
     death = (2 * renewal - 1) * s.division
     if not (0.5 <= renewal < s.renewal_limit and cycling < 1):
-        raise ValueError("stem_cells: division, to_mpp and to_mkp leave a self-renewal probability of "
-                         f"{renewal:.2f}; it must lie between 0.5 and {s.renewal_limit}")
+        raise ValueError(
+            "stem_cells: division, to_mpp and to_mkp leave a self-renewal probability of "
+            f"{renewal:.2f}; it must lie between 0.5 and {s.renewal_limit}"
+        )
     return StemRest(
-        wake=s.division * (1 + death * s.cycle_time) / (1 - cycling), renewal=renewal, death=death,
-        share_mkp=s.to_mkp / (s.to_mpp + s.to_mkp), quiescent=1 - cycling)
+        wake=s.division * (1 + death * s.cycle_time) / (1 - cycling),
+        renewal=renewal,
+        death=death,
+        share_mkp=s.to_mkp / (s.to_mpp + s.to_mkp),
+        quiescent=1 - cycling,
+    )
 
 
 def mpl_signal(tpo, s):
@@ -98,9 +106,13 @@ def fate_rates(membrane_scf, scf, tpo, tgf, vessel, s, r):
     driven = t**3 / (s.tpo_half**3 + t**3)
     h1 = 1 / (s.tpo_half**3 + 1)
     quiet = (1 + s.tgf_quiescence) / (1 + s.tgf_quiescence * tgf**2)
-    wake = saturating_rate(r.wake, s.wake_limit, quiet * (1 + s.tpo_drive * driven) / (1 + s.tpo_drive * h1) * scf**s.scf_wake)
+    wake = saturating_rate(
+        r.wake, s.wake_limit, quiet * (1 + s.tpo_drive * driven) / (1 + s.tpo_drive * h1) * scf**s.scf_wake
+    )
     hold = membrane_scf * (s.tpo_floor + (1 - s.tpo_floor) * 1.3 * t / (t + 0.3)) * vessel
     renewal = saturating_probability(r.renewal, s.renewal_limit, np.maximum(hold, 1e-9))
     death = r.death * (1 + s.death_response) / (1 + s.death_response * hold)
-    odds = r.share_mkp / (1 - r.share_mkp) * (1 + s.tpo_direct * driven) / (1 + s.tpo_direct * h1) / np.maximum(scf, 1e-6)
+    odds = (
+        r.share_mkp / (1 - r.share_mkp) * (1 + s.tpo_direct * driven) / (1 + s.tpo_direct * h1) / np.maximum(scf, 1e-6)
+    )
     return wake, renewal, death, odds / (1 + odds)

@@ -29,7 +29,9 @@ class Stroma:
     fat_at_rest: float = quantity("", "adipose share of the marrow at rest", low=0, high=1)
     fat_clearing: float = quantity("1/h", "rate at which fat resolves", low=0)
     osteoblast_turnover: float = quantity("1/h", "turnover of osteoblasts", low=0)
-    emptiness_begins: float = quantity("", "cellularity, as a ratio to rest, below which the niche suffers", low=0, high=1)
+    emptiness_begins: float = quantity(
+        "", "cellularity, as a ratio to rest, below which the niche suffers", low=0, high=1
+    )
     wandering: float = quantity("um^2/h", "random motility of committed cells", low=0)
     reach: float = quantity("um", "distance over which vessels and stroma feel the cells around", low=1)
 
@@ -68,7 +70,9 @@ def advance(state, cellularity, kit, at_stroma, gcsf, p, dt):
     np.add.at(present, at_stroma, 1.0)
     s += dt * (p.stroma_healing * s * (1 - s) - lost)
     turned = np.divide(turned, present, out=np.full_like(v, lost.mean() if len(lost) else 0.0), where=present > 0)
-    state.fat += dt * (turned - p.fat_clearing * (state.fat - p.fat_at_rest) * (0.3 + 0.7 * np.minimum(cellularity, 1.0)))
+    state.fat += dt * (
+        turned - p.fat_clearing * (state.fat - p.fat_at_rest) * (0.3 + 0.7 * np.minimum(cellularity, 1.0))
+    )
     held = max(gcsf / (gcsf + 20) - 1 / 21, 0.0)
     state.osteoblast += dt * p.osteoblast_turnover * (1 / (1 + 3 * held) - state.osteoblast)
     for part in (state.vessel, state.fat, state.stroma, state.osteoblast):

@@ -44,10 +44,10 @@ class Radiation:
             yield "every", f"missing: {self.fractions} fractions need the time from one to the next, such as '24 h'."
         if self.fractions == 1 and self.every is not None:
             yield "every", "one fraction has no next one; leave it out, or say how many fractions there are."
-        if self.duration is not None and self.dose_rate is not None:
-            if abs(self.dose - self.dose_rate * self.duration) > 0.01 * self.dose:
-                yield "dose_rate", (f"{self.dose_rate:g} Gy/h over {self.duration:g} h is {self.dose_rate * self.duration:g} Gy, "
-                                    f"not {self.dose:g} Gy; give the dose and one of the two.")
+        given = None if self.duration is None or self.dose_rate is None else self.dose_rate * self.duration
+        if given is not None and abs(self.dose - given) > 0.01 * self.dose:
+            said = f"{self.dose_rate:g} Gy/h over {self.duration:g} h is {given:g} Gy, not {self.dose:g} Gy"
+            yield "dose_rate", f"{said}; give the dose and one of the two."
         if self.fractions > 1 and self.every is not None and self.every <= self.length():
             yield "every", f"{self.every:g} h is no longer than one fraction lasts ({self.length():g} h)."
 
@@ -56,7 +56,8 @@ def expose(state, model, linear, quadratic, hour):
     """Kill what the dose kills; `linear` [Gy] and `quadratic` [Gy²] are those of `marrow.damage.advance`.
 
     Stem cells and stored cells live or die one by one; pools of the body and the niche keep the surviving share.
-    Of a piece that is apart only its share of the organism's lymphocytes is hit. Lymphocytes that will die stay in blood until they do. Survivors may be senescent.
+    Of a piece that is apart only its share of the organism's lymphocytes is hit. Lymphocytes that will die stay in
+    blood until they do. Survivors may be senescent.
     """
     r, species = model.species.radiation, model.species
     s = state.stem
@@ -80,7 +81,9 @@ def expose(state, model, linear, quadratic, hour):
         return 1 - hit * (1 - share)
 
     sensitive = damage.survival(r.lymphocytes, linear, quadratic)
-    lives = (1 - r.resistant_share) * sensitive + r.resistant_share * damage.survival(r.resistant_lymphocytes, linear, quadratic)
+    lives = (1 - r.resistant_share) * sensitive + r.resistant_share * damage.survival(
+        r.resistant_lymphocytes, linear, quadratic
+    )
     for pool, share in (("b", lives), ("t", lives), ("nk", damage.survival(r.nk_cells, linear, quadratic))):
         before, share = getattr(ly, pool), left(share)
         setattr(ly, pool, before * share)

@@ -8,7 +8,8 @@ def apply_due(state, model):
     """Do to `state` what falls in the hour that begins now; True when anything was done."""
     hour = state.hour
     linear, quadratic = damage.advance(
-        state.damage, model.exposures, hour, hour + 1, model.species.radiation.repair_half_time)
+        state.damage, model.exposures, hour, hour + 1, model.species.radiation.repair_half_time
+    )
     if linear > 0:
         radiation.expose(state, model, linear, quadratic, hour)
     return linear > 0

@@ -51,11 +51,37 @@ def dwelling(number, model):
     ids = np.arange(number, dtype=np.int64)
     none = np.zeros(number, bool)
     stem = StemState(
-        position=np.zeros((number, 3)), voxel=v.astype(np.int32), distance=np.zeros(number), id=ids, clone=ids.copy(),
-        divisions=np.zeros(number, np.int64), cycling=none, senescent=none.copy(), dose=np.zeros(number))
+        position=np.zeros((number, 3)),
+        voxel=v.astype(np.int32),
+        distance=np.zeros(number),
+        id=ids,
+        clone=ids.copy(),
+        divisions=np.zeros(number, np.int64),
+        cycling=none,
+        senescent=none.copy(),
+        dose=np.zeros(number),
+    )
     coupling.place(stem, ids, stem.voxel.copy(), model, 0)
-    move(stem.position, stem.voxel, stem.distance, stem.id, model.lattice.origin, model.lattice.spacing, model.index,
-         w.start, w.item, w.a, w.b, w.radius, w.cap, p.affinity_length, 4.0, 60, model.seed, 0)
+    move(
+        stem.position,
+        stem.voxel,
+        stem.distance,
+        stem.id,
+        model.lattice.origin,
+        model.lattice.spacing,
+        model.index,
+        w.start,
+        w.item,
+        w.a,
+        w.b,
+        w.radius,
+        w.cap,
+        p.affinity_length,
+        4.0,
+        60,
+        model.seed,
+        0,
+    )
     return stem
 
 
@@ -69,13 +95,23 @@ def stage_rates(row, logs, tree):
     rate = tree.rate[row] * np.ones(logs.shape[1])
     if tree.rate_response[row].any():
         rate = saturating_rate(tree.rate[row], tree.rate_limit[row], drive(tree.rate_response[row]))
-    live = saturating_probability(tree.survival[row], 1.0, drive(tree.survival_response[row])) if tree.survival[row] < 1 else 1.0
-    renew = saturating_probability(
-        tree.renewal[row], tree.renewal_limit[row], drive(tree.renewal_response[row])) if tree.renewal[row] > 0 else 0.0
+    live = (
+        saturating_probability(tree.survival[row], 1.0, drive(tree.survival_response[row]))
+        if tree.survival[row] < 1
+        else 1.0
+    )
+    renew = (
+        saturating_probability(tree.renewal[row], tree.renewal_limit[row], drive(tree.renewal_response[row]))
+        if tree.renewal[row] > 0
+        else 0.0
+    )
     hurry = 0.0
     if tree.burst_rate[row] > 0:
         hurry = tree.burst_rate[row] * lineages.demand(np.exp(logs[SIGNALS.index("SCF")]), tree)
-    parts = [tree.share[row, k] * drive(tree.share_response[row, k]) if t >= 0 else 0.0 for k, t in enumerate(tree.target[row])]
+    parts = [
+        tree.share[row, k] * drive(tree.share_response[row, k]) if t >= 0 else 0.0
+        for k, t in enumerate(tree.target[row])
+    ]
     whole = sum(parts)
     return rate, live, renew, hurry, [part / whole for part in parts]
 
@@ -91,7 +127,8 @@ def stage_densities(logs, inflow, before, from_burst, model):
     arriving = {row: flow.copy() for row, flow in inflow.items()}
     for row, flow in from_burst.items():
         arriving[row] = arriving.get(row, 0.0) + flow
-    expected, output, burst_out = np.zeros((n_stage, n), np.float32), np.zeros(len(EXITS)), {}
+    expected, output = np.zeros((n_stage, n), np.float32), np.zeros(len(EXITS))
+    burst_out: dict[int, np.ndarray] = {}
     first_burst = tree.first["burst"]
     diffusivity = model.hop_number * model.hop_rounds / model.lineage_step * lattice.spacing**2
     for row in range(n_stage):
@@ -102,8 +139,15 @@ def stage_densities(logs, inflow, before, from_burst, model):
         events = np.minimum(rate, 1.0 / model.lineage_step)
         loss = events * (1 - tree.daughters[row] * live * renew) + hurry
         guess = before[row] * model.weight[row] / f
-        answer = solve_compact(model.domain, flow, diffusivity=diffusivity * f, loss=loss * f, spacing=lattice.spacing,
-                               guess=guess if guess.any() else None, rtol=1e-4)
+        answer = solve_compact(
+            model.domain,
+            flow,
+            diffusivity=diffusivity * f,
+            loss=loss * f,
+            spacing=lattice.spacing,
+            guess=guess if guess.any() else None,
+            rtol=1e-4,
+        )
         cells = answer.concentration.reshape(-1) * f
         expected[row] = cells / model.weight[row]
         leaving = tree.daughters[row] * live * (1 - renew) * events * cells
@@ -141,12 +185,14 @@ def find(state, model, *, calibrate=False, tolerance=2e-3, most=60, report=None)
     here = np.bincount(sample.voxel, minlength=model.n) * (stored * model.stem_weight / len(sample.id))
     nominal = model.piece_share * tree.rest / model.weight
     expected = (nominal[:, None] * (model.space / model.space.sum())[None, :]).astype(np.float32)
-    level, from_burst, growth = 1.0, {}, np.inf
+    from_burst: dict[int, np.ndarray] = {}
+    level, growth = 1.0, np.inf
     division = np.full(len(sample.id), species.stem_cells.division)
     output = np.zeros(len(EXITS))
     for turn in range(1, most + 1):
         state.residual, _ = coupling.solve_fields(
-            expected, level * here, state.stroma, state.hormones, state.fields, state.around, model, rtol=1e-3)
+            expected, level * here, state.stroma, state.hormones, state.fields, state.around, model, rtol=1e-3
+        )
         state.counts = expected
         if calibrate:
             model = recalibrated(state, expected, model)
@@ -160,21 +206,29 @@ def find(state, model, *, calibrate=False, tolerance=2e-3, most=60, report=None)
             change = float(np.clip(growth * STEP_HOURS, -0.3, 0.3))
             level *= np.exp(change)
         leaving = 2 * (1 - rates.renewal) * division * (level * stored * model.stem_weight / len(sample.id))
-        inflow = {tree.first[name]: np.bincount(sample.voxel, leaving * share, minlength=model.n)
-                  for name, share in (("MPP", 1 - rates.share_mkp), ("MkP", rates.share_mkp))}
+        inflow = {
+            tree.first[name]: np.bincount(sample.voxel, leaving * share, minlength=model.n)
+            for name, share in (("MPP", 1 - rates.share_mkp), ("MkP", rates.share_mkp))
+        }
         fresh, output, from_burst = stage_densities(logs, inflow, expected, from_burst, model)
-        moved = float(np.max(np.abs(fresh.sum(axis=1) / np.maximum(expected.sum(axis=1), 1e-9) - 1)[:tree.first["burst"]]))
+        moved = float(
+            np.max(np.abs(fresh.sum(axis=1) / np.maximum(expected.sum(axis=1), 1e-9) - 1)[: tree.first["burst"]])
+        )
         expected = (1 - MIX) * expected + MIX * fresh
         if report:
             report(turn, level, growth, moved)
         if level < 1e-3:
-            raise NumericsError("No stem cells can live in this marrow: division never makes good what dies. "
-                                "Give it more stroma or vessels (see `marrow-niche check`), or a larger piece.")
+            raise NumericsError(
+                "No stem cells can live in this marrow: division never makes good what dies. "
+                "Give it more stroma or vessels (see `marrow-niche check`), or a larger piece."
+            )
         if turn > 3 and moved < 10 * tolerance and (calibrate or abs(change) < tolerance):
             break
     else:
-        raise NumericsError(f"The resting state did not settle in {most} rounds: stem cells still change by "
-                            f"{2400 * growth:.2g} % a day.")
+        raise NumericsError(
+            f"The resting state did not settle in {most} rounds: stem cells still change by "
+            f"{2400 * growth:.2g} % a day."
+        )
     settle(state, sample, level * stored, division, fresh, model)
     mean = {name: float(np.mean(value)) for name, value in felt.items()}
     return Rest(level=level, expected=fresh, output=output, growth=growth, felt=mean, rounds=turn), model
@@ -213,20 +267,26 @@ def recalibrated(state, expected, model):
     cytokines = {}
     for k, (name, c) in enumerate(species.cytokines.items()):
         target = {"SCF": "CMP", "GCSF": "GMP", "IL7": "proB"}.get(name)
-        value = float(state.fields[k][here].mean()) if target is None else mean_at(model.tree.first[target], state.fields[k])
+        value = (
+            float(state.fields[k][here].mean())
+            if target is None
+            else mean_at(model.tree.first[target], state.fields[k])
+        )
         cytokines[name] = dataclasses.replace(c, reference=value)
     trial = dataclasses.replace(model, species=dataclasses.replace(species, cytokines=cytokines))
     felt, stem = coupling.stem_signals(state, trial), species.stem_cells
 
     def answers(touch, quiet):
-        rates = coupling.stem_rates(felt | {"membrane_scf": felt["membrane_scf"] / touch, "tgf": felt["tgf"] / quiet}, trial)
+        rates = coupling.stem_rates(
+            felt | {"membrane_scf": felt["membrane_scf"] / touch, "tgf": felt["tgf"] / quiet}, trial
+        )
         division, growth = net_growth(rates, stem.cycle_time)
         return division.mean() - stem.division, growth.mean()
 
     touch = quiet = 1.0
     for _ in range(5):
-        quiet = _bisect(lambda q: answers(touch, q)[0])
-        touch = _bisect(lambda t: -answers(t, quiet)[1])
+        quiet = _bisect(lambda q, t=touch: answers(t, q)[0])
+        touch = _bisect(lambda t, q=quiet: -answers(t, q)[1])
     cytokines["TGFb"] = dataclasses.replace(cytokines["TGFb"], reference=cytokines["TGFb"].reference * quiet)
     stem = dataclasses.replace(stem, membrane_reference=stem.membrane_reference * touch)
     return dataclasses.replace(model, species=dataclasses.replace(species, cytokines=cytokines, stem_cells=stem))

@@ -20,18 +20,29 @@ def rest(model):
     species, quiet = model.species, model.stem_rest.quiescent
     number = species.stem_cells.number
     return TwinState(
-        counts=model.tree.rest.copy(), quiescent=number * quiet, cycling=number * (1 - quiet),
+        counts=model.tree.rest.copy(),
+        quiescent=number * quiet,
+        cycling=number * (1 - quiet),
         in_blood=number * np.expm1(-species.stem_cells.egress) / np.expm1(-species.stem_cells.homing),
-        vessel=1.0, stroma=1.0, fat=species.stroma.fat_at_rest, osteoblast=1.0)
+        vessel=1.0,
+        stroma=1.0,
+        fat=species.stroma.fat_at_rest,
+        osteoblast=1.0,
+    )
 
 
 def totals(twin, model):
     """What a piece of this marrow amounts to: `coupling.Totals`."""
     whole = coupling.resting_totals(model)
     return dataclasses.replace(
-        whole, cells=model.piece_share * twin.counts, stem=model.piece_share * (twin.quiescent + twin.cycling),
-        stroma=whole.stroma * twin.stroma, osteoblasts=whole.osteoblasts * twin.osteoblast, wall=whole.wall * twin.vessel,
-        fat=whole.fat * twin.fat / model.species.stroma.fat_at_rest)
+        whole,
+        cells=model.piece_share * twin.counts,
+        stem=model.piece_share * (twin.quiescent + twin.cycling),
+        stroma=whole.stroma * twin.stroma,
+        osteoblasts=whole.osteoblasts * twin.osteoblast,
+        wall=whole.wall * twin.vessel,
+        fat=whole.fat * twin.fat / model.species.stroma.fat_at_rest,
+    )
 
 
 def advance(twin, hormones, model, dt):
@@ -40,7 +51,8 @@ def advance(twin, hormones, model, dt):
     t = totals(twin, model)
     felt = coupling.stirred(t, hormones, model)
     wake, renewal, death, share_mkp = stem_cells.fate_rates(
-        felt["membrane"], felt["SCF"], felt["TPO"], felt["TGFb"], felt["vessel"], species.stem_cells, model.stem_rest)
+        felt["membrane"], felt["SCF"], felt["TPO"], felt["TGFb"], felt["vessel"], species.stem_cells, model.stem_rest
+    )
     division = twin.cycling / species.stem_cells.cycle_time
     woken, leaving = wake * twin.quiescent, 2 * (1 - renewal) * division
     twin.quiescent += dt * (2 * renewal * division - woken - death * twin.quiescent)
@@ -50,13 +62,21 @@ def advance(twin, hormones, model, dt):
     change, output = lineages.well_mixed_change(twin.counts, np.array([felt[name] for name in SIGNALS]), inflow, tree)
     twin.counts = np.maximum(twin.counts + dt * change, 0.0)
     number = species.stem_cells.number
-    primitive = sum(part * ((twin.quiescent + twin.cycling) / number if name == "HSC" else
-                            twin.counts[tree.rows(name)].sum() / tree.rest[tree.rows(name)].sum())
-                    for name, part in coupling.PRIMITIVE.items())
+    primitive = sum(
+        part
+        * (
+            (twin.quiescent + twin.cycling) / number
+            if name == "HSC"
+            else twin.counts[tree.rows(name)].sum() / tree.rest[tree.rows(name)].sum()
+        )
+        for name, part in coupling.PRIMITIVE.items()
+    )
     kit = 0.5 * primitive + 0.5 * coupling.scf_load(twin.counts, twin.quiescent + twin.cycling, model)
     cellularity = (twin.counts.sum() + twin.quiescent + twin.cycling) / (tree.rest.sum() + number)
     one = np.ones(1)
-    niche = StromaState(vessel=twin.vessel * one, fat=twin.fat * one, stroma=twin.stroma * one, osteoblast=twin.osteoblast * one)
+    niche = StromaState(
+        vessel=twin.vessel * one, fat=twin.fat * one, stroma=twin.stroma * one, osteoblast=twin.osteoblast * one
+    )
     stroma.advance(niche, cellularity * one, kit * one, np.zeros(1, int), hormones.gcsf, species.stroma, dt)
     twin.vessel, twin.fat = float(niche.vessel[0]), float(niche.fat[0])
     twin.stroma, twin.osteoblast = float(niche.stroma[0]), float(niche.osteoblast[0])

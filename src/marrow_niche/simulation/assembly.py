@@ -40,7 +40,9 @@ def build(scenario, *, lineage_step=LINEAGE_STEP, field_step=FIELD_STEP, report=
     GeometryError, NumericsError, ScenarioError
         A bone without marrow; a niche in which no stem cell can live; parameters that contradict each other.
     """
-    geometry = build_geometry(scenario.geometry, scenario.parameters.anatomy, seed=scenario.seed, folder=scenario.folder)
+    geometry = build_geometry(
+        scenario.geometry, scenario.parameters.anatomy, seed=scenario.seed, folder=scenario.folder
+    )
     model = lay_out(scenario, geometry, lineage_step, field_step)
     return at_rest(model, report=report)
 
@@ -52,15 +54,22 @@ def lay_out(scenario, geometry, lineage_step=LINEAGE_STEP, field_step=FIELD_STEP
     try:
         stem_rest = stem_cells.rest(stem)
         tree = lineages.grow(
-            species.lineages, species.burst, inflow={"MPP": stem.to_mpp * stem.number, "MkP": stem.to_mkp * stem.number},
-            production=blood.production(species.blood))
+            species.lineages,
+            species.burst,
+            inflow={"MPP": stem.to_mpp * stem.number, "MkP": stem.to_mkp * stem.number},
+            production=blood.production(species.blood),
+        )
     except ValueError as error:
         raise ScenarioError("parameters", [str(error)]) from error
     produced = dict(zip(EXITS, tree.output))
     per_cell = blood.production(species.blood)["platelets"] / produced["platelets"]
     _, lymphoid_rest = lymphoid.rest(species.lymphoid, produced, species.blood.volume)
     lattice = geometry.lattice
-    share = float(geometry.extravascular.sum()) * lattice.volume / (species.organism.marrow_volume * species.organism.extravascular)
+    share = (
+        float(geometry.extravascular.sum())
+        * lattice.volume
+        / (species.organism.marrow_volume * species.organism.extravascular)
+    )
     whole = scenario.organism.agents == "organism"
     stored = min(stem.number, stem.agent_cap) if whole else max(1.0, share * stem.number)
     v = geometry.vessels
@@ -69,18 +78,47 @@ def lay_out(scenario, geometry, lineage_step=LINEAGE_STEP, field_step=FIELD_STEP
     stride = np.sqrt(2 * stem.motility)
     hops = max(1, int(np.ceil(stride / 5.0)))
     model = Model(
-        geometry=geometry, domain=prepare(lattice.neighbour),
-        walls=Walls(start=geometry.near_sinusoid.start, item=geometry.near_sinusoid.item, a=v.nodes[v.edges[:, 0]],
-                    b=v.nodes[v.edges[:, 1]], radius=v.radius, cap=WALL_CAP),
-        index=lattice.index(), species=species, switches=scenario.switches, seed=scenario.seed, tree=tree,
+        geometry=geometry,
+        domain=prepare(lattice.neighbour),
+        walls=Walls(
+            start=geometry.near_sinusoid.start,
+            item=geometry.near_sinusoid.item,
+            a=v.nodes[v.edges[:, 0]],
+            b=v.nodes[v.edges[:, 1]],
+            radius=v.radius,
+            cap=WALL_CAP,
+        ),
+        index=lattice.index(),
+        species=species,
+        switches=scenario.switches,
+        seed=scenario.seed,
+        tree=tree,
         stem_rest=stem_rest,
-        blood_rest=blood.rest(species.blood, dict(produced, platelets=produced["platelets"] * per_cell)), lymphoid_rest=lymphoid_rest, platelets_per_cell=per_cell, production=produced,
-        piece_share=share, apart=scenario.organism.rest == "unirradiated", stem_weight=share * stem.number / stored,
-        weight=weights(tree, share, stem.agent_cap, whole), exposures=tuple(e for event in scenario.events for e in event.exposures()),
-        lineage_step=lineage_step, field_step=field_step, hop_number=hop / rounds, hop_rounds=rounds,
-        stride=stride / np.sqrt(hops), rounds=hops, share=np.full(len(EXITS), share), rest_cells=share * tree.rest, mixed_rest={}, facts=dict(geometry.facts))
+        blood_rest=blood.rest(species.blood, dict(produced, platelets=produced["platelets"] * per_cell)),
+        lymphoid_rest=lymphoid_rest,
+        platelets_per_cell=per_cell,
+        production=produced,
+        piece_share=share,
+        apart=scenario.organism.rest == "unirradiated",
+        stem_weight=share * stem.number / stored,
+        weight=weights(tree, share, stem.agent_cap, whole),
+        exposures=tuple(e for event in scenario.events for e in event.exposures()),
+        lineage_step=lineage_step,
+        field_step=field_step,
+        hop_number=hop / rounds,
+        hop_rounds=rounds,
+        stride=stride / np.sqrt(hops),
+        rounds=hops,
+        share=np.full(len(EXITS), share),
+        rest_cells=share * tree.rest,
+        mixed_rest={},
+        facts=dict(geometry.facts),
+    )
     calm = hormones.HormoneState()
-    mixed = {name: coupling.stirred_level(c, coupling.resting_totals(model), calm, model) for name, c in species.cytokines.items()}
+    mixed = {
+        name: coupling.stirred_level(c, coupling.resting_totals(model), calm, model)
+        for name, c in species.cytokines.items()
+    }
     return dataclasses.replace(model, mixed_rest=mixed)
 
 
@@ -108,19 +146,37 @@ def at_rest(model, report=None, calibrate=False):
     n, n_field = model.n, len(species.cytokines)
     sample = resting.dwelling(SAMPLE, model)
     state = State(
-        hour=0, stem=sample, counts=np.zeros((len(model.tree.rate), n), np.int32), fields=np.zeros((n_field, n)),
+        hour=0,
+        stem=sample,
+        counts=np.zeros((len(model.tree.rate), n), np.int32),
+        fields=np.zeros((n_field, n)),
         around=np.ones((3, n)),
-        stroma=StromaState(vessel=np.ones(n), fat=np.full(n, species.stroma.fat_at_rest), stroma=np.ones(len(g.niches.stroma)),
-                           osteoblast=np.ones(len(g.niches.osteoblast))),
+        stroma=StromaState(
+            vessel=np.ones(n),
+            fat=np.full(n, species.stroma.fat_at_rest),
+            stroma=np.ones(len(g.niches.stroma)),
+            osteoblast=np.ones(len(g.niches.osteoblast)),
+        ),
         blood=blood.rest(species.blood, produced),
         lymphoid=lymphoid.rest(species.lymphoid, model.production, species.blood.volume)[0],
-        hormones=hormones.HormoneState(), damage=DamageState(), next_id=0, solved=-1, residual=np.zeros(n_field),
-        output=np.zeros(len(EXITS)), twin=twin.rest(model))
+        hormones=hormones.HormoneState(),
+        damage=DamageState(),
+        next_id=0,
+        solved=-1,
+        residual=np.zeros(n_field),
+        output=np.zeros(len(EXITS)),
+        twin=twin.rest(model),
+    )
     rest, model = resting.find(state, model, calibrate=calibrate, report=report)
     wanted = np.array(list(model.production.values()))
     share = rest.output / wanted
-    facts = dict(model.facts, stem_cells_over_species=rest.level, piece_share=model.piece_share, stem_weight=model.stem_weight,
-                 **{f"share_{name}": float(s) for name, s in zip(EXITS, share)})
+    facts = dict(
+        model.facts,
+        stem_cells_over_species=rest.level,
+        piece_share=model.piece_share,
+        stem_weight=model.stem_weight,
+        **{f"share_{name}": float(s) for name, s in zip(EXITS, share)},
+    )
     state.output = wanted.copy()
     rest_cells = model.weight * rest.expected.sum(axis=1, dtype=float)
     return dataclasses.replace(model, share=share, rest_cells=rest_cells, facts=facts), state

@@ -11,8 +11,13 @@ EXTRA_FIELDS = {"cellularity": "", "vessel_integrity": "", "fat_share": ""}
 def grid(model):
     """The lattice as the recorder takes it."""
     lattice = model.lattice
-    return {"shape": lattice.shape, "spacing": lattice.spacing, "origin": lattice.origin, "flat": lattice.flat,
-            "tissue": lattice.tissue}
+    return {
+        "shape": lattice.shape,
+        "spacing": lattice.spacing,
+        "origin": lattice.origin,
+        "flat": lattice.flat,
+        "tissue": lattice.tissue,
+    }
 
 
 def field_units(scenario, model):
@@ -24,8 +29,11 @@ def field_units(scenario, model):
 def geometry(recorder, model):
     """Write the vessels, the bone and the stroma."""
     g, v = model.geometry, model.geometry.vessels
-    recorder.geometry({"nodes": v.nodes, "edges": v.edges, "radius": v.radius, "kind": v.kind}, g.surface,
-                      {"stroma": {"position": g.niches.stroma}, "megakaryocytes": {"position": g.niches.megakaryocyte}})
+    recorder.geometry(
+        {"nodes": v.nodes, "edges": v.edges, "radius": v.radius, "kind": v.kind},
+        g.surface,
+        {"stroma": {"position": g.niches.stroma}, "megakaryocytes": {"position": g.niches.megakaryocyte}},
+    )
 
 
 def blood_row(state, model):
@@ -38,12 +46,14 @@ def blood_row(state, model):
     return {
         "neutrophils_per_uL": species.blood.neutrophils * b.neutrophils / rest.neutrophils,
         "monocytes_per_uL": species.blood.monocytes * b.monocytes / rest.monocytes,
-        "lymphocytes_per_uL": sum(lymph.values()), **lymph,
+        "lymphocytes_per_uL": sum(lymph.values()),
+        **lymph,
         "platelets_per_uL": species.blood.platelets * b.platelet.sum() / rest.platelet.sum(),
         "red_cells_per_uL": species.blood.red_cells * red,
         "reticulocytes_per_uL": b.reticulocytes / volume,
         "haemoglobin_g_per_dL": species.blood.haemoglobin * red,
-        "TPO_pM": 1000 * h.tpo * state.hormones.tpo, "EPO_pM": 1000 * h.epo * state.hormones.epo,
+        "TPO_pM": 1000 * h.tpo * state.hormones.tpo,
+        "EPO_pM": 1000 * h.epo * state.hormones.epo,
         "GCSF_pM": 1000 * h.gcsf * state.hormones.gcsf,
     }
 
@@ -55,7 +65,9 @@ def marrow_row(state, model):
     w = model.stem_weight
     real = model.weight * state.counts.sum(axis=1, dtype=np.int64)
     row = {
-        "stem_cells": w * here.sum(), "stem_cells_stored": int(here.sum()), "stem_cells_in_blood": w * (~here).sum(),
+        "stem_cells": w * here.sum(),
+        "stem_cells_stored": int(here.sum()),
+        "stem_cells_in_blood": w * (~here).sum(),
         "stem_cells_cycling_share": s.cycling[here].mean() if here.any() else 0.0,
         "stem_cells_senescent_share": s.senescent[here].mean() if here.any() else 0.0,
         "clones": len(np.unique(s.clone)),
@@ -63,30 +75,51 @@ def marrow_row(state, model):
     }
     row |= {f"{name}_cells": real[tree.rows(name)].sum() for name in tree.first}
     wall = model.geometry.sinusoid_area
-    row |= {"sinusoid_integrity": (wall * state.stroma.vessel).sum() / wall.sum(), "stroma_integrity": state.stroma.stroma.mean(),
-            "fat_share": state.stroma.fat.mean(), "osteoblast_integrity": state.stroma.osteoblast.mean()}
+    row |= {
+        "sinusoid_integrity": (wall * state.stroma.vessel).sum() / wall.sum(),
+        "stroma_integrity": state.stroma.stroma.mean(),
+        "fat_share": state.stroma.fat.mean(),
+        "osteoblast_integrity": state.stroma.osteoblast.mean(),
+    }
     voxel = s.voxel[here]
     for k, (name, c) in enumerate(model.species.cytokines.items()):
         felt = state.fields[k][voxel].mean() if len(voxel) else np.nan
         row[f"{name}_at_stem_cells_{c.shown_in}"] = c.shown_factor * felt
         row[f"{name}_mean_{c.shown_in}"] = c.shown_factor * state.fields[k].mean()
-    row |= {"field_residual": state.residual.max(), "field_budget_gap": max(state.budget.values()), "dose_Gy": state.damage.dose}
+    row |= {
+        "field_residual": state.residual.max(),
+        "field_budget_gap": max(state.budget.values()),
+        "dose_Gy": state.damage.dose,
+    }
     return row
 
 
 def record(recorder, scenario, state, model):
     """Write the state at its time."""
     names = list(model.species.cytokines)
-    fields = {name: model.species.cytokines[name].shown_factor * state.fields[names.index(name)] for name in scenario.record.fields}
+    fields = {
+        name: model.species.cytokines[name].shown_factor * state.fields[names.index(name)]
+        for name in scenario.record.fields
+    }
     fields |= {"cellularity": state.around[0], "vessel_integrity": state.stroma.vessel, "fat_share": state.stroma.fat}
     s = state.stem
     here = s.voxel >= 0
     felt = coupling.stem_signals(state, model)
     rates = coupling.stem_rates(felt, model)
     cells = {
-        "position": s.position[here], "id": s.id[here], "clone": s.clone[here], "divisions": s.divisions[here],
-        "cycling": s.cycling[here].astype(np.uint8), "senescent": s.senescent[here].astype(np.uint8), "dose_Gy": s.dose[here],
-        "weight": np.full(int(here.sum()), model.stem_weight), "distance_to_sinusoid_um": s.distance[here],
-        "membrane_SCF": felt["membrane_scf"][here], "self_renewal": rates.renewal[here], "waking_per_day": 24 * rates.wake[here],
+        "position": s.position[here],
+        "id": s.id[here],
+        "clone": s.clone[here],
+        "divisions": s.divisions[here],
+        "cycling": s.cycling[here].astype(np.uint8),
+        "senescent": s.senescent[here].astype(np.uint8),
+        "dose_Gy": s.dose[here],
+        "weight": np.full(int(here.sum()), model.stem_weight),
+        "distance_to_sinusoid_um": s.distance[here],
+        "membrane_SCF": felt["membrane_scf"][here],
+        "self_renewal": rates.renewal[here],
+        "waking_per_day": 24 * rates.wake[here],
     }
-    recorder.record(state.hour / 24, blood=blood_row(state, model), marrow=marrow_row(state, model), fields=fields, cells=cells)
+    recorder.record(
+        state.hour / 24, blood=blood_row(state, model), marrow=marrow_row(state, model), fields=fields, cells=cells
+    )

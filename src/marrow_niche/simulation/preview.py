@@ -22,7 +22,13 @@ def describe(scenario):
     """
     model, state = build(scenario)
     lines = [f"{scenario.title}: {scenario.species}, seed {scenario.seed}, {scenario.duration / 24:g} days.", ""]
-    for part in (_bone(model), _cells(scenario, model, state), _fields(model, state), _events(scenario, model), _size(scenario, model, state)):
+    for part in (
+        _bone(model),
+        _cells(scenario, model, state),
+        _fields(model, state),
+        _events(scenario, model),
+        _size(scenario, model, state),
+    ):
         lines += part + [""]
     return "\n".join(lines[:-1])
 
@@ -30,38 +36,54 @@ def describe(scenario):
 def _bone(model):
     f, lattice = model.facts, model.lattice
     kind = "a slice one voxel thick" if lattice.dimension == 2 else "in three dimensions"
-    lines = ["The bone",
-             f"  {f['source']}, {f['length_mm']:.3g} mm along its {f['long_axis']} axis "
-             f"({f['long_axis_angle_degrees']:.0f} degrees off its longest principal axis).",
-             f"  Cortex {f['cortex_um']:.0f} um ({f['cortex_from']}).",
-             f"  {lattice.n:,} marrow voxels of {lattice.spacing:g} um, {kind}: {f['marrow_mm3']:.3g} mm3 of marrow, "
-             f"{100 * f['share_of_bone_marrow']:.2g} % of this bone's."]
-    lines.append(f"  Sinusoids fill {100 * f['sinusoid_fraction']:.0f} % of it; {100 * f['share_within_10um_of_sinusoid']:.0f} % of the rest "
-                 f"lies within 10 um of one. {f['stroma']:,} stromal cells, {f['megakaryocytes']:,} megakaryocytes.")
+    lines = [
+        "The bone",
+        f"  {f['source']}, {f['length_mm']:.3g} mm along its {f['long_axis']} axis "
+        f"({f['long_axis_angle_degrees']:.0f} degrees off its longest principal axis).",
+        f"  Cortex {f['cortex_um']:.0f} um ({f['cortex_from']}).",
+        f"  {lattice.n:,} marrow voxels of {lattice.spacing:g} um, {kind}: {f['marrow_mm3']:.3g} mm3 of marrow, "
+        f"{100 * f['share_of_bone_marrow']:.2g} % of this bone's.",
+    ]
+    lines.append(
+        f"  Sinusoids fill {100 * f['sinusoid_fraction']:.0f} % of it; {100 * f['share_within_10um_of_sinusoid']:.0f} % of the rest "
+        f"lies within 10 um of one. {f['stroma']:,} stromal cells, {f['megakaryocytes']:,} megakaryocytes."
+    )
     return lines
 
 
 def _cells(scenario, model, state):
     s, f = model.species.stem_cells, model.facts
     stored = len(state.stem.id)
-    lines = ["The piece and its organism",
-             f"  By volume the piece is {100 * model.piece_share:.3g} % of the organism's marrow; at rest it makes "
-             f"{_span(model.share / model.piece_share)} times that share of the blood.",
-             f"  It holds {model.stem_weight * stored:.3g} stem cells ({100 * f['stem_cells_over_species']:.0f} % of the species' density), "
-             f"stored as {stored:,} that weigh {model.stem_weight:.3g} each."]
+    lines = [
+        "The piece and its organism",
+        f"  By volume the piece is {100 * model.piece_share:.3g} % of the organism's marrow; at rest it makes "
+        f"{_span(model.share / model.piece_share)} times that share of the blood.",
+        f"  It holds {model.stem_weight * stored:.3g} stem cells ({100 * f['stem_cells_over_species']:.0f} % of the species' density), "
+        f"stored as {stored:,} that weigh {model.stem_weight:.3g} each.",
+    ]
     if scenario.organism.agents == "anatomical":
-        lines.append("  Stem cells are stored at their true number: chance in so few is the piece's, not the organism's.")
+        lines.append(
+            "  Stem cells are stored at their true number: chance in so few is the piece's, not the organism's."
+        )
     elif s.number > s.agent_cap:
-        lines.append(f"  The organism has {s.number:,.0f}; {s.agent_cap:,.0f} are stored, so clones drift {s.number / s.agent_cap:.2g} times faster.")
+        lines.append(
+            f"  The organism has {s.number:,.0f}; {s.agent_cap:,.0f} are stored, so clones drift {s.number / s.agent_cap:.2g} times faster."
+        )
     else:
-        lines.append(f"  That is as many as the organism has ({s.number:,.0f}): chance and clonal drift are the organism's.")
+        lines.append(
+            f"  That is as many as the organism has ({s.number:,.0f}): chance and clonal drift are the organism's."
+        )
     if model.apart:
         lines.append("  The marrow outside the piece is apart: no event touches it.")
     ratio = model.share / model.piece_share
     if ratio.min() < 0.5 or ratio.max() > 2:
-        lines.append("  Warning: output and volume disagree by more than a factor of two; this marrow is far from the species' own.")
+        lines.append(
+            "  Warning: output and volume disagree by more than a factor of two; this marrow is far from the species' own."
+        )
     if model.lattice.dimension == 2:
-        lines.append("  A slice is for looking and quick trials: densities are per volume, a point source is a line source.")
+        lines.append(
+            "  A slice is for looking and quick trials: densities are per volume, a point source is a line source."
+        )
     return lines
 
 
@@ -76,10 +98,17 @@ def _fields(model, state):
     everyone = coupling.cells_of(state.counts, model.tree.first, model) + stem
     for k, (name, c) in enumerate(model.species.cytokines.items()):
         meets = coupling.surroundings(c, state.counts, stem, everyone, state.stroma, model)
-        _, loss, exchange, _ = terms(c, Surroundings(**vars(meets)), model.lattice.volume,
-                                     coupling.blood_level(c, HormoneState(), model.species), state.fields[k])
+        _, loss, exchange, _ = terms(
+            c,
+            Surroundings(**vars(meets)),
+            model.lattice.volume,
+            coupling.blood_level(c, HormoneState(), model.species),
+            state.fields[k],
+        )
         rate = (loss + exchange).sum() / model.geometry.extravascular.sum()
-        lines.append(f"  {name:8} {c.shown_factor * state.fields[k].mean():8.3g} {c.shown_in:5} {np.sqrt(c.diffusivity / rate):6.0f} um")
+        lines.append(
+            f"  {name:8} {c.shown_factor * state.fields[k].mean():8.3g} {c.shown_in:5} {np.sqrt(c.diffusivity / rate):6.0f} um"
+        )
     return lines
 
 
@@ -93,12 +122,17 @@ def _events(scenario, model):
         linear, quadratic = damage.advance(state, exposures, 0.0, last + 1.0, r.repair_half_time)
         how = "at once" if event.length() == 0 else f"over {event.length():.3g} h"
         times = f", {event.fractions} times every {event.every / 24:.3g} d" if event.fractions > 1 else ""
-        survive = {"stem cells": damage.survival(r.stem_cells, linear, quadratic),
-                   "GMP": damage.survival(r.lineages["GMP"], linear, quadratic),
-                   "B and T cells": damage.survival(r.lymphocytes, linear, quadratic),
-                   "stroma": damage.survival(r.stroma, linear, quadratic)}
-        lines.append(f"  day {event.at / 24:g}: {event.dose:g} Gy {how}{times}. Of each kind there survive: "
-                     + ", ".join(f"{name} {_share(s)}" for name, s in survive.items()) + ".")
+        survive = {
+            "stem cells": damage.survival(r.stem_cells, linear, quadratic),
+            "GMP": damage.survival(r.lineages["GMP"], linear, quadratic),
+            "B and T cells": damage.survival(r.lymphocytes, linear, quadratic),
+            "stroma": damage.survival(r.stroma, linear, quadratic),
+        }
+        lines.append(
+            f"  day {event.at / 24:g}: {event.dose:g} Gy {how}{times}. Of each kind there survive: "
+            + ", ".join(f"{name} {_share(s)}" for name, s in survive.items())
+            + "."
+        )
         if linear > 11:
             lines.append("  Warning: above 11 Gy the gut fails first, which is not modelled.")
     return lines
@@ -114,6 +148,8 @@ def _size(scenario, model, state):
     box = int(np.prod(model.lattice.shape))
     disk = records * (box * 2 + n * 3.2 * (len(scenario.record.fields) + 3) + 70 * len(state.stem.id)) / 1e6
     minutes = days * (SECONDS_PER_VOXEL_DAY * n + SECONDS_PER_CELL_DAY * len(state.stem.id)) / 60
-    return ["Size",
-            f"  About {0.45 + n * BYTES_PER_VOXEL / 1e9:.1f} GB of memory, {max(disk, 1):.0f} MB on disk in {records} records, "
-            f"{max(minutes, 0.1):.1f} minutes on {os.cpu_count()} cores."]
+    return [
+        "Size",
+        f"  About {0.45 + n * BYTES_PER_VOXEL / 1e9:.1f} GB of memory, {max(disk, 1):.0f} MB on disk in {records} records, "
+        f"{max(minutes, 0.1):.1f} minutes on {os.cpu_count()} cores.",
+    ]

@@ -50,15 +50,14 @@ def simulate(scenario, *, into=None, overwrite=False, threads=None, progress=Non
     run = RunDirectory(into if into is not None else Path("runs") / slug(scenario.title))
     geometry = None
     if overwrite:
-        geometry = _geometry(scenario)                     # an earlier run is only given up for one that can be made
+        geometry = _geometry(scenario)  # an earlier run is only given up for one that can be made
     there = run.path.exists()
     run.create(overwrite=overwrite)
     try:
         mesh = scenario.mesh
         copied = run.copy_input(mesh)["file"] if mesh is not None else None
         run.write_scenario(scenario.rerun(copied))
-        provenance.write(run, scenario=scenario.source, ledger=scenario.ledger.plain(), seed=scenario.seed, threads=threads,
-                         references=list(scenario.ledger.references()))
+        _introduce(run, scenario, threads)
         model, state = _built(run, scenario, geometry)
     except Exception:
         _leave_nothing(run, there)
@@ -77,9 +76,10 @@ def resume(directory, *, threads=None, progress=None):
     run = RunDirectory(directory).require()
     run.check_inputs()
     scenario = read_scenario(run.scenario)
-    if not run.checkpoint.exists():                         # killed while it was being built
+    if not run.checkpoint.exists():  # killed while it was being built
         for stale in (run.blood, run.marrow, run.fields_pvd, run.cells_pvd):
             stale.unlink(missing_ok=True)
+        _introduce(run, scenario, threads)
         model, state = _built(run, scenario, None)
         recorder = _recorder(run, scenario, model)
         observe.geometry(recorder, model)
@@ -101,7 +101,8 @@ def use_threads(threads):
     import numba
 
     if threads is not None:
-        numba.set_num_threads(max(1, min(threads, numba.config.NUMBA_NUM_THREADS)))
+        most = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+        numba.set_num_threads(max(1, min(threads, most)))
 
 
 def slug(title):
@@ -111,6 +112,18 @@ def slug(title):
 
 def _geometry(scenario):
     return build_geometry(scenario.geometry, scenario.parameters.anatomy, seed=scenario.seed, folder=scenario.folder)
+
+
+def _introduce(run, scenario, threads):
+    """Begin provenance.json."""
+    provenance.write(
+        run,
+        scenario=scenario.source,
+        ledger=scenario.ledger.plain(),
+        seed=scenario.seed,
+        threads=threads,
+        references=list(scenario.ledger.references()),
+    )
 
 
 def _built(run, scenario, geometry):
@@ -137,7 +150,9 @@ def _recorder(run, scenario, model, resume_day=None):
 
 
 def _save(run, model, state):
-    checkpoint.save(run.checkpoint, to_dict(state), {"share": model.share, "rest_cells": model.rest_cells, "facts": model.facts})
+    checkpoint.save(
+        run.checkpoint, to_dict(state), {"share": model.share, "rest_cells": model.rest_cells, "facts": model.facts}
+    )
 
 
 def _go_on(run, scenario, model, state, recorder, progress):
@@ -162,7 +177,7 @@ def _go_on(run, scenario, model, state, recorder, progress):
             if progress is not None:
                 progress(state.hour, hours)
     except KeyboardInterrupt:
-        if whole and state.solved >= 0:                      # half an hour is no state: the last checkpoint stands
+        if whole and state.solved >= 0:  # half an hour is no state: the last checkpoint stands
             _save(run, model, state)
         raise
     provenance.finish(run, wall_seconds=time.monotonic() - start)

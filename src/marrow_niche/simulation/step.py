@@ -17,29 +17,45 @@ BODY_STEP = 0.25
 
 def advance(state, model):
     """Move `state` on by one hour, in place."""
-    struck = timeline.apply_due(state, model)                 # what the experimenter does
+    struck = timeline.apply_due(state, model)  # what the experimenter does
     if struck or state.solved < 0 or state.hour - state.solved >= model.field_step:
-        update_fields(state, model)                           # cells and stroma speak
-    felt = coupling.stem_signals(state, model)                # each stem cell listens
+        update_fields(state, model)  # cells and stroma speak
+    felt = coupling.stem_signals(state, model)  # each stem cell listens
     stays = coupling.egress(state, felt, model)
     felt = {name: value[stays] for name, value in felt.items()}
     s = state.stem
-    outcome = fate.decide(s.id, s.cycling, s.senescent, s.voxel >= 0, coupling.stem_rates(felt, model),
-                          model.species.stem_cells.cycle_time, 1.0, model.seed, state.hour)
-    coupling.settle_fates(state, outcome, model)              # it rests, wakes, divides, differentiates or dies
+    outcome = fate.decide(
+        s.id,
+        s.cycling,
+        s.senescent,
+        s.voxel >= 0,
+        coupling.stem_rates(felt, model),
+        model.species.stem_cells.cycle_time,
+        1.0,
+        model.seed,
+        state.hour,
+    )
+    coupling.settle_fates(state, outcome, model)  # it rests, wakes, divides, differentiates or dies
     wander(state, model)
     coupling.home(state, model)
     state.hour += 1
     if state.hour % model.lineage_step == 0:
-        advance_lineages(state, model)                        # its daughters ripen
-        advance_body(state, model)                            # blood and hormones
-        advance_niche(state, model)                           # vessels, stroma and fat
+        advance_lineages(state, model)  # its daughters ripen
+        advance_body(state, model)  # blood and hormones
+        advance_niche(state, model)  # vessels, stroma and fat
 
 
 def update_fields(state, model):
     """Solve the fields for the cells, stroma and blood there are now."""
     state.residual, gap = coupling.solve_fields(
-        state.counts, coupling.stem_density(state, model), state.stroma, state.hormones, state.fields, state.around, model)
+        state.counts,
+        coupling.stem_density(state, model),
+        state.stroma,
+        state.hormones,
+        state.fields,
+        state.around,
+        model,
+    )
     state.budget = dict(zip(model.species.cytokines, gap.tolist()))
     state.solved = state.hour
 
@@ -47,8 +63,26 @@ def update_fields(state, model):
 def wander(state, model):
     """Stem cells move."""
     s, w, p = state.stem, model.walls, model.species.stem_cells
-    move(s.position, s.voxel, s.distance, s.id, model.lattice.origin, model.lattice.spacing, model.index, w.start, w.item,
-         w.a, w.b, w.radius, w.cap, p.affinity_length, model.stride, model.rounds, model.seed, state.hour)
+    move(
+        s.position,
+        s.voxel,
+        s.distance,
+        s.id,
+        model.lattice.origin,
+        model.lattice.spacing,
+        model.index,
+        w.start,
+        w.item,
+        w.a,
+        w.b,
+        w.radius,
+        w.cap,
+        p.affinity_length,
+        model.stride,
+        model.rounds,
+        model.seed,
+        state.hour,
+    )
 
 
 def advance_lineages(state, model):
@@ -57,29 +91,61 @@ def advance_lineages(state, model):
     logs = coupling.voxel_signals(state, model)
     before = state.counts.sum(axis=1, dtype=np.int64)
     left, ledger = kernel.advance(
-        state.counts, logs, float(model.lineage_step), model.weight, t.rate, t.rate_limit, t.rate_response, t.daughters, t.renewal,
-        t.renewal_limit, t.renewal_response, t.survival, t.survival_response, t.target, t.share, t.share_response, t.burst_rate,
-        t.burst_target, SIGNALS.index("SCF"), t.burst_threshold, t.burst_half, model.seed, state.hour)
+        state.counts,
+        logs,
+        float(model.lineage_step),
+        model.weight,
+        t.rate,
+        t.rate_limit,
+        t.rate_response,
+        t.daughters,
+        t.renewal,
+        t.renewal_limit,
+        t.renewal_response,
+        t.survival,
+        t.survival_response,
+        t.target,
+        t.share,
+        t.share_response,
+        t.burst_rate,
+        t.burst_target,
+        SIGNALS.index("SCF"),
+        t.burst_threshold,
+        t.burst_half,
+        model.seed,
+        state.hour,
+    )
     for round_ in range(model.hop_rounds):
-        kernel.wander(state.counts, model.lattice.neighbour, model.geometry.extravascular, model.hop_number, model.seed,
-                      state.hour, round_)
+        kernel.wander(
+            state.counts,
+            model.lattice.neighbour,
+            model.geometry.extravascular,
+            model.hop_number,
+            model.seed,
+            state.hour,
+            round_,
+        )
     events, stayed, hurried, arrived = ledger.T
     gap = state.counts.sum(axis=1, dtype=np.int64) - (before - events + stayed - hurried + arrived)
     if gap.any():
-        raise NumericsError(f"hour {state.hour}: cells of {t.names[int(np.argmax(gap != 0))]} do not add up; please report this.")
+        raise NumericsError(
+            f"hour {state.hour}: cells of {t.names[int(np.argmax(gap != 0))]} do not add up; please report this."
+        )
     state.output = np.zeros(len(EXITS))
-    state.output[:len(left)] = left / model.lineage_step
+    state.output[: len(left)] = left / model.lineage_step
 
 
 def advance_body(state, model):
     """Blood, lymphoid tissue and hormones over the same hours, fed by the marrow of the whole organism."""
     species, t, part = model.species, model.tree, min(model.piece_share, 1.0)
     given = state.output / model.share
-    if model.apart:                                           # the rest of the marrow, which no event touches
+    if model.apart:  # the rest of the marrow, which no event touches
         outside = sum(twin.advance(state.twin, state.hormones, model, 1.0) for _ in range(model.lineage_step))
         given = part * given + (1 - part) * outside / model.lineage_step
     flow = dict(zip(EXITS, given))
-    flow["platelets"] *= model.platelets_per_cell * float(np.clip(state.hormones.tpo, 0.3, 30.0)) ** species.hormones.tpo_on_platelets
+    flow["platelets"] *= (
+        model.platelets_per_cell * float(np.clip(state.hormones.tpo, 0.3, 30.0)) ** species.hormones.tpo_on_platelets
+    )
     now = coupling.totals(state, model).cells
 
     def ratio(name, first=None):
@@ -92,17 +158,31 @@ def advance_body(state, model):
         return float(part * here + (1 - part) * state.twin.counts[rows].sum() / t.rest[rows].sum())
 
     at_rest = model.blood_rest
-    cells = {"megakaryocytes": ratio("megakaryocyte"), "erythroid": ratio("erythroblast", 3), "reserve": ratio("reserve")}
+    cells = {
+        "megakaryocytes": ratio("megakaryocyte"),
+        "erythroid": ratio("erythroblast", 3),
+        "reserve": ratio("reserve"),
+    }
     for _ in range(round(model.lineage_step / BODY_STEP)):
         blood.advance(state.blood, flow, species.blood, BODY_STEP)
         lymphoid.advance(state.lymphoid, flow, species.lymphoid, model.lymphoid_rest, BODY_STEP)
         b = state.blood
-        cells |= {"neutrophils": b.neutrophils / at_rest.neutrophils, "platelets": b.platelet.sum() / at_rest.platelet.sum(),
-                  "haemoglobin": (b.red.sum() + b.reticulocytes) / (at_rest.red.sum() + at_rest.reticulocytes)}
+        cells |= {
+            "neutrophils": b.neutrophils / at_rest.neutrophils,
+            "platelets": b.platelet.sum() / at_rest.platelet.sum(),
+            "haemoglobin": (b.red.sum() + b.reticulocytes) / (at_rest.red.sum() + at_rest.reticulocytes),
+        }
         hormones.advance(state.hormones, cells, species.hormones, BODY_STEP)
 
 
 def advance_niche(state, model):
     """Vessels, stroma, fat and osteoblasts over the same hours."""
-    stroma.advance(state.stroma, state.around[0], state.around[2], model.geometry.niches.stroma_voxel, state.hormones.gcsf,
-                   model.species.stroma, float(model.lineage_step))
+    stroma.advance(
+        state.stroma,
+        state.around[0],
+        state.around[2],
+        model.geometry.niches.stroma_voxel,
+        state.hormones.gcsf,
+        model.species.stroma,
+        float(model.lineage_step),
+    )

@@ -144,7 +144,7 @@ def _cellularity(ax: "Axes | None", table: "pd.DataFrame") -> bool:
         return False
     if ax is not None:
         day, value = table["day"].to_numpy(), 100 * table["cellularity"].to_numpy()
-        _series(ax, day, value, style.BLACK, linear=True)
+        _series(ax, day, value, style.BLACK)
         _resting(ax, value)
         _head(ax, "Cellularity", "% of rest")
         found = course(day, value, (RECOVERED,))
@@ -213,8 +213,7 @@ def _clones(ax: "Axes | None", table: "pd.DataFrame") -> bool:
 
 
 def _series(
-    ax: "Axes", day: np.ndarray, value: np.ndarray, colour: str, *, log: bool | None = None, linear: bool = False,
-    width: float = 1.6,
+    ax: "Axes", day: np.ndarray, value: np.ndarray, colour: str, *, log: bool | None = None, width: float = 1.6
 ) -> None:  # fmt: skip
     """A line; on a logarithmic axis where it falls by decades, nothing drawn where it is zero."""
     from matplotlib.ticker import MaxNLocator
@@ -222,7 +221,7 @@ def _series(
     good = value[np.isfinite(value)]
     positive = good[good > 0]
     if log is None:
-        log = not linear and positive.size > 1 and positive.min() < DECADES * positive.max()
+        log = positive.size > 1 and positive.min() < DECADES * positive.max()
     if log:
         ax.set_yscale("log")
         ax.plot(day, np.where(value > 0, value, np.nan), color=colour, lw=width, zorder=3)

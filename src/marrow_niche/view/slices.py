@@ -10,7 +10,6 @@ from marrow_niche.analysis.recovery import course
 from marrow_niche.view import style, words
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from marrow_niche.record.results import Results
@@ -18,7 +17,10 @@ if TYPE_CHECKING:
 OUTSIDE, BONE, MARROW, LUMEN = 0, 1, 2, 3
 DECADE = 8.0
 """A field that spans more than this factor is coloured by its logarithm."""
-MAPS = {"cellularity": "cividis", "vessel_integrity": "cividis", "fat_share": "cividis"}
+SHARES = {"cellularity": "× rest", "vessel_integrity": "share", "fat_share": "share"}
+"""Fields without a unit, coloured from zero."""
+HEAD, FOOT, GAP = 0.50, 0.34, 0.22
+"""Space above, below and between the rows [inch]."""
 WIDTH, BLOCKS = 7.6, 2
 
 
@@ -70,7 +72,7 @@ def slices(results: "Results", days: Sequence[tuple[float, str]] | None = None) 
         height = math.ceil(len(fields) / blocks)
         each = (WIDTH / blocks - 0.62) / max(len(days), 2)
         tall = each * tissue.shape[0] / tissue.shape[1]
-        drawn = style.figure(WIDTH, height * (tall + 0.2) + 0.45)
+        drawn = style.figure(WIDTH, height * (tall + GAP) + HEAD + FOOT - GAP)
         for number, name in enumerate(fields):
             block, row = divmod(number, height)
             field = results.field(name)
@@ -79,14 +81,14 @@ def slices(results: "Results", days: Sequence[tuple[float, str]] | None = None) 
                 at = int(np.abs(field["time"].to_numpy() - day).argmin())
                 whole = field.isel(time=at, **{"zyx"[axis]: index}).to_numpy()
                 values.append((whole.T if turned else whole)[rows, columns])
-            top = 1.0 - (0.42 + row * (tall + 0.2)) / drawn.get_figheight()
+            top = 1.0 - (HEAD + row * (tall + GAP)) / drawn.get_figheight()
             left = (block * WIDTH / blocks + 0.06) / WIDTH
             size = each / WIDTH, tall / drawn.get_figheight()
-            heads = [_heading(day, called) for day, called in days] if row == 0 else None
+            heads = days if row == 0 else ()
             unit = results.fields[name]
             stem = name.removesuffix("_" + unit) if unit else name
-            _row(drawn, values, tissue, (left, top), size, words.title(stem), unit or "× rest", stem, heads)
-        _scale(drawn.axes[0], results.spacing, tissue.shape[1])
+            _row(drawn, values, tissue, (left, top), size, words.title(stem), unit or SHARES.get(stem, ""), stem, heads)
+        _scale(drawn, results.spacing, tissue.shape[1], each)
     return drawn
 
 
@@ -117,13 +119,9 @@ def _window(tissue: np.ndarray) -> tuple[slice, slice]:
     return spans[0], spans[1]
 
 
-def _heading(day: float, called: str) -> str:
-    return f"day {words.day(day)}" + (f", {called}" if called else "")
-
-
 def _row(
     drawn: "Figure", values: list[np.ndarray], tissue: np.ndarray, corner: tuple[float, float], size: tuple[float, float],
-    title: str, unit: str, stem: str, heads: list[str] | None,
+    title: str, unit: str, stem: str, heads: Sequence[tuple[float, str]],
 ) -> None:  # fmt: skip
     """One field: its days beside each other, and the colours they share."""
     from matplotlib.colors import LogNorm, Normalize
@@ -131,12 +129,11 @@ def _row(
 
     good = np.concatenate([value[np.isfinite(value)] for value in values])
     low, high = (float(good.min()), float(good.max())) if good.size else (0.0, 1.0)
-    log = low > 0 and high > DECADE * low
-    if stem in MAPS and low >= 0 and high <= 1:
-        low, high, log = 0.0, 1.0, False
-    if stem == "cellularity":
-        log = False
+    log = stem not in SHARES and low > 0 and high > DECADE * low
+    if stem in SHARES:
         low = 0.0
+    if stem == "vessel_integrity":
+        high = max(high, 1.0)
     if not high > low:
         low, high = low - 0.5 * (abs(low) or 1.0), high + 0.5 * (abs(high) or 1.0)
     norm = LogNorm(low, high) if log else Normalize(low, high)
@@ -146,12 +143,14 @@ def _row(
     for k, value in enumerate(values):
         ax = drawn.add_axes((left + 1.03 * wide * k, top - tall, wide, tall))
         ax.imshow(ground, origin="lower", interpolation="nearest")
-        image = ax.imshow(np.ma.masked_invalid(value), norm=norm, cmap=MAPS.get(stem, "viridis"), origin="lower",
+        image = ax.imshow(np.ma.masked_invalid(value), norm=norm, cmap="cividis" if stem in SHARES else "viridis", origin="lower",
                           interpolation="nearest")  # fmt: skip
         ax.set_axis_off()
-        if heads is not None:
-            drawn.text(left + 1.03 * wide * k, top + 0.24 / drawn.get_figheight(), heads[k], fontsize=7, color=style.SOFT,
-                       va="bottom")  # fmt: skip
+    for k, (day, called) in enumerate(heads):
+        x = left + wide * (1.03 * k + 0.5)
+        for text, above, bold in ((f"day {words.day(day)}", 0.31, "bold"), (called, 0.20, "normal")):
+            drawn.text(x, top + above / drawn.get_figheight(), text, fontsize=6.5, color=style.SOFT, ha="center",
+                       weight=bold)  # fmt: skip
     drawn.text(left, top + 0.03 / drawn.get_figheight(), title, fontsize=8, weight="bold", va="bottom")
     bar = drawn.add_axes((left + 1.03 * wide * len(values) + 0.006, top - 0.92 * tall, 0.008, 0.84 * tall))
     colours = drawn.colorbar(image, cax=bar)
@@ -189,8 +188,13 @@ def length_text(length: float) -> str:
     return f"{length / 1000:g} mm" if length >= 1000 else f"{length:g} µm"
 
 
-def _scale(ax: "Axes", spacing: float, across: int) -> None:
-    """A bar in the lower left corner of the first picture."""
-    length = round_length(0.3 * across * spacing)
-    ax.plot([0.5, 0.5 + length / spacing], [-2.2, -2.2], color=style.INK, lw=1.6, solid_capstyle="butt", clip_on=False)
-    ax.text(0.5 + 0.5 * length / spacing, -3.4, length_text(length), fontsize=6, ha="center", va="top", color=style.INK)
+def _scale(drawn: "Figure", spacing: float, across: int, each: float) -> None:
+    """A bar at the foot of the page; `each` [inch] is the width of a picture, `across` its voxels."""
+    from matplotlib.lines import Line2D
+
+    length = round_length(0.4 * across * spacing)
+    wide, left, y = length / (across * spacing) * each / WIDTH, 0.06 / WIDTH, 0.14 / drawn.get_figheight()
+    drawn.add_artist(Line2D([left, left + wide], [y, y], color=style.INK, lw=1.8, solid_capstyle="butt"))
+    drawn.text(left + wide + 0.06 / WIDTH, y, length_text(length), fontsize=6.5, va="center", color=style.INK)
+    note = "grey: bone; white: vessel lumen. Within a row, one colour is one value at all times."
+    drawn.text(1.0 - 0.06 / WIDTH, y, note, fontsize=6.5, va="center", ha="right", color=style.SOFT)

@@ -14,7 +14,7 @@ from marrow_niche.scenario.reader import Reader
 class Cytokine:
     diffusivity: float = quantity("um^2/s", "D, in marrow interstitium", low=0)
     decay: float = quantity("1/h", "loss that needs no receptor", low=0, high=10)
-    uptake: dict[str, float] = quantity("um^3/h", "volume one cell clears", low=0, default_factory=dict)  # noqa: RUF009
+    uptake: dict[str, float] = quantity("um^3/h", "volume one cell clears", low=0, default_factory=dict)
     saturation: float = quantity("nM", "half filling", low=0, default=5.0)
     silent: bool = False
     hormone: str | None = None

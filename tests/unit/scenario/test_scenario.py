@@ -35,7 +35,7 @@ SCENARIO = TOP + GEOMETRY
 class Field:
     diffusivity: float = quantity("um^2/h", "D, in marrow interstitium", low=1e-3)
     decay: float = quantity("1/h", "loss", low=0, default=0.0)
-    uptake: dict[str, float] = quantity("um^3/h", "volume one cell clears", low=0, default_factory=dict)  # noqa: RUF009
+    uptake: dict[str, float] = quantity("um^3/h", "volume one cell clears", low=0, default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

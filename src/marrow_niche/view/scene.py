@@ -1,0 +1,201 @@
+"""The marrow in 3D: bone cut open, sinusoids and arterioles, stem cells at their true number.
+
+The pictures are rendered in a child process (`render_child`), so that no graphics driver can end a run; what they need of
+words, scale and key is drawn around them here.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from marrow_niche.view import style, words
+from marrow_niche.view.probe import Probe, probe
+from marrow_niche.view.slices import length_text, round_length, telling_days
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from marrow_niche.record.results import Results
+
+LARGE, SMALL, WHOLE = (1360, 1030), (720, 545), (280, 580)
+"""Pixels of the first picture, of the others, and of the whole bone."""
+SINUSOID, WASTED, ARTERIOLE, VEIN = "#d0786d", "#cdc9c3", "#d3141f", "#8d5a86"
+QUIET, AWAKE, SENESCENT = "#17479e", "#f2b705", "#4a4a4a"
+IVORY = "#efe6d4"
+TIMEOUT = 300.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """A picture, or the reason why there is none."""
+
+    drawn: "Figure | None" = None
+    caption: str = ""
+    """What is shown, how many stem cells of how many, what is drawn larger than it is."""
+    message: str = ""
+    """Why there is no picture, and what to do about it."""
+
+
+def scene(
+    results: "Results", days: Sequence[tuple[float, str]] | None = None, *, found: Probe | None = None, timeout: float = TIMEOUT
+) -> Scene:
+    """The marrow at the telling days; never raises for what goes wrong in rendering, but says so in `message`.
+
+    Parameters
+    ----------
+    results : Results
+        With vessels and fields.
+    days : sequence of (day, name)
+        `telling_days` by default.
+    found : Probe, optional
+        What `probe()` said; asked for by default.
+    timeout : float
+        Longest wait for all pictures [s].
+    """
+    days = list(telling_days(results) if days is None else days)
+    if not days or not (results.directory / "geometry" / "vessels.vtp").is_file():
+        return Scene(message="this run recorded no vessels to draw.")
+    found = probe() if found is None else found
+    if not found.works:
+        return Scene(message=found.message)
+    with tempfile.TemporaryDirectory(prefix="marrow_niche-") as folder:
+        answer = _rendered(results, days, Path(folder), found, timeout)
+        if isinstance(answer, str):
+            return Scene(message=answer)
+        with style.styled():
+            drawn = _composed(answer, days, Path(folder))
+    return Scene(drawn=drawn, caption=_caption(answer, days))
+
+
+def _rendered(
+    results: "Results", days: list[tuple[float, str]], folder: Path, found: Probe, timeout: float
+) -> dict[str, Any] | str:
+    """What the child says of its pictures, which lie in `folder`; a text where it failed."""
+    job = {
+        "directory": str(results.directory.resolve()),
+        "answer": str(folder / "answer.json"),
+        "pictures": [
+            {"day": day, "size": SMALL if k else LARGE, "head": 0.17 if k else 0.10, "file": str(folder / f"{k}.png")}
+            for k, (day, _) in enumerate(days)
+        ],
+        "whole": {"size": WHOLE, "file": str(folder / "whole.png")},
+        "colours": {"sinusoid": SINUSOID, "wasted": WASTED, "arteriole": ARTERIOLE, "vein": VEIN, "bone": IVORY,
+                    "quiet": QUIET, "awake": AWAKE, "senescent": SENESCENT, "here": style.VERMILION},
+    }  # fmt: skip
+    (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
+    command = [sys.executable, "-m", "marrow_niche.view.render_child", str(folder / "job.json")]
+    try:
+        done = subprocess.run(command, env=_environment(found.environment), capture_output=True, text=True, timeout=timeout)
+    except subprocess.TimeoutExpired:
+        return f"the 3D picture took longer than {timeout:g} s and was given up. Try later: marrow-niche report DIR"
+    except OSError as error:
+        return f"the process that draws in 3D could not be started ({error.strerror})."
+    if done.returncode != 0 or not (folder / "answer.json").is_file():
+        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        return f"the process that draws in 3D ended with code {done.returncode}: {last}"
+    return json.loads((folder / "answer.json").read_text(encoding="utf-8"))
+
+
+def _environment(setting: Mapping[str, str]) -> dict[str, str]:
+    """This process' variables with the window's, and the package where the child finds it."""
+    environment = {**os.environ, **setting}
+    here = str(Path(__file__).resolve().parents[2])
+    paths = [here, *filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))]
+    return {name: value for name, value in environment.items() if value or name not in setting} | {
+        "PYTHONPATH": os.pathsep.join(paths)
+    }
+
+
+def _caption(answer: dict[str, Any], days: list[tuple[float, str]]) -> str:
+    shown = words.listed([
+        f"{picture['shown']} on day {words.day(day)}" for picture, (day, _) in zip(answer["pictures"], days, strict=True)
+    ])  # fmt: skip
+    parts = [f"Stem cells are shown at their true number in what is drawn ({shown}), taken at random from the stored ones "
+             f"with a fixed seed, {answer['enlarged']:.2g} times their size, and through what stands before them (paler)."]  # fmt: skip
+    if answer["slice"]:
+        parts.insert(0, f"Slice of {answer['thickness_um']:g} µm, seen from above.")
+    elif answer["cropped"]:
+        parts.insert(0, "The middle of the piece only, for clarity.")
+    parts.append("Sinusoids pale to grey where they have lost their integrity.")
+    return " ".join(parts)
+
+
+def _composed(answer: dict[str, Any], days: list[tuple[float, str]], folder: Path) -> "Figure":
+    """The first day large, the others beside it, key and whole bone below."""
+    from matplotlib.image import imread
+
+    wide, foot = 7.6, 0.34
+    images = [imread(folder / f"{k}.png") for k in range(len(days))]
+    large = 5.0 if len(days) > 1 else wide
+    tall = large * LARGE[1] / LARGE[0]
+    drawn = style.figure(wide, tall + foot)
+    height = drawn.get_figheight()
+    boxes = [(0.0, foot / height, large / wide, tall / height)]
+    number = len(days) - 1
+    for k in range(number):
+        share = tall / max(number, 2) / height
+        boxes.append((large / wide, foot / height + share * (max(number, 2) - 1 - k), 1 - large / wide, share))
+    for k, (box, image, (day, called)) in enumerate(zip(boxes, images, days, strict=True)):
+        ax = drawn.add_axes(box)
+        ax.imshow(image, interpolation="antialiased")
+        ax.set_axis_off()
+        head = f"day {words.day(day)}"
+        ax.text(0.015, 0.985, head, transform=ax.transAxes, va="top", fontsize=9 if k == 0 else 8, weight="bold")
+        cells = answer["pictures"][k]["shown"]
+        under = f"{called}: " * bool(called) + f"{cells} stem cell{'s' * (cells != 1)}"
+        ax.text(0.015, 0.935 if k == 0 else 0.90, under, transform=ax.transAxes, va="top", fontsize=7.5, color=style.SOFT)
+        if k == 0:
+            _bar(ax, answer["pictures"][0]["um_per_pixel"], image.shape)
+            _axes_cross(ax, answer["axes"], image.shape)
+    if answer["whole"]:
+        whole = imread(folder / "whole.png")
+        tall_inset = 0.27 * tall / height
+        ax = drawn.add_axes((large / wide - 0.075, foot / height + 0.735 * tall / height, 0.07, tall_inset))
+        ax.imshow(whole, interpolation="antialiased")
+        ax.set_axis_off()
+    _key(drawn, answer, 0.5 * foot / height)
+    return drawn
+
+
+def _bar(ax: "Axes", um_per_pixel: float, shape: tuple[int, ...]) -> None:
+    length = round_length(0.25 * shape[1] * um_per_pixel)
+    x, y = 0.02 * shape[1], 0.965 * shape[0]
+    ax.plot([x, x + length / um_per_pixel], [y, y], color=style.INK, lw=2.2, solid_capstyle="butt")
+    ax.text(x, y - 0.012 * shape[0], length_text(length), fontsize=7.5, va="bottom", color=style.INK)
+
+
+def _axes_cross(ax: "Axes", axes: dict[str, list[float]], shape: tuple[int, ...]) -> None:
+    """The bone's own x, y and z as the picture sees them."""
+    size = 0.045 * shape[1]
+    x0, y0 = 0.91 * shape[1], 0.93 * shape[0]
+    for name, (right, up) in axes.items():
+        if np.hypot(right, up) < 0.12:
+            continue
+        x, y = x0 + size * right, y0 - size * up
+        ax.annotate("", (x, y), (x0, y0), arrowprops={"arrowstyle": "-|>", "color": style.SOFT, "lw": 0.9, "shrinkA": 0,
+                                                      "shrinkB": 0, "mutation_scale": 6})  # fmt: skip
+        ax.text(x0 + 1.35 * size * right, y0 - 1.35 * size * up, name, fontsize=7, color=style.SOFT, ha="center", va="center")
+
+
+def _key(drawn: "Figure", answer: dict[str, Any], y: float) -> None:
+    """One line of dots and names at the foot."""
+    from matplotlib.lines import Line2D
+
+    entries = [(name, colour, marker) for name, colour, marker in (
+        ("stem cell, quiescent", QUIET, "o"), ("cycling", AWAKE, "o"), ("senescent", SENESCENT, "o"),
+        ("sinusoid", SINUSOID, "s"), ("sinusoid, integrity lost", WASTED, "s"), ("arteriole", ARTERIOLE, "s"),
+        ("central vein", VEIN, "s"), ("bone, cut open", IVORY, "s"),
+    ) if name != "central vein" or answer["vein"]]  # fmt: skip
+    handles = [Line2D([], [], ls="", marker=marker, color=colour, mec=style.FAINT if colour == IVORY else colour, ms=4.5)
+               for _, colour, marker in entries]  # fmt: skip
+    drawn.legend(handles, [name for name, *_ in entries], loc="center", bbox_to_anchor=(0.5, y), ncol=len(entries),
+                 fontsize=6.3, handletextpad=0.1, columnspacing=0.9, borderpad=0.0, labelcolor=style.SOFT)  # fmt: skip

@@ -1,0 +1,159 @@
+"""Slow, obvious twins of the marrow's kernels: one voxel, one compartment and one question to chance at a time.
+
+Each twin asks the streams what the kernel asks, so the counts must be equal, cell for cell. `asked` collects the
+questions (cell, step, purpose, draw); a question asked twice would give two decisions the same luck.
+"""
+
+import math
+
+import numpy as np
+
+from marrow_niche.kernels.lineages import HOP, KILL, TREE
+from marrow_niche.kernels.streams import binomial_u, uniform_pair
+from marrow_niche.marrow.lineages import SIGNALS
+
+
+class Luck:
+    """Uniforms of one seed and step; raises where a question is asked a second time."""
+
+    def __init__(self, seed, step):
+        self.seed, self.step, self.asked = seed, step, set()
+
+    def pair(self, compartment, voxel, purpose, draw):
+        question = (compartment, voxel, purpose, draw)
+        assert question not in self.asked, f"asked twice: {question}"
+        assert 0 <= draw < 2**16 and 0 <= purpose < 2**16
+        self.asked.add(question)
+        return uniform_pair(self.seed, compartment * 2**32 + voxel, self.step, purpose, draw)
+
+
+def hill(rest, limit, signal):
+    """A probability that is `rest` at signal 1, 0 without it and `limit` where it is strong."""
+    return limit * signal / (signal + limit / rest - 1)
+
+
+def product_of_powers(exponents, signals):
+    return math.prod(signal**exponent for signal, exponent in zip(signals, exponents))
+
+
+def handed_over(n, ratio, u):
+    """n cells of `ratio` times the weight of the next: the whole part for sure, the rest by chance."""
+    return n * int(ratio) + int(binomial_u(n, ratio - int(ratio), u))
+
+
+def advance(counts, signals, dt, weight, tree, seed, step, luck=None):
+    """One step of the tree; returns counts after it, what left by each exit, and the ledger.
+
+    `signals` (n_signal, n) are ratios to rest, floored at 1e-6.
+    """
+    luck = luck or Luck(seed, step)
+    n_stage, n = counts.shape
+    staying, arriving = counts.astype(int), np.zeros((n_stage, n), int)
+    left, ledger = np.zeros(tree.target.max() + 1 - n_stage), np.zeros((n_stage, 4), int)
+    for c in range(n_stage):
+        for v in range(n):
+            cells, felt = int(counts[c, v]), np.maximum(signals[:, v], 1e-6)
+            if cells == 0:
+                continue
+            drive = product_of_powers(tree.rate_response[c], felt)
+            rate = tree.rate[c] * drive / (1 + (drive - 1) * tree.rate[c] / tree.rate_limit[c])
+            chance, lives = luck.pair(c, v, TREE, 0)
+            chance_event = min(1.0, rate * dt)
+            events = int(binomial_u(cells, chance_event, chance))
+            renews = enters = 0.5
+            if tree.burst_rate[c] > 0 or tree.renewal[c] > 0:
+                renews, enters = luck.pair(c, v, TREE, 1)
+
+            hurried, excess = 0, felt[SIGNALS.index("SCF")] / tree.burst_threshold - 1
+            if tree.burst_rate[c] > 0 and excess > 0:
+                call = tree.burst_rate[c] * dt * excess**2 / (excess**2 + tree.burst_half**2)
+                # of those without an event: the mean is then the rate times dt
+                hurried = int(binomial_u(cells - events, min(1.0, call / max(1 - chance_event, 1e-12)), enters))
+            if hurried:
+                into, (u, _) = tree.burst_target[c], luck.pair(c, v, TREE, 6)
+                arriving[into, v] += handed_over(hurried, weight[c] / weight[into], u)
+
+            young = events * int(tree.daughters[c])
+            if tree.survival[c] < 1:
+                live = hill(tree.survival[c], 1, product_of_powers(tree.survival_response[c], felt))
+                young = int(binomial_u(young, live, lives))
+            stay = 0
+            if tree.renewal[c] > 0:
+                renewal = hill(tree.renewal[c], tree.renewal_limit[c], product_of_powers(tree.renewal_response[c], felt))
+                stay = int(binomial_u(young, renewal, renews))
+            staying[c, v] += stay - events - hurried
+            ledger[c, :3] += events, stay, hurried
+
+            ways = [k for k in range(tree.target.shape[1]) if tree.target[c, k] >= 0]
+            going = young - stay
+            parts = [tree.share[c, k] * product_of_powers(tree.share_response[c, k], felt) for k in ways]
+            for k, part, rest in zip(ways, parts, np.cumsum(parts[::-1])[::-1]):
+                into = tree.target[c, k]
+                evenly = into >= n_stage or weight[into] == weight[c]
+                choice = handing = 0.5
+                if going and not (evenly and k == ways[-1]):
+                    choice, handing = luck.pair(c, v, TREE, 2 + k)
+                take = going if k == ways[-1] else int(binomial_u(going, part / rest, choice))
+                going -= take
+                if into >= n_stage:
+                    left[into - n_stage] += take * weight[c]
+                else:
+                    arriving[into, v] += take if evenly else handed_over(take, weight[c] / weight[into], handing)
+    ledger[:, 3] = arriving.sum(axis=1)
+    return staying + arriving, left, ledger
+
+
+def wander(counts, neighbour, extravascular, number, seed, step, round_, luck=None):
+    """One round of hops: each cell of voxel i goes to the open neighbour j with probability 2 number f_j/(f_i + f_j)."""
+    luck = luck or Luck(seed, step)
+    after = counts.astype(int)
+    for c, v in np.ndindex(counts.shape):
+        chance = {k: 2 * number * extravascular[j] / (extravascular[v] + extravascular[j])
+                  for k, j in enumerate(neighbour[v]) if j >= 0}
+        if counts[c, v] == 0:
+            continue
+        whole = sum(chance.values())
+        going = int(binomial_u(counts[c, v], min(1.0, whole), luck.pair(c, v, HOP, 64 * round_)[0]))
+        after[c, v] -= going
+        for k, way in chance.items():
+            if going == 0:
+                break
+            # the sixth way takes all that are left: nobody who goes can stay behind
+            take = going
+            if k < 5:
+                take = int(binomial_u(going, min(1.0, way / whole), luck.pair(c, v, HOP, 64 * round_ + 1 + k)[0]))
+            whole -= way
+            going -= take
+            after[c, neighbour[v, k]] += take
+        after[c, v] += going
+    return after
+
+
+def kill(counts, survival, seed, step, luck=None):
+    """Who lives, with probability survival (n_stage, n) or (n_stage, 1)."""
+    luck = luck or Luck(seed, step)
+    survival = np.broadcast_to(survival, counts.shape)
+    after = counts.copy()
+    for c, v in np.ndindex(counts.shape):
+        if counts[c, v] and survival[c, v] < 1:
+            after[c, v] = binomial_u(counts[c, v], survival[c, v], luck.pair(c, v, KILL, 0)[0])
+    return after
+
+
+def distance_to_walls(point, walls, kinds, wanted):
+    """Signed distance of one point to the nearest tube of the `wanted` kinds, among all of them [um]."""
+    nearest = math.inf
+    for a, b, radius, kind in zip(walls.a, walls.b, walls.radius, kinds):
+        if kind not in wanted:
+            continue
+        along = b - a
+        length = along @ along
+        t = min(max((point - a) @ along / length, 0.0), 1.0) if length > 0 else 0.0
+        nearest = min(nearest, float(np.linalg.norm(point - a - t * along)) - radius)
+    return nearest
+
+
+def contact(point, wall, stroma, integrity, vessel, wall_share, reach):
+    """Membrane SCF at one point before competition: the best of all stromal cells and the sinusoid wall."""
+    best = max((s * math.exp(-math.dist(point, place) / reach) for s, place in zip(integrity, stroma)), default=0.0)
+    return (1 - wall_share) * best + wall_share * vessel * math.exp(-max(wall, 0.0) / reach)

@@ -1,0 +1,75 @@
+"""The mean-field model as one plain loop: the twin of the tree, blood, lymphoid tissue and hormones in hourly Euler steps."""
+
+import numpy as np
+
+from marrow_niche.body import blood, hormones, lymphoid
+from marrow_niche.body.hormones import HormoneState
+from marrow_niche.marrow import damage
+from marrow_niche.marrow.lineages import EXITS
+from marrow_niche.resting import twin
+
+
+def irradiate(marrow, body, model, dose):
+    """An acute dose [Gy] on the twin `marrow` and its lymphoid tissue, in place."""
+    r, tree = model.species.radiation, model.tree
+    quiet, cycling = damage.stem_survival(r, dose, dose**2, 1 - model.stem_rest.quiescent)
+    able = np.exp(-dose / model.species.stem_cells.senescence_dose)
+    marrow.quiescent *= quiet * able
+    marrow.cycling *= cycling * able
+    for name, lq in r.lineages.items():
+        marrow.counts[tree.rows(name)] *= damage.survival(lq, dose, dose**2)
+    lives = (1 - r.resistant_share) * damage.survival(r.lymphocytes, dose, dose**2)
+    lives += r.resistant_share * damage.survival(r.resistant_lymphocytes, dose, dose**2)
+    killed = damage.survival(r.nk_cells, dose, dose**2)
+    body.dying_b, body.dying_t, body.dying_nk = body.b * (1 - lives), body.t * (1 - lives), body.nk * (1 - killed)
+    body.b, body.t, body.nk, body.nkp = body.b * lives, body.t * lives, body.nk * killed, body.nkp * killed
+    body.dn *= damage.survival(r.thymocytes_dn, dose, dose**2)
+    body.dp *= damage.survival(r.thymocytes_dp, dose, dose**2)
+    body.sp *= damage.survival(r.thymocytes_dp, dose, dose**2)
+    marrow.vessel *= r.vessel_spared + (1 - r.vessel_spared) * damage.survival(r.endothelium, dose, dose**2)
+    lost = (1 - r.stroma_spared) * (1 - damage.survival(r.stroma, dose, dose**2))
+    marrow.stroma *= 1 - lost
+    marrow.osteoblast *= 1 - lost
+
+
+def run(model, days, dose):
+    """Counts over rest on each day (days + 1, ...): dict of arrays."""
+    species, tree = model.species, model.tree
+    marrow, calm, h = twin.rest(model), model.blood_rest, HormoneState()
+    made = dict(model.production, platelets=model.production["platelets"] * model.platelets_per_cell)
+    b = blood.rest(species.blood, made)
+    body = lymphoid.rest(species.lymphoid, model.production, species.blood.volume)[0]
+    whole, out = (
+        species.stem_cells.number,
+        {name: [] for name in ("stem_cells", "neutrophils", "platelets", "red_cells", "b_pool")},
+    )
+
+    def ratio(name, first=None):
+        rows = tree.rows(name)
+        rows = rows if first is None else slice(rows.start, rows.start + first)
+        return marrow.counts[rows].sum() / tree.rest[rows].sum()
+
+    for hour in range(24 * days + 1):
+        if hour % 24 == 0:
+            out["stem_cells"].append((marrow.quiescent + marrow.cycling) / whole)
+            out["neutrophils"].append(b.neutrophils / calm.neutrophils)
+            out["platelets"].append(b.platelet.sum() / calm.platelet.sum())
+            out["red_cells"].append((b.red.sum() + b.reticulocytes) / (calm.red.sum() + calm.reticulocytes))
+            out["b_pool"].append(body.b / model.lymphoid_rest.b_pool)
+        if hour == 0:
+            irradiate(marrow, body, model, dose)
+        flow = dict(zip(EXITS, twin.advance(marrow, h, model, 1.0)))
+        flow["platelets"] *= model.platelets_per_cell * np.clip(h.tpo, 0.3, 30.0) ** species.hormones.tpo_on_platelets
+        for _ in range(4):
+            blood.advance(b, flow, species.blood, 0.25)
+            lymphoid.advance(body, flow, species.lymphoid, model.lymphoid_rest, 0.25)
+            cells = {
+                "platelets": b.platelet.sum() / calm.platelet.sum(),
+                "megakaryocytes": ratio("megakaryocyte"),
+                "haemoglobin": (b.red.sum() + b.reticulocytes) / (calm.red.sum() + calm.reticulocytes),
+                "erythroid": ratio("erythroblast", 3),
+                "neutrophils": b.neutrophils / calm.neutrophils,
+                "reserve": ratio("reserve"),
+            }
+            hormones.advance(h, cells, species.hormones, 0.25)
+    return {name: np.array(values) for name, values in out.items()}

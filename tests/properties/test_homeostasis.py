@@ -1,0 +1,70 @@
+"""A marrow that nothing disturbs stays as it is."""
+
+from pathlib import Path
+
+import lab
+import numpy as np
+import pytest
+
+from marrow_niche.scenario.scenario import scenario_from
+from marrow_niche.simulation import advance, build, observe
+
+COUNTS = (
+    "neutrophils_per_uL",
+    "monocytes_per_uL",
+    "b_cells_per_uL",
+    "t_cells_per_uL",
+    "nk_cells_per_uL",
+    "platelets_per_uL",
+    "red_cells_per_uL",
+    "reticulocytes_per_uL",
+)
+MESHES = Path(__file__).parents[3] / "shared" / "data" / "meshes"
+
+
+def drift(model, state, days, last):
+    """Mean of the `last` days over the start, by count; fails when a pool of the marrow is empty on any day."""
+
+    def seen():
+        row = observe.blood_row(state, model)
+        return np.array([row[name] for name in COUNTS] + [observe.marrow_row(state, model)["stem_cells"]])
+
+    step_days, start, tail = 1, None, []
+    from marrow_niche.simulation.step import update_fields
+
+    update_fields(state, model)
+    start = seen()
+    for day in range(step_days, days + 1):
+        for _ in range(24):
+            advance(state, model)
+        filled = [model.tree.total(state.counts, name).sum() > 0 for name in model.tree.first if name != "burst"]
+        assert all(filled), day
+        if day > days - last:
+            tail.append(seen())
+    return dict(zip((*COUNTS, "stem_cells"), np.mean(tail, axis=0) / start))
+
+
+def test_counts_stay_for_thirty_days():
+    """A thin section with 6,000 stored stem cells: each count within 6 %."""
+    model, state = lab.marrow()
+    for name, ratio in drift(model, state, 30, 10).items():
+        assert ratio == pytest.approx(1.0, abs=0.06), name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("bone", ["the package's", "another"])
+def test_counts_stay_for_half_a_year(bone, seed):
+    """180 days of 0.5 mm of shaft: the mean of the last 30 within 10 % of the start, for each count and the stem cells."""
+    geometry = {"voxel": "20 um", "section": {"axis": "long", "at": "50 %", "thickness": "0.5 mm"}}
+    if bone == "another":
+        mesh = MESHES / "mouse_scale_femur_15mm_um.ply"
+        if not mesh.exists():
+            pytest.skip("the bone meshes that do not belong to the package are not here")
+        geometry |= {"mesh": mesh.name, "unit": "um"}
+    else:
+        geometry |= {"bone": "long bone"}
+    asked = scenario_from({"species": "mouse", "seed": seed, "duration": "180 d", "geometry": geometry}, folder=MESHES)
+    model, state = build(asked)
+    for name, ratio in drift(model, state, 180, 30).items():
+        assert ratio == pytest.approx(1.0, abs=0.10), name
