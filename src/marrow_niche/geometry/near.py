@@ -11,6 +11,8 @@ import numpy as np
 from marrow_niche.geometry.lattice import Lattice
 from marrow_niche.kernels import distance
 
+MOST_LARGE = 200
+"""Tubes so long or wide that every search looks at them, at most."""
 CHUNK = 100_000
 """Voxels searched at a time; their lists stand in one rectangular buffer."""
 
@@ -92,7 +94,8 @@ def middled(a: np.ndarray, b: np.ndarray, radius: np.ndarray, *, cell: float) ->
         return Tubes(a=a, b=b, radius=radius, grid=())
     middle = 0.5 * (a + b)
     wide = 0.5 * np.linalg.norm(b - a, axis=1) + radius
-    large = np.flatnonzero(wide > max(1.5 * cell, np.quantile(wide, 0.99) if wide.size > 2000 else np.inf))
+    cell = max(cell, float(np.median(wide)))
+    large = np.flatnonzero(wide > max(1.5 * cell, np.sort(wide)[-min(MOST_LARGE, wide.size)]))
     small = np.setdiff1d(np.arange(len(a)), large)
     corner = middle.min(axis=0)
     shape = np.floor((middle.max(axis=0) - corner) / cell).astype(np.int64) + 1

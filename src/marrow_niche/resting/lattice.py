@@ -130,7 +130,7 @@ def stage_densities(logs, inflow, before, from_burst, model):
     expected, output = np.zeros((n_stage, n), np.float32), np.zeros(len(EXITS))
     burst_out: dict[int, np.ndarray] = {}
     first_burst = tree.first["burst"]
-    diffusivity = model.hop_number * model.hop_rounds / model.lineage_step * lattice.spacing**2
+    diffusivity = model.hop_number * model.hop_rounds / model.field_step * lattice.spacing**2
     for row in range(n_stage):
         flow = arriving.pop(row, None)
         if flow is None or not flow.any():

@@ -20,7 +20,7 @@ from marrow_niche.transport.domain import prepare
 FEW = 2000
 SAMPLE = 100_000
 WALL_CAP = 200.0
-LINEAGE_STEP = 6
+LINEAGE_STEP = 2
 FIELD_STEP = 6
 
 
@@ -73,7 +73,7 @@ def lay_out(scenario, geometry, lineage_step=LINEAGE_STEP, field_step=FIELD_STEP
     whole = scenario.organism.agents == "organism"
     stored = min(stem.number, stem.agent_cap) if whole else max(1.0, share * stem.number)
     v = geometry.vessels
-    hop = species.stroma.wandering * lineage_step / lattice.spacing**2
+    hop = species.stroma.wandering * field_step / lattice.spacing**2
     rounds = max(1, int(np.ceil(hop * 10)))
     stride = np.sqrt(2 * stem.motility)
     hops = max(1, int(np.ceil(stride / 5.0)))

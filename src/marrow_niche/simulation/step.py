@@ -42,6 +42,8 @@ def advance(state, model):
     if state.hour % model.lineage_step == 0:
         advance_lineages(state, model)  # its daughters ripen
         advance_body(state, model)  # blood and hormones
+    if state.hour % model.field_step == 0:
+        spread(state, model)  # committed cells drift
         advance_niche(state, model)  # vessels, stroma and fat
 
 
@@ -115,6 +117,18 @@ def advance_lineages(state, model):
         model.seed,
         state.hour,
     )
+    events, stayed, hurried, arrived = ledger.T
+    gap = state.counts.sum(axis=1, dtype=np.int64) - (before - events + stayed - hurried + arrived)
+    if gap.any():
+        raise NumericsError(
+            f"hour {state.hour}: cells of {t.names[int(np.argmax(gap != 0))]} do not add up; please report this."
+        )
+    state.output = np.zeros(len(EXITS))
+    state.output[: len(left)] = left / model.lineage_step
+
+
+def spread(state, model):
+    """Let committed cells hop between voxels; none is lost."""
     for round_ in range(model.hop_rounds):
         kernel.wander(
             state.counts,
@@ -125,14 +139,6 @@ def advance_lineages(state, model):
             state.hour,
             round_,
         )
-    events, stayed, hurried, arrived = ledger.T
-    gap = state.counts.sum(axis=1, dtype=np.int64) - (before - events + stayed - hurried + arrived)
-    if gap.any():
-        raise NumericsError(
-            f"hour {state.hour}: cells of {t.names[int(np.argmax(gap != 0))]} do not add up; please report this."
-        )
-    state.output = np.zeros(len(EXITS))
-    state.output[: len(left)] = left / model.lineage_step
 
 
 def advance_body(state, model):
@@ -184,5 +190,5 @@ def advance_niche(state, model):
         model.geometry.niches.stroma_voxel,
         state.hormones.gcsf,
         model.species.stroma,
-        float(model.lineage_step),
+        float(model.field_step),
     )

@@ -162,8 +162,8 @@ def _awake(ax: "Axes | None", table: "pd.DataFrame") -> bool:
             value = 100 * table[name].to_numpy()
             ax.plot(day, value, color=colour)
             lines.append((name.removeprefix("stem_cells_").removesuffix("_share"), colour))
-        ax.set_ylim(0, None)
-        _head(ax, "Stem cells awake", "%")
+        ax.set_ylim(0, max(5.0, ax.get_ylim()[1]))
+        _head(ax, "Stem-cell state", "% of them")
         _key(ax, lines)
     return bool(shown)
 
@@ -179,7 +179,7 @@ def _progenitors(ax: "Axes | None", table: "pd.DataFrame") -> bool:
         ax.axhline(100, color=style.FAINT, lw=0.8, ls=(0, (4, 3)), zorder=0)
         _head(ax, "Progenitors", "% of rest")
         _plain_log(ax, [100 * table[f"{name}_cells"].to_numpy() / table[f"{name}_cells"].iloc[0] for name, _ in shown])
-        _key(ax, shown, columns=2, low=True)
+        _key(ax, shown, columns=3)
     return bool(shown)
 
 
@@ -192,11 +192,11 @@ def _niche(ax: "Axes | None", table: "pd.DataFrame") -> bool:
         for name, _, colour in shown:
             ax.plot(day, 100 * table[name].to_numpy(), color=colour, lw=1.4)
         ax.set_ylim(0, max(105.0, 105 * max((table[name].max() for name, *_ in shown), default=1.0)))
-        _head(ax, "Niche", "% intact; fat: % of marrow")
+        _head(ax, "Niche", "% intact")
         lines = [(label, colour) for _, label, colour in shown]
         if "fat_share" in table:
-            lines.append(("fat", "#b8901d"))
-        _key(ax, lines, columns=2, low=True)
+            lines.append(("fat, % of marrow", "#b8901d"))
+        _key(ax, lines, columns=2)
     return bool(shown)
 
 
@@ -232,10 +232,10 @@ def _series(
         _plain_log(ax, [value])
         return
     ax.plot(day, value, color=colour, lw=width, zorder=3)
-    ax.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
+    top = float(good.max(initial=0.0))
+    ax.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10], integer=top >= 2))
     if len(day) == 1:
         ax.plot(day, value, "o", color=colour, ms=3, zorder=3)
-    top = float(good.max(initial=0.0))
     ax.set_ylim(0, 1.15 * top if top > 0 else 1.0)
 
 
@@ -280,9 +280,11 @@ def _span(ax: "Axes", day: np.ndarray, events: Sequence[Event], *, named: bool) 
             else:
                 ax.axvline(begin, color=style.EVENT, alpha=0.55, lw=1.2, zorder=1)
         if named and first <= event.day <= last:
-            place = (event.day - ax.get_xlim()[0]) / (ax.get_xlim()[1] - ax.get_xlim()[0])
-            ax.text(place + 0.012 if place < 0.8 else place - 0.012, 1.0, event.label, transform=ax.transAxes, fontsize=7,
-                    color=style.EVENT, ha="left" if place < 0.8 else "right", va="top")  # fmt: skip
+            left, right = ax.get_xlim()
+            begin, end = ((x - left) / (right - left) for x in (event.day, min(event.spans[-1][1], last)))
+            late = end > 0.75
+            ax.text(begin - 0.012 if late else end + 0.015, 1.0, event.label, transform=ax.transAxes, fontsize=7,
+                    color=style.EVENT, ha="right" if late else "left", va="top")  # fmt: skip
 
 
 def _mark_fall(ax: "Axes", found: Course, colour: str) -> None:
@@ -301,7 +303,7 @@ def _mark_fall(ax: "Axes", found: Course, colour: str) -> None:
     elif found.end_day > found.nadir_day and found.end > 0:
         share = found.end / found.start
         text = f"{words.percent(share)} at the end"
-        ax.annotate(text, (found.end_day, found.end), xytext=(0, -6), textcoords="offset points", ha="right", va="top",
+        ax.annotate(text, (found.end_day, found.end), xytext=(0, 5), textcoords="offset points", ha="right", va="bottom",
                     fontsize=7, color=_ink(colour))  # fmt: skip
 
 
@@ -328,12 +330,12 @@ def _ink(colour: str) -> tuple[float, ...]:
     return tuple(0.72 * part for part in to_rgb(colour))
 
 
-def _key(ax: "Axes", lines: Sequence[tuple[str, str]], *, columns: int = 1, low: bool = False) -> None:
-    """Names of the lines in their colours, in a corner."""
+def _key(ax: "Axes", lines: Sequence[tuple[str, str]], *, columns: int = 1) -> None:
+    """Names of the lines in their colours, above the panel at its right."""
     handles = [_swatch(colour) for _, colour in lines]
-    ax.legend(handles, [label for label, _ in lines], loc="lower right" if low else "upper right", ncol=columns,
-              labelcolor=[_ink(colour) for _, colour in lines], fontsize=7, handlelength=0.8, handletextpad=0.4,
-              columnspacing=0.8, borderpad=0.1, labelspacing=0.25)  # fmt: skip
+    ax.legend(handles, [label for label, _ in lines], loc="lower right", bbox_to_anchor=(1.02, 1.0), ncol=columns,
+              labelcolor=[_ink(colour) for _, colour in lines], fontsize=6.5, handlelength=0.7, handletextpad=0.3,
+              columnspacing=0.7, borderpad=0.0, labelspacing=0.2, borderaxespad=0.2)  # fmt: skip
 
 
 def _swatch(colour: str) -> Any:

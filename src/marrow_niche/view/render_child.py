@@ -241,6 +241,27 @@ class View:
                 found = found.clip(normal=normal, origin=self.top, invert=True).clip(normal=normal, origin=self.corner, invert=False)
         return found if found.n_cells else None
 
+    def _rim(self) -> np.ndarray:
+        """Bone within a voxel of the marrow."""
+        from scipy import ndimage
+
+        marrow = (self.part != BONE) & (self.part != 0)
+        return ndimage.binary_dilation(marrow, np.ones([1 if size == 1 else 3 for size in marrow.shape])) & (self.part == BONE)
+
+    def ground(self) -> "pyvista.PolyData":
+        """The marrow's floor, for a slice: all that is inside the bone's outer rim, at the far side."""
+        import pyvista
+
+        inside = self.part != 0
+        nz, ny, nx = inside.shape
+        image = pyvista.ImageData(dimensions=(nx + 1, ny + 1, nz + 1), spacing=(self.h,) * 3, origin=self.corner)
+        image.cell_data["inside"] = (inside & (self.part != BONE) | self._rim()).ravel().astype(np.uint8)
+        floor = image.threshold(0.5, scalars="inside").extract_surface()
+        flat = floor.points.copy()
+        flat[:, self.axis] = self.corner[self.axis] + 0.5
+        floor.points = flat
+        return floor
+
     def cells(self, day: float) -> dict[str, np.ndarray]:
         """Stem cells at their true number, drawn from the stored ones by weight with a fixed seed.
 
@@ -286,6 +307,8 @@ def _things(view: View, day: float, bone: Any, vessels: dict[int, Any], colours:
     things: list[tuple[Any, dict]] = []
     if bone is not None:
         things.append((bone, {**matter, "color": colours["bone"], "ambient": 0.38, "diffuse": 0.66, "specular": 0.0}))
+    if view.slice:
+        things.append((view.ground(), {"color": colours["ground"], "lighting": False}))
     sinusoids = vessels[SINUSOIDS]
     if sinusoids is not None:
         whole, wasted = (np.array(_rgb(colours[name]), float) for name in ("sinusoid", "wasted"))

@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
     from marrow_niche.record.results import Results
 
-LARGE, SMALL, WHOLE = (1360, 1030), (720, 545), (280, 580)
+LARGE, MEDIUM, SMALL, WHOLE = (1360, 1030), (1040, 788), (720, 545), (280, 580)
 """Pixels of the first picture, of the others, and of the whole bone."""
 SINUSOID, WASTED, ARTERIOLE, VEIN = "#d0786d", "#cdc9c3", "#d3141f", "#8d5a86"
 QUIET, AWAKE, SENESCENT = "#17479e", "#f2b705", "#4a4a4a"
-IVORY = "#efe6d4"
+IVORY, GROUND = "#efe6d4", "#f7e6e1"
 TIMEOUT = 300.0
 
 
@@ -84,12 +84,12 @@ def _rendered(
         "directory": str(results.directory.resolve()),
         "answer": str(folder / "answer.json"),
         "pictures": [
-            {"day": day, "size": SMALL if k else LARGE, "head": 0.17 if k else 0.10, "file": str(folder / f"{k}.png")}
-            for k, (day, _) in enumerate(days)
+            {"day": day, "size": size, "head": 0.10 if size == LARGE else 0.17, "file": str(folder / f"{k}.png")}
+            for k, ((day, _), size) in enumerate(zip(days, _sizes(len(days)), strict=True))
         ],
         "whole": {"size": WHOLE, "file": str(folder / "whole.png")},
         "colours": {"sinusoid": SINUSOID, "wasted": WASTED, "arteriole": ARTERIOLE, "vein": VEIN, "bone": IVORY,
-                    "quiet": QUIET, "awake": AWAKE, "senescent": SENESCENT, "here": style.VERMILION},
+                    "quiet": QUIET, "awake": AWAKE, "senescent": SENESCENT, "here": style.VERMILION, "ground": GROUND},
     }  # fmt: skip
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
     command = [sys.executable, "-m", "marrow_niche.view.render_child", str(folder / "job.json")]
@@ -103,6 +103,11 @@ def _rendered(
         last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
         return f"the process that draws in 3D ended with code {done.returncode}: {last}"
     return json.loads((folder / "answer.json").read_text(encoding="utf-8"))
+
+
+def _sizes(number: int) -> list[tuple[int, int]]:
+    """Pixels of each picture: one or the first of three is large."""
+    return [MEDIUM] * 2 if number == 2 else [LARGE, *[SMALL] * (number - 1)]
 
 
 def _environment(setting: Mapping[str, str]) -> dict[str, str]:
@@ -135,31 +140,30 @@ def _composed(answer: dict[str, Any], days: list[tuple[float, str]], folder: Pat
 
     wide, foot = 7.6, 0.34
     images = [imread(folder / f"{k}.png") for k in range(len(days))]
-    large = 5.0 if len(days) > 1 else wide
+    large = wide if len(days) == 1 else 0.5 * wide if len(days) == 2 else 5.0
     tall = large * LARGE[1] / LARGE[0]
     drawn = style.figure(wide, tall + foot)
     height = drawn.get_figheight()
     boxes = [(0.0, foot / height, large / wide, tall / height)]
-    number = len(days) - 1
-    for k in range(number):
-        share = tall / max(number, 2) / height
-        boxes.append((large / wide, foot / height + share * (max(number, 2) - 1 - k), 1 - large / wide, share))
+    beside, rows = 1 - large / wide, max(1, len(days) - 1)
+    for k in range(len(days) - 1):
+        boxes.append((large / wide, (foot + tall * (rows - 1 - k) / rows) / height, beside, tall / rows / height))
     for k, (box, image, (day, called)) in enumerate(zip(boxes, images, days, strict=True)):
         ax = drawn.add_axes(box)
         ax.imshow(image, interpolation="antialiased")
         ax.set_axis_off()
         head = f"day {words.day(day)}"
-        ax.text(0.015, 0.985, head, transform=ax.transAxes, va="top", fontsize=9 if k == 0 else 8, weight="bold")
+        ax.text(0.015, 0.985, head, transform=ax.transAxes, va="top", fontsize=9 if large > 4 and k == 0 else 8, weight="bold")
         cells = answer["pictures"][k]["shown"]
         under = f"{called}: " * bool(called) + f"{cells} stem cell{'s' * (cells != 1)}"
-        ax.text(0.015, 0.935 if k == 0 else 0.90, under, transform=ax.transAxes, va="top", fontsize=7.5, color=style.SOFT)
+        ax.text(0.015, 0.935 if large > 4 and k == 0 else 0.90, under, transform=ax.transAxes, va="top", fontsize=7.5, color=style.SOFT)
         if k == 0:
             _bar(ax, answer["pictures"][0]["um_per_pixel"], image.shape)
             _axes_cross(ax, answer["axes"], image.shape)
     if answer["whole"]:
         whole = imread(folder / "whole.png")
         tall_inset = 0.27 * tall / height
-        ax = drawn.add_axes((large / wide - 0.075, foot / height + 0.735 * tall / height, 0.07, tall_inset))
+        ax = drawn.add_axes((large / wide - 0.075, foot / height + 0.72 * tall / height, 0.07, tall_inset))
         ax.imshow(whole, interpolation="antialiased")
         ax.set_axis_off()
     _key(drawn, answer, 0.5 * foot / height)

@@ -19,6 +19,8 @@ DECADE = 8.0
 """A field that spans more than this factor is coloured by its logarithm."""
 SHARES = {"cellularity": "× rest", "vessel_integrity": "share", "fat_share": "share"}
 """Fields without a unit, coloured from zero."""
+TRIM = 0.001
+"""Share of the values beyond each end of the colours: a single voxel does not set them."""
 HEAD, FOOT, GAP = 0.50, 0.34, 0.22
 """Space above, below and between the rows [inch]."""
 WIDTH, BLOCKS = 7.6, 2
@@ -50,7 +52,8 @@ def telling_days(results: "Results") -> list[tuple[float, str]]:
 def slices(results: "Results", days: Sequence[tuple[float, str]] | None = None) -> "Figure | None":
     """Every recorded field at the telling days, in the plane that shows most marrow; None where none are recorded.
 
-    The colours of one field mean the same at all days: from the least to the greatest value of the marrow in the plane.
+    The colours of one field mean the same at all days; they span the values of the marrow in the plane, but for the
+    outermost thousandth at each end.
 
     Parameters
     ----------
@@ -128,7 +131,7 @@ def _row(
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
     good = np.concatenate([value[np.isfinite(value)] for value in values])
-    low, high = (float(good.min()), float(good.max())) if good.size else (0.0, 1.0)
+    low, high = (float(x) for x in np.quantile(good, (TRIM, 1 - TRIM))) if good.size else (0.0, 1.0)
     log = stem not in SHARES and low > 0 and high > DECADE * low
     if stem in SHARES:
         low = 0.0
