@@ -13,9 +13,8 @@ def irradiate(marrow, body, model, dose):
     """An acute dose [Gy] on the twin `marrow` and its lymphoid tissue, in place."""
     r, tree = model.species.radiation, model.tree
     quiet, cycling = damage.stem_survival(r, dose, dose**2, 1 - model.stem_rest.quiescent)
-    able = np.exp(-dose / model.species.stem_cells.senescence_dose)
-    marrow.quiescent *= quiet * able
-    marrow.cycling *= cycling * able
+    marrow.quiescent *= quiet
+    marrow.cycling *= cycling
     for name, lq in r.lineages.items():
         marrow.counts[tree.rows(name)] *= damage.survival(lq, dose, dose**2)
     lives = (1 - r.resistant_share) * damage.survival(r.lymphocytes, dose, dose**2)

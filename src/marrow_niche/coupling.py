@@ -217,6 +217,7 @@ def stem_signals(state, model, number=None):
         state.stroma.stroma,
         state.stroma.vessel,
         stem.membrane_wall_share,
+        stem.process_range,
         stem.membrane_range,
         touched,
     )

@@ -66,7 +66,7 @@ class Course:
         raise KeyError(share)
 
 
-def course(day: Sequence[float], value: Sequence[float], levels: Sequence[float] = LEVELS) -> Course | None:
+def course(day: np.ndarray, value: np.ndarray, levels: Sequence[float] = LEVELS) -> Course | None:
     """The course of one series; None where it has no finite value.
 
     Parameters
@@ -91,9 +91,15 @@ def course(day: Sequence[float], value: Sequence[float], levels: Sequence[float]
             Passage(share=share, fell=fell, back=back, lasting=lastingly_above(day, value, level) if fallen else None)
         )
     return Course(
-        start=start, end=float(value[-1]), end_day=float(day[-1]), nadir=float(value[low]), nadir_day=float(day[low]),
-        peak=float(value[high]), peak_day=float(day[high]), passages=tuple(passages),
-    )  # fmt: skip
+        start=start,
+        end=float(value[-1]),
+        end_day=float(day[-1]),
+        nadir=float(value[low]),
+        nadir_day=float(day[low]),
+        peak=float(value[high]),
+        peak_day=float(day[high]),
+        passages=tuple(passages),
+    )
 
 
 def courses(table: "pd.DataFrame", levels: Sequence[float] = LEVELS) -> dict[str, Course]:
@@ -103,21 +109,21 @@ def courses(table: "pd.DataFrame", levels: Sequence[float] = LEVELS) -> dict[str
     return {name: each for name, each in found.items() if each is not None}
 
 
-def first_below(day: Sequence[float], value: Sequence[float], level: float) -> float | None:
+def first_below(day: np.ndarray, value: np.ndarray, level: float) -> float | None:
     """First time [d] at which the line through (day, value) goes below `level`; None where it does not."""
     day, value = _finite(day, value)
     below = np.flatnonzero(value < level)
     return _crossing(day, value, level, int(below[0])) if below.size else None
 
 
-def first_above(day: Sequence[float], value: Sequence[float], level: float) -> float | None:
+def first_above(day: np.ndarray, value: np.ndarray, level: float) -> float | None:
     """First time [d] at which the line through (day, value) is at `level` or above; None where it never is."""
     day, value = _finite(day, value)
     above = np.flatnonzero(value >= level)
     return _crossing(day, value, level, int(above[0])) if above.size else None
 
 
-def lastingly_above(day: Sequence[float], value: Sequence[float], level: float) -> float | None:
+def lastingly_above(day: np.ndarray, value: np.ndarray, level: float) -> float | None:
     """Time [d] from which the line stays at `level` or above to its end; None where it ends below."""
     day, value = _finite(day, value)
     if not day.size or value[-1] < level:
@@ -126,7 +132,7 @@ def lastingly_above(day: Sequence[float], value: Sequence[float], level: float) 
     return _crossing(day, value, level, int(below[-1]) + 1) if below.size else float(day[0])
 
 
-def days_below(day: Sequence[float], value: Sequence[float], threshold: float) -> float:
+def days_below(day: np.ndarray, value: np.ndarray, threshold: float) -> float:
     """Time spent below `threshold` [d], to the end of the series."""
     day, value = _finite(day, value)
     if day.size < 2:
@@ -146,9 +152,9 @@ def _crossing(day: np.ndarray, value: np.ndarray, level: float, after: int) -> f
     return float(day[after - 1] + min(max(part, 0.0), 1.0) * (day[after] - day[after - 1]))
 
 
-def _finite(day: Sequence[float], value: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
-    days, values = np.asarray(day, float), np.asarray(value, float)
-    if days.shape != values.shape or days.ndim != 1:
-        raise ValueError(f"day has shape {days.shape}, value {values.shape}; expected two series of one length.")
-    good = np.isfinite(values) & np.isfinite(days)
-    return days[good], values[good]
+def _finite(day: np.ndarray, value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    day, value = np.asarray(day, float), np.asarray(value, float)
+    if day.shape != value.shape or day.ndim != 1:
+        raise ValueError(f"day has shape {day.shape}, value {value.shape}; expected two series of one length.")
+    good = np.isfinite(value) & np.isfinite(day)
+    return day[good], value[good]

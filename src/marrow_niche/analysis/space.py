@@ -1,6 +1,6 @@
 """Where stem cells are, against where they would be by chance in the same marrow.
 
-The null is drawn, not assumed: random points of the marrow outside vessels, and their exact distances to the same vessels.
+The null is drawn, not assumed: random points of the marrow outside its vessels, and their exact distances to these.
 """
 
 from dataclasses import dataclass
@@ -69,7 +69,9 @@ def placement(results: "Results", day: float | None = None, *, points: int = POI
         observed = cells["distance_to_sinusoid_um"].to_numpy(float)
     else:
         observed = sinusoid_distance(cells[["x_um", "y_um", "z_um"]].to_numpy(float), vessels)
-    return Placement(day=cells.attrs["day"], observed=observed, random=random_distances(results, points=points, seed=seed))
+    return Placement(
+        day=cells.attrs["day"], observed=observed, random=random_distances(results, points=points, seed=seed)
+    )
 
 
 def random_distances(results: "Results", *, points: int = POINTS, seed: int = 0) -> np.ndarray:

@@ -10,7 +10,9 @@ class Anatomy:
     """The numbers from which bone is hollowed and filled with vessels and stroma."""
 
     cortex: float = quantity("um", "thickness of the cortex where the bone is thick", low=0.0)
-    cortex_share: float = quantity("", "thickest cortex, as a share of the local radius of the bone", low=0.0, high=0.95)
+    cortex_share: float = quantity(
+        "", "thickest cortex, as a share of the local radius of the bone", low=0.0, high=0.95
+    )
     sinusoid_spacing: float = quantity("um", "least distance between the cords that sinusoids surround", low=15.0)
     sinusoid_radius: float = quantity("um", "median radius of a sinusoid", low=1.0)
     sinusoid_radius_spread: float = quantity("", "standard deviation of the radius' logarithm", low=0.0, high=1.0)

@@ -161,7 +161,7 @@ def depth_field(surface: Surface, low: np.ndarray, high: np.ndarray, *, nodes: i
     ).astype(bool)
     asked = ndimage.binary_dilation(inside, np.ones((3, 3, 3), bool), iterations=2)
     nearest, squared = np.full(shape, -1, np.int32), np.full(shape, np.inf)
-    distance.surface_distance(asked, surface.vertices, surface.triangles, *origin, pitch, nearest, squared)
+    distance.surface_distance(asked, surface.vertices, surface.triangles, origin, pitch, nearest, squared)
     values = np.where(inside, np.sqrt(squared), -np.minimum(np.sqrt(squared), 2.0 * pitch))
     return Field(origin=origin, spacing=pitch, values=values)
 
@@ -173,9 +173,7 @@ def inset_field(bone: Bone, low: np.ndarray, high: np.ndarray, *, nodes: int = P
     """
     depth = depth_field(bone.surface, low, high, nodes=nodes)
     thickness = bone.cortex_at(_stations(depth, bone.axis))
-    return Field(
-        origin=depth.origin, spacing=depth.spacing, values=depth.values - _broadcast(thickness, bone.axis)
-    )
+    return Field(origin=depth.origin, spacing=depth.spacing, values=depth.values - _broadcast(thickness, bone.axis))
 
 
 def marrow_volume(inset: Field, low: np.ndarray, high: np.ndarray) -> float:

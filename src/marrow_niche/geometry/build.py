@@ -15,11 +15,13 @@ from marrow_niche.geometry.mesh import Surface, read_surface, um_per_file_unit
 from marrow_niche.geometry.near import Blocks, Near, boxed, distance_at, make_blocks, middled, search, share_inside
 from marrow_niche.geometry.niches import Niches, make_niches
 from marrow_niche.geometry.vessels import ARTERIOLE, SINUSOID, VEIN, Vessels, make_vessels
-from marrow_niche.kernels import raster
+from marrow_niche.kernels import distance, raster
 from marrow_niche.quantities.parameters import quantity
 
 CAP = 200.0
 """Distances to vessels are not looked for beyond this [um]."""
+MARGIN = 3.0
+"""Vessels are laid this many sinusoid spacings beyond a section, so that its faces cut a plexus that goes on."""
 CLOSED_BELOW = 0.05
 """A voxel with less than this share outside vessels is LUMEN."""
 FEWEST = 30
@@ -109,8 +111,8 @@ def build_geometry(spec: GeometrySpec, anatomy: Anatomy, *, seed: int, folder: P
     """
     bone, source = load_bone(spec, anatomy, folder=folder)
     low, high, thick = _piece(spec, bone)
-    margin = 3.0 * anatomy.sinusoid_spacing
-    far_low, far_high = _neighbourhood(spec, bone, low, high, thick, margin)
+    near_low, near_high = _neighbourhood(spec, bone, low, high, margin=0.0)
+    far_low, far_high = _neighbourhood(spec, bone, low, high, margin=MARGIN * anatomy.sinusoid_spacing)
     inset = inset_field(bone, far_low, far_high)
     inside_piece = marrow_volume(inset, low, high)
     around = marrow_volume(inset, far_low, far_high)
@@ -144,7 +146,7 @@ def build_geometry(spec: GeometrySpec, anatomy: Anatomy, *, seed: int, folder: P
     near_sinusoid = near_sinusoid.of(kept)
 
     every = boxed(*tubes, cell=30.0, margin=anatomy.megakaryocyte_radius)
-    sinusoid_area, arteriole_area = walls.vessel_area(vessels, boxed(*tubes, cell=30.0), lattice)
+    sinusoid_area, arteriole_area = walls.vessel_area(vessels, every, lattice)
     bone_area = walls.endosteal_area(lattice, inset)
     niches = make_niches(
         lattice,
@@ -153,9 +155,9 @@ def build_geometry(spec: GeometrySpec, anatomy: Anatomy, *, seed: int, folder: P
         inset,
         bone_area,
         anatomy,
-        marrow_volume=around,
-        low=far_low,
-        high=far_high,
+        marrow_volume=marrow_volume(inset, near_low, near_high),
+        low=near_low,
+        high=near_high,
         draws=_draws(seed, CELLS),
     )
     points = middled(niches.stroma, niches.stroma, np.zeros(len(niches.stroma)), cell=40.0)
@@ -184,8 +186,8 @@ def build_geometry(spec: GeometrySpec, anatomy: Anatomy, *, seed: int, folder: P
 
 def _search(vessels: Vessels, edges: np.ndarray, blocks: Blocks, *, cell: float) -> tuple[np.ndarray, Near]:
     tubes = middled(vessels.a[edges], vessels.b[edges], vessels.radius[edges], cell=cell)
-    distance, near = search(tubes, blocks, cap=CAP)
-    return distance, Near(start=near.start, item=edges[near.item])
+    away, near = search(tubes, blocks, cap=CAP)
+    return away, Near(start=near.start, item=edges[near.item])
 
 
 def load_bone(spec: GeometrySpec, anatomy: Anatomy, *, folder: Path) -> tuple[Bone, dict[str, Any]]:
@@ -216,12 +218,8 @@ def load_bone(spec: GeometrySpec, anatomy: Anatomy, *, folder: Path) -> tuple[Bo
         raw = make_long_bone()
         factor = 1.0 if spec.length is None else spec.length / raw.principal()[2][0]
         name = "long bone (made by the package)"
-    surface = Surface(
-        vertices=raw.vertices * factor, triangles=raw.triangles, shells_left_out=raw.shells_left_out
-    )
-    bone = make_bone(
-        surface, cortex=spec.cortex, default_cortex=anatomy.cortex, share=anatomy.cortex_share
-    )
+    surface = Surface(vertices=raw.vertices * factor, triangles=raw.triangles, shells_left_out=raw.shells_left_out)
+    bone = make_bone(surface, cortex=spec.cortex, default_cortex=anatomy.cortex, share=anatomy.cortex_share)
     return bone, {"source": name, "um_per_file_unit": float(factor), "shells_left_out": raw.shells_left_out}
 
 
@@ -242,7 +240,7 @@ def _piece(spec: GeometrySpec, bone: Bone) -> tuple[np.ndarray, np.ndarray, floa
             f"geometry.section: at = {at / 1e3:.4g} mm lies outside the bone, which is {extent / 1e3:.4g} mm along {name}. "
             "Give a place between 0 % and 100 %, counted from the file's low end."
         )
-    layers = 1 if section.thickness is None else max(int(round(section.thickness / h)), 1)
+    layers = 1 if section.thickness is None else max(round(section.thickness / h), 1)
     first = low[axis] + at - 0.5 * layers * h
     last = first + layers * h
     if section.thickness is not None:
@@ -254,25 +252,23 @@ def _piece(spec: GeometrySpec, bone: Bone) -> tuple[np.ndarray, np.ndarray, floa
 
 
 def _neighbourhood(
-    spec: GeometrySpec, bone: Bone, low: np.ndarray, high: np.ndarray, thick: float | None, margin: float
+    spec: GeometrySpec, bone: Bone, low: np.ndarray, high: np.ndarray, *, margin: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The box in which vessels are laid: the piece and a margin of real bone, the same for every voxel up to 100 um."""
+    """The box in which things are laid: the section as it was asked for and a margin of real bone around it.
+
+    It is the same for every voxel (of a slice: up to 100 um), so that what is laid is the same too.
+    """
     if spec.section is None:
         return bone.low, bone.high
-    axis = int(np.argmin(np.isclose(low, bone.low) & np.isclose(high, bone.high)))
-    middle = 0.5 * (low[axis] + high[axis])
-    if spec.section.thickness is None:
-        half = 50.0 * np.ceil(spec.voxel / 100.0) + margin
-    else:
-        half = 0.5 * spec.section.thickness + margin
-        half = max(half, 0.5 * (high[axis] - low[axis]))
-        middle = bone.low[axis] + (
-            spec.section.at * (bone.high[axis] - bone.low[axis]) if spec.section.at_is_fraction else spec.section.at
-        )
-    far_low, far_high = bone.low.copy(), bone.high.copy()
-    far_low[axis] = max(far_low[axis], middle - half)
-    far_high[axis] = min(far_high[axis], middle + half)
-    return far_low, far_high
+    section = spec.section
+    axis = bone.axis if section.axis == "long" else AXES.index(section.axis)
+    extent = bone.high[axis] - bone.low[axis]
+    middle = bone.low[axis] + (section.at * extent if section.at_is_fraction else section.at)
+    thickness = section.thickness if section.thickness is not None else 100.0 * np.ceil(spec.voxel / 100.0)
+    near_low, near_high = bone.low.copy(), bone.high.copy()
+    near_low[axis] = max(min(middle - 0.5 * thickness, low[axis]) - margin, near_low[axis])
+    near_high[axis] = min(max(middle + 0.5 * thickness, high[axis]) + margin, near_high[axis])
+    return near_low, near_high
 
 
 def _tissue(
@@ -324,9 +320,7 @@ def _refuse_hopeless(
             f"{deepest:.4g} um deep. Give a thinner one, or leave it out: the default keeps a cavity."
         )
     if volume <= 0.0:
-        raise GeometryError(
-            "geometry.section: there is no marrow in this piece, only bone. " + _where_marrow_is(bone)
-        )
+        raise GeometryError("geometry.section: there is no marrow in this piece, only bone. " + _where_marrow_is(bone))
     cords = 0.65 * around / anatomy.sinusoid_spacing**3
     if cords > MOST_CORDS:
         raise GeometryError(
@@ -342,13 +336,13 @@ def _refuse_hopeless(
         digits = 10.0 ** (np.floor(np.log10(fits)) - 1)
         raise GeometryError(
             f"geometry.voxel: {h:.4g} um makes {box:.3g} voxels, {volume / h**3:.3g} of them marrow, which needs about "
-            f"{need / 2**30:.3g} GiB; {free / 2**30:.3g} GiB are free. Take voxel = \"{np.ceil(fits / digits) * digits:.3g} um\" "
-            "or larger, or a section of the bone."
+            f"{need / 2**30:.3g} GiB; {free / 2**30:.3g} GiB are free. "
+            f'Take voxel = "{np.ceil(fits / digits) * digits:.3g} um" or larger, or a section of the bone.'
         )
 
 
 def _where_marrow_is(bone: Bone) -> str:
-    open_ = bone.station[bone.radius > bone.cortex] - bone.low[bone.axis]
+    open_ = bone.station[bone.area > 0.0] - bone.low[bone.axis]
     extent = bone.high[bone.axis] - bone.low[bone.axis]
     if open_.size == 0:
         return "Take a thinner cortex."
@@ -392,15 +386,18 @@ def _facts(
     outside = geometry.extravascular
     kinds = np.zeros(3)
     kinds[: share.shape[1]] = share.mean(axis=0)
-    middle = 0.5 * (vessels.a + vessels.b)
-    inside = ((middle >= low) & (middle <= high)).all(axis=1)
-    length = {k: float(vessels.length[inside & (vessels.kind == k)].sum()) for k in (SINUSOID, ARTERIOLE, VEIN)}
+    inside = _length_inside(vessels, whole)
+    length = {k: float(inside[vessels.kind == k].sum()) for k in (SINUSOID, ARTERIOLE, VEIN)}
     degree = np.bincount(vessels.edges[vessels.kind == SINUSOID].reshape(-1), minlength=len(vessels.nodes))
-    junction = (degree > 2) & ((vessels.nodes >= low) & (vessels.nodes <= high)).all(axis=1)
+    junction = (degree > 2) & _in_marrow(vessels.nodes, whole)
     layers = (bone.station >= low[bone.axis]) & (bone.station <= high[bone.axis])
     if not layers.any():
         layers[np.argmin(np.abs(bone.station - 0.5 * (low + high)[bone.axis]))] = True
-    used = bone.cortex[layers & (bone.radius > bone.cortex)] if (layers & (bone.radius > bone.cortex)).any() else bone.cortex
+    used = (
+        bone.cortex[layers & (bone.radius > bone.cortex)]
+        if (layers & (bone.radius > bone.cortex)).any()
+        else bone.cortex
+    )
     facts: dict[str, Any] = {
         "long_axis": AXES[bone.axis],
         "long_axis_angle_degrees": bone.angle,
@@ -442,6 +439,27 @@ def _facts(
         facts["section_from_mm"] = float(low[axis] - bone.low[axis]) * 1e-3
         facts["section_to_mm"] = float(high[axis] - bone.low[axis]) * 1e-3
     return facts
+
+
+def _in_marrow(points: np.ndarray, whole: Lattice) -> np.ndarray:
+    voxel = np.empty(len(points), np.int32)
+    distance.find_voxels(points, whole.origin, whole.spacing, whole.index(), 1, voxel)
+    return voxel >= 0
+
+
+def _length_inside(vessels: Vessels, whole: Lattice) -> np.ndarray:
+    """Length (e,) of each vessel between the planes that bound the lattice, if it runs through marrow there [um]."""
+    a, step = vessels.a, vessels.b - vessels.a
+    low = whole.origin
+    high = low + whole.spacing * np.array(whole.shape[::-1])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        one, other = (low - a) / step, (high - a) / step
+    outside = (step == 0.0) & ((a < low) | (a > high))
+    first = np.where(step == 0.0, 0.0, np.minimum(one, other)).max(axis=1).clip(0.0, 1.0)
+    last = np.where(step == 0.0, 1.0, np.maximum(one, other)).min(axis=1).clip(0.0, 1.0)
+    share = np.where(outside.any(axis=1), 0.0, np.maximum(last - first, 0.0))
+    middle = a + (0.5 * (first + last))[:, None] * step
+    return vessels.length * share * _in_marrow(middle, whole)
 
 
 def _distances(geometry: Geometry, draws: np.random.Generator, number: int = 200_000) -> dict[str, Any]:

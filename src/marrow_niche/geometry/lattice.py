@@ -121,7 +121,7 @@ def voxelise(
     (nz, ny, nx) uint8
         1 inside.
     """
-    nz, ny, nx = shape
+    _, ny, nx = shape
     start = np.zeros(ny * nx + 1, np.int64)
     arguments = (vertices, triangles, origin[0], origin[1], spacing, nx, ny)
     raster.crossings(*arguments, start, np.empty(0), False)

@@ -115,7 +115,9 @@ def close_surface(points: np.ndarray, triangles: np.ndarray, *, name: str) -> Su
     points = np.asarray(points, float)
     triangles = np.asarray(triangles, np.int64)
     if not np.isfinite(points).all():
-        raise GeometryError(f"geometry.mesh: {name} has coordinates that are not numbers (nan or inf). Export it again.")
+        raise GeometryError(
+            f"geometry.mesh: {name} has coordinates that are not numbers (nan or inf). Export it again."
+        )
     vertices, triangles = _merge(points, triangles)
     edges = np.sort(triangles[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
     unique, which, count = np.unique(edges, axis=0, return_inverse=True, return_counts=True)
@@ -252,7 +254,9 @@ def _merge(points: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.nd
     vertices, which = np.unique(points, axis=0, return_inverse=True)
     step = 1e-6 * float(np.ptp(points[triangles.reshape(-1)], axis=0).max())
     pairs = cKDTree(vertices).query_pairs(step, output_type="ndarray")
-    _, group = connected_components(coo_array((np.ones(len(pairs)), pairs.T), shape=(len(vertices),) * 2), directed=False)
+    _, group = connected_components(
+        coo_array((np.ones(len(pairs)), pairs.T), shape=(len(vertices),) * 2), directed=False
+    )
     _, first = np.unique(group, return_index=True)
     triangles = group[which.reshape(-1)][triangles]
     a, b, c = triangles.T
@@ -260,7 +264,10 @@ def _merge(points: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def _refuse_open(vertices: np.ndarray, edges: np.ndarray, count: np.ndarray, name: str) -> None:
-    for bad, words in ((count == 1, "open edges (of one triangle only)"), (count > 2, "edges of more than two triangles")):
+    for bad, words in (
+        (count == 1, "open edges (of one triangle only)"),
+        (count > 2, "edges of more than two triangles"),
+    ):
         if bad.any():
             middle = vertices[edges[bad]].mean(axis=1)
             where = ", ".join(f"{v:.4g}" for v in np.median(middle, axis=0))

@@ -5,6 +5,7 @@ to no point of the voxel. What remains is a few objects whatever the size of the
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -29,9 +30,7 @@ class Near:
     def of(self, voxels: np.ndarray) -> "Near":
         """The lists of some voxels only, given by a mask (n,)."""
         number = np.diff(self.start)
-        return Near(
-            start=np.concatenate([[0], np.cumsum(number[voxels])]), item=self.item[np.repeat(voxels, number)]
-        )
+        return Near(start=np.concatenate([[0], np.cumsum(number[voxels])]), item=self.item[np.repeat(voxels, number)])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +49,7 @@ class Tubes:
         """(m,) bool: whether each point (m, 3) lies in a tube or nearer than `margin` to its wall; of `boxed` tubes."""
         inside = np.zeros(len(points), bool)
         if self.radius.size:
-            distance.inside_tubes(
-                np.ascontiguousarray(points), margin, self.grid, self.a, self.b, self.radius, inside
-            )
+            distance.inside_tubes(np.ascontiguousarray(points), margin, self.grid, self.a, self.b, self.radius, inside)
         return inside
 
 
@@ -163,7 +160,7 @@ def search(tubes: Tubes, blocks: Blocks, *, cap: float) -> tuple[np.ndarray, Nea
     cut = np.searchsorted(blocks.start, np.arange(0, n + CHUNK, CHUNK))
     cut = np.unique(np.minimum(cut, len(blocks.start) - 1))
     packed, width = [], 32
-    for first, last in zip(cut[:-1], cut[1:], strict=True):
+    for first, last in pairwise(cut):
         voxels = blocks.order[blocks.start[first] : blocks.start[last]]
         while True:
             item = np.empty((len(voxels), width), np.int32)
@@ -178,7 +175,7 @@ def search(tubes: Tubes, blocks: Blocks, *, cap: float) -> tuple[np.ndarray, Nea
         packed.append(item[np.arange(width) < number[voxels][:, None]])
     start = np.concatenate([[0], np.cumsum(number)])
     items = np.empty(start[-1], np.int32)
-    for part, first, last in zip(packed, cut[:-1], cut[1:], strict=True):
+    for part, (first, last) in zip(packed, pairwise(cut), strict=True):
         distance.collect(blocks.order[blocks.start[first] : blocks.start[last]], number, part, start, items)
     return out, Near(start=start, item=items)
 
@@ -210,7 +207,7 @@ def share_inside(
     spacing: float,
     step: float = 5.0,
 ) -> np.ndarray:
-    """Share of each voxel inside vessels of each kind (n, 3) [-], by points no more than `step` [um] apart.
+    """Share of each voxel inside vessels of each kind (n, 3) [-], by points `step` [um] apart, but at most 12 a side.
 
     Parameters
     ----------
@@ -222,7 +219,7 @@ def share_inside(
         Centres [um].
     """
     share = np.zeros((len(voxel), 3))
-    points = max(int(np.ceil(spacing / step)), 3)
+    points = min(max(int(np.ceil(spacing / step)), 3), 12)
     distance.voxel_share(
         voxel, spacing, points, near[0].start, near[0].item, near[1].start, near[1].item, *vessels, share
     )

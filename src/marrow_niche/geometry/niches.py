@@ -15,6 +15,9 @@ from marrow_niche.kernels import distance
 SNAP = 2
 """A cell whose own voxel is closed belongs to the nearest marrow voxel within so many."""
 
+ROUNDS = 20
+"""Times that cells without a place are tried again; what remains then has no room."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Niches:
@@ -119,14 +122,16 @@ def _beside_sinusoids(
 ) -> np.ndarray:
     """Points (k, 3) at a distance in `gap` from a sinusoid wall, `clear` of every vessel and bone, `apart` of each other."""
     wanted = int(number) + int(draws.random() < number % 1.0)
-    edge = np.flatnonzero(vessels.kind != ARTERIOLE)
+    reach = vessels.radius[:, None] + gap[1]
+    touches = (np.maximum(vessels.a, vessels.b) + reach > low) & (np.minimum(vessels.a, vessels.b) - reach < high)
+    edge = np.flatnonzero((vessels.kind != ARTERIOLE) & touches.all(axis=1))
     if wanted == 0 or edge.size == 0:
         return np.empty((0, 3))
     a, axis = vessels.a[edge], vessels.b[edge] - vessels.a[edge]
     length = np.linalg.norm(axis, axis=1)
     share = np.cumsum(length * vessels.radius[edge])
     found = np.empty((0, 3))
-    for _ in range(6):
+    for _ in range(ROUNDS):
         tries = int(2.0 * (wanted - len(found))) + 200
         chosen = np.searchsorted(share, draws.random(tries) * share[-1])
         along = axis[chosen] / length[chosen, None]

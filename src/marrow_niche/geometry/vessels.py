@@ -5,6 +5,7 @@ made, and the vessels surround them. Arterioles run from cord to cord.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy.sparse import coo_array, csr_array
@@ -174,7 +175,7 @@ def _plexus(
     # Where the piece was cut the graph has lost edges already: the mean degree is that of the nodes well inside.
     inner = ((nodes > low + 2.0 * spacing) & (nodes < high - 2.0 * spacing)).all(axis=1)
     if np.count_nonzero(inner) < 0.05 * len(nodes):
-        inner[:] = True
+        inner = np.ones(len(nodes), bool)
     edges = edges[graph.prune(edges, order, inner, anatomy.sinusoid_degree)]
     nodes, edges = _largest_part(nodes, edges)
     if len(edges) == 0:
@@ -366,7 +367,7 @@ def _smooth(nodes: np.ndarray, edges: np.ndarray, rounds: int = 2) -> np.ndarray
 def _fine(track: np.ndarray, step: float) -> np.ndarray:
     """Points no more than `step` apart along a polyline."""
     pieces = [track[:1]]
-    for a, b in zip(track[:-1], track[1:], strict=True):
+    for a, b in pairwise(track):
         number = max(int(np.ceil(np.linalg.norm(b - a) / step)), 1)
         pieces.append(a + (b - a) * (np.arange(1, number + 1) / number)[:, None])
     return np.concatenate(pieces)

@@ -1,5 +1,7 @@
 """How much wall each voxel holds: of vessels, by points strewn over the tubes, and of bone, by the lattice's faces."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from marrow_niche.geometry.bone import Field
@@ -60,7 +62,9 @@ def vessel_area(vessels: Vessels, tubes: Tubes, lattice: Lattice) -> tuple[np.nd
     widest[vessels.edges.reshape(-1)[order]] = order // 2
     node = np.flatnonzero(widest >= 0)
     radius = vessels.radius[widest[node]]
-    within = ((vessels.nodes[node] - radius[:, None] < high) & (vessels.nodes[node] + radius[:, None] > low)).all(axis=1)
+    within = ((vessels.nodes[node] - radius[:, None] < high) & (vessels.nodes[node] + radius[:, None] > low)).all(
+        axis=1
+    )
     node, radius = node[within], radius[within]
     points = np.maximum(np.ceil(np.pi * radius**2 / pitch**2).astype(np.int64), 24)
     for part in _batches(points):
@@ -81,7 +85,6 @@ def endosteal_area(lattice: Lattice, inset: Field) -> np.ndarray:
     Faces alone would measure a staircase, half as much again as the surface; h^2 |n . face| gives a plane of any tilt its
     area. `inset` (signed distance to the endosteum) gives the normal n.
     """
-    nz, ny, nx = lattice.shape
     h = lattice.spacing
     place = np.stack(np.unravel_index(lattice.flat, lattice.shape), axis=1)
     centre = lattice.centres()
@@ -106,4 +109,4 @@ def _batches(number: np.ndarray) -> list[slice]:
         return []
     group = (np.cumsum(number) - 1) // BATCH
     cut = np.concatenate([[0], np.flatnonzero(np.diff(group)) + 1, [number.size]])
-    return [slice(int(a), int(b)) for a, b in zip(cut[:-1], cut[1:], strict=True)]
+    return [slice(int(a), int(b)) for a, b in pairwise(cut)]

@@ -61,9 +61,7 @@ def distance_to_tubes(x, y, z, voxel, start, item, a, b, radius):
 def distances_to_tubes(points, voxel, start, item, a, b, radius, out):
     """`distance_to_tubes` for each of `points` (m, 3) in marrow voxels `voxel` (m,), into `out` (m,) [um]."""
     for p in range(points.shape[0]):
-        out[p] = distance_to_tubes(
-            points[p, 0], points[p, 1], points[p, 2], voxel[p], start, item, a, b, radius
-        )
+        out[p] = distance_to_tubes(points[p, 0], points[p, 1], points[p, 2], voxel[p], start, item, a, b, radius)
 
 
 @njit(cache=True)
@@ -133,7 +131,7 @@ def triangle_distance(x, y, z, vertices, triangles, t):
 
 
 @njit(cache=True)
-def surface_distance(asked, vertices, triangles, x0, y0, z0, spacing, nearest, squared):
+def surface_distance(asked, vertices, triangles, origin, spacing, nearest, squared):
     """Distance to a surface at the nodes of a grid: nearest triangles are found beside the surface, then handed on.
 
     Each triangle is measured from the nodes around it; then, in sweeps along the eight diagonals, every node measures the
@@ -145,8 +143,8 @@ def surface_distance(asked, vertices, triangles, x0, y0, z0, spacing, nearest, s
     asked : (nz, ny, nx) bool
         Nodes that want an answer; among them all those beside the surface.
     vertices, triangles : (v, 3) float64, (t, 3) int64
-    x0, y0, z0, spacing : float
-        First node and pitch [um].
+    origin, spacing : (3,) float64, float
+        First node x, y, z and pitch [um].
     nearest : (nz, ny, nx) int32, written
         The triangle found, -1 before.
     squared : (nz, ny, nx) float64, written
@@ -157,6 +155,7 @@ def surface_distance(asked, vertices, triangles, x0, y0, z0, spacing, nearest, s
     Tsai, Rapid and accurate computation of the distance function using grids, J Comput Phys 2002.
     """
     nz, ny, nx = asked.shape
+    x0, y0, z0 = origin[0], origin[1], origin[2]
     for t in range(triangles.shape[0]):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
         i0 = int(np.floor((min(vertices[a, 0], vertices[b, 0], vertices[c, 0]) - x0) / spacing)) - 1
@@ -269,7 +268,9 @@ def _gather(x, y, z, reach, cap, grid, a, b, radius):
 
 
 @njit(cache=True, parallel=True)
-def search_blocks(first, last, centre, order, block, voxel, spread, grid, a, b, radius, reach, cap, distance, number, item):
+def search_blocks(
+    first, last, centre, order, block, voxel, spread, grid, a, b, radius, reach, cap, distance, number, item
+):
     """For each voxel, the signed distance of its centre to the nearest tube and the tubes within `reach` more.
 
     Parameters

@@ -118,9 +118,7 @@ def interpolate(field, x0, y0, z0, spacing, x, y, z):
 def interpolate_points(field, origin, spacing, points, out):
     """`interpolate` for each of `points` (m, 3), into `out` (m,); `origin` (3,) is the first node, x, y, z."""
     for p in range(points.shape[0]):
-        out[p] = interpolate(
-            field, origin[0], origin[1], origin[2], spacing, points[p, 0], points[p, 1], points[p, 2]
-        )
+        out[p] = interpolate(field, origin[0], origin[1], origin[2], spacing, points[p, 0], points[p, 1], points[p, 2])
 
 
 @njit(cache=True, parallel=True)

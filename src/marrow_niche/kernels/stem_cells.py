@@ -137,11 +137,14 @@ def fold(k):
 
 
 @njit(cache=True, parallel=True)
-def contact(position, voxel, distance, stroma_start, stroma_item, stroma, integrity, vessel, wall_share, reach, out):
+def contact(
+    position, voxel, distance, start, item, stroma, integrity, vessel, wall_share, stroma_reach, wall_reach, out
+):
     """Membrane SCF that each cell touches before competition, into `out` (k,): 1 at contact with both sources.
 
-    m = (1 − w) max_j s_j exp(−d_j/ℓ) + w v exp(−d/ℓ), with d_j to the stromal cells of integrity s_j, d to the sinusoid
-    wall of integrity v, w the wall's share and ℓ the reach of cell processes. Distances are exact, not those of voxels.
+    m = (1 − w) max_j s_j exp(−d_j/ℓ_s) + w v exp(−d/ℓ_w), with d_j to the stromal cells of integrity s_j, d to the
+    sinusoid wall of integrity v, w the wall's share, ℓ_s and ℓ_w the reach of stromal processes and of contact with the
+    wall. Distances are exact, not those of voxels.
     """
     for i in prange(voxel.size):
         v = voxel[i]
@@ -149,9 +152,9 @@ def contact(position, voxel, distance, stroma_start, stroma_item, stroma, integr
             out[i] = 0.0
             continue
         best = 0.0
-        for s in range(stroma_start[v], stroma_start[v + 1]):
-            j = stroma_item[s]
+        for s in range(start[v], start[v + 1]):
+            j = item[s]
             if integrity[j] > 0.0:
                 dx, dy, dz = position[i, 0] - stroma[j, 0], position[i, 1] - stroma[j, 1], position[i, 2] - stroma[j, 2]
-                best = max(best, integrity[j] * math.exp(-math.sqrt(dx * dx + dy * dy + dz * dz) / reach))
-        out[i] = (1.0 - wall_share) * best + wall_share * vessel[v] * math.exp(-max(distance[i], 0.0) / reach)
+                best = max(best, integrity[j] * math.exp(-math.sqrt(dx * dx + dy * dy + dz * dz) / stroma_reach))
+        out[i] = (1.0 - wall_share) * best + wall_share * vessel[v] * math.exp(-max(distance[i], 0.0) / wall_reach)

@@ -1,7 +1,7 @@
 """Curves against time: blood, hormones, the marrow and its niche. Each function returns a matplotlib Figure."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,17 +15,40 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-BLOOD = ("neutrophils_per_uL", "lymphocytes_per_uL", "platelets_per_uL", "haemoglobin_g_per_dL", "reticulocytes_per_uL",
-         "monocytes_per_uL")  # fmt: skip
+BLOOD = (
+    "neutrophils_per_uL",
+    "lymphocytes_per_uL",
+    "platelets_per_uL",
+    "haemoglobin_g_per_dL",
+    "reticulocytes_per_uL",
+    "monocytes_per_uL",
+)
 HORMONES = ("TPO_pM", "EPO_pM", "GCSF_pM")
 DECADES = 0.12
 """A series that falls below this share of its top is drawn on a logarithmic axis."""
-SCALES = {"platelets_per_uL": (1e3, "10³ per µL"), "reticulocytes_per_uL": (1e3, "10³ per µL"), "red_cells_per_uL": (1e6, "10⁶ per µL")}
+SCALES = {
+    "platelets_per_uL": (1e3, "10³ per µL"),
+    "reticulocytes_per_uL": (1e3, "10³ per µL"),
+    "red_cells_per_uL": (1e6, "10⁶ per µL"),
+}
 RECOVERED = 0.9
-PROGENITORS = (("MPP", style.BLACK), ("CMP", style.AMBER), ("GMP", style.BLUE), ("MEP", style.VERMILION),
-               ("MkP", style.PURPLE), ("CLP", style.GREEN))  # fmt: skip
-NICHE = (("sinusoid_integrity", "sinusoids", style.VERMILION), ("stroma_integrity", "stroma", style.BLUE),
-         ("osteoblast_integrity", "osteoblasts", style.GREEN))  # fmt: skip
+PROGENITORS = (
+    ("MPP", style.BLACK),
+    ("CMP", style.AMBER),
+    ("GMP", style.BLUE),
+    ("MEP", style.VERMILION),
+    ("MkP", style.PURPLE),
+    ("CLP", style.GREEN),
+)
+STATES = {
+    "stem_cells_cycling_share": ("cycling", style.AMBER),
+    "stem_cells_senescent_share": ("senescent", style.BLACK),
+}
+NICHE = (
+    ("sinusoid_integrity", "sinusoids", style.VERMILION),
+    ("stroma_integrity", "stroma", style.BLUE),
+    ("osteoblast_integrity", "osteoblasts", style.GREEN),
+)
 
 
 def blood(table: "pd.DataFrame", events: Sequence[Event] = ()) -> "Figure | None":
@@ -59,7 +82,8 @@ def blood(table: "pd.DataFrame", events: Sequence[Event] = ()) -> "Figure | None
             if found is not None and not hormone and events:
                 _mark_fall(ax, found, colour)
             elif found is not None and hormone and events and found.peak > 1.5 * found.start:
-                _note(ax, found.peak_day, found.peak, f"×{words.plain(found.peak / found.start, 2)}", colour, above=True)
+                times = f"×{words.plain(found.peak / found.start, 2)}"
+                _note(ax, found.peak_day, found.peak, times, colour, above=True)
         _share_days(axes, 3)
     return drawn
 
@@ -75,7 +99,7 @@ def marrow(table: "pd.DataFrame", events: Sequence[Event] = ()) -> "Figure | Non
     """
     if not len(table):
         return None
-    panels = [draw for draw in (_stem_cells, _cellularity, _awake, _progenitors, _niche, _clones) if draw(None, table)]
+    panels = [draw for draw, columns in _panels().items() if any(column in table for column in columns)]
     if not panels:
         return None
     with style.styled():
@@ -112,109 +136,97 @@ def distances(placed: Any, later: Any = None) -> "Figure":
         if later is not None and later.observed.size:
             ax.plot(at, 100 * cumulative(later.observed, at), color=style.VERMILION, lw=1.4, ls=(0, (4, 2)), zorder=3)
         ax.axvline(placed.near, color=style.FAINT, lw=0.8, zorder=0)
-        lines = [(f"random points: {words.percent(placed.random_share_near)} within {placed.near:g} µm", style.SOFT)]
-        if placed.observed.size:
-            lines.insert(0, (f"stem cells, day {words.day(placed.day)}: {words.percent(placed.share_near)}", style.BLUE))
-        if later is not None and later.observed.size:
-            lines.insert(1, (f"stem cells, day {words.day(later.day)}: {words.percent(later.share_near)}", style.VERMILION))
-        for row, (text, colour) in enumerate(lines):
-            ax.text(0.97, 0.08 + 0.095 * (len(lines) - 1 - row), text, color=_ink(colour), transform=ax.transAxes, ha="right",
-                    fontsize=8)  # fmt: skip
+        lines = []
+        for found, colour in ((placed, style.BLUE), (later, style.VERMILION)):
+            if found is not None and found.observed.size:
+                lines.append((f"stem cells, day {words.day(found.day)}: {words.percent(found.share_near)}", colour))
+        lines.append(
+            (f"random points: {words.percent(placed.random_share_near)} within {placed.near:g} µm", style.SOFT)
+        )
+        for row, (text, colour) in enumerate(reversed(lines)):
+            y = 0.08 + 0.095 * row
+            ax.text(0.97, y, text, color=_ink(colour), transform=ax.transAxes, ha="right", fontsize=8)
         _head(ax, "Distance to the nearest sinusoid wall", "")
         ax.set(xlim=(0, at[-1]), ylim=(0, 101), ylabel="cumulative share [%]", xlabel="distance [µm]")
     return drawn
 
 
-def _stem_cells(ax: "Axes | None", table: "pd.DataFrame") -> bool:
-    if "stem_cells" not in table:
-        return False
-    if ax is not None:
-        day, value = table["day"].to_numpy(), table["stem_cells"].to_numpy()
-        _series(ax, day, value, style.BLUE)
-        _resting(ax, value)
-        _head(ax, "Stem cells", "in the piece")
-        found = course(day, value, (RECOVERED,))
-        if found is not None and found.fell:
-            _mark_fall(ax, found, style.BLUE)
-    return True
+def _panels() -> dict[Callable[["Axes", "pd.DataFrame"], None], list[str]]:
+    """The panels of the marrow, each with the columns of which it needs one."""
+    return {
+        _stem_cells: ["stem_cells"],
+        _cellularity: ["cellularity"],
+        _states: list(STATES),
+        _progenitors: [f"{name}_cells" for name, _ in PROGENITORS],
+        _niche: [name for name, *_ in NICHE],
+        _clones: ["clones"],
+    }
 
 
-def _cellularity(ax: "Axes | None", table: "pd.DataFrame") -> bool:
-    if "cellularity" not in table:
-        return False
-    if ax is not None:
-        day, value = table["day"].to_numpy(), 100 * table["cellularity"].to_numpy()
-        _series(ax, day, value, style.BLACK)
-        _resting(ax, value)
-        _head(ax, "Cellularity", "% of rest")
-        found = course(day, value, (RECOVERED,))
-        if found is not None and found.fell:
-            _mark_fall(ax, found, style.BLACK)
-    return True
+def _stem_cells(ax: "Axes", table: "pd.DataFrame") -> None:
+    _fallen(ax, table["day"].to_numpy(), table["stem_cells"].to_numpy(), style.BLUE)
+    _head(ax, "Stem cells", "in the piece")
 
 
-def _awake(ax: "Axes | None", table: "pd.DataFrame") -> bool:
-    shown = [name for name in ("stem_cells_cycling_share", "stem_cells_senescent_share") if name in table]
-    if ax is not None:
-        day = table["day"].to_numpy()
-        lines = []
-        for name, colour in zip(shown, (style.AMBER, style.BLACK), strict=False):
-            value = 100 * table[name].to_numpy()
-            ax.plot(day, value, color=colour)
-            lines.append((name.removeprefix("stem_cells_").removesuffix("_share"), colour))
-        ax.set_ylim(0, max(5.0, ax.get_ylim()[1]))
-        _head(ax, "Stem-cell state", "% of them")
-        _key(ax, lines)
-    return bool(shown)
+def _cellularity(ax: "Axes", table: "pd.DataFrame") -> None:
+    _fallen(ax, table["day"].to_numpy(), 100 * table["cellularity"].to_numpy(), style.BLACK)
+    _head(ax, "Cellularity", "% of rest")
 
 
-def _progenitors(ax: "Axes | None", table: "pd.DataFrame") -> bool:
+def _fallen(ax: "Axes", day: np.ndarray, value: np.ndarray, colour: str) -> None:
+    """A line with its resting level, nadir and recovery."""
+    _series(ax, day, value, colour)
+    _resting(ax, value)
+    found = course(day, value, (RECOVERED,))
+    if found is not None:
+        _mark_fall(ax, found, colour)
+
+
+def _states(ax: "Axes", table: "pd.DataFrame") -> None:
+    shown = {name: look for name, look in STATES.items() if name in table}
+    for name, (_, colour) in shown.items():
+        ax.plot(table["day"], 100 * table[name], color=colour)
+    ax.set_ylim(0, max(5.0, ax.get_ylim()[1]))
+    _head(ax, "Stem-cell state", "% of them")
+    _key(ax, list(shown.values()))
+
+
+def _progenitors(ax: "Axes", table: "pd.DataFrame") -> None:
     shown = [(name, colour) for name, colour in PROGENITORS if f"{name}_cells" in table]
     shown = [(name, colour) for name, colour in shown if table[f"{name}_cells"].iloc[0] > 0]
-    if ax is not None:
-        day = table["day"].to_numpy()
-        for name, colour in shown:
-            value = table[f"{name}_cells"].to_numpy()
-            _series(ax, day, 100 * value / value[0], colour, log=True, width=1.3)
-        ax.axhline(100, color=style.FAINT, lw=0.8, ls=(0, (4, 3)), zorder=0)
-        _head(ax, "Progenitors", "% of rest")
-        _plain_log(ax, [100 * table[f"{name}_cells"].to_numpy() / table[f"{name}_cells"].iloc[0] for name, _ in shown])
-        _key(ax, shown, columns=3)
-    return bool(shown)
+    shares = [100 * table[f"{name}_cells"].to_numpy() / table[f"{name}_cells"].iloc[0] for name, _ in shown]
+    for share, (_, colour) in zip(shares, shown, strict=True):
+        _series(ax, table["day"].to_numpy(), share, colour, log=True, width=1.3)
+    ax.axhline(100, color=style.FAINT, lw=0.8, ls=(0, (4, 3)), zorder=0)
+    _head(ax, "Progenitors", "% of rest")
+    _plain_log(ax, shares)
+    _key(ax, shown, columns=3)
 
 
-def _niche(ax: "Axes | None", table: "pd.DataFrame") -> bool:
+def _niche(ax: "Axes", table: "pd.DataFrame") -> None:
     shown = [(name, label, colour) for name, label, colour in NICHE if name in table]
-    if ax is not None:
-        day = table["day"].to_numpy()
-        if "fat_share" in table:
-            ax.fill_between(day, 100 * table["fat_share"].to_numpy(), color="#f2dfa6", lw=0)
-        for name, _, colour in shown:
-            ax.plot(day, 100 * table[name].to_numpy(), color=colour, lw=1.4)
-        ax.set_ylim(0, max(105.0, 105 * max((table[name].max() for name, *_ in shown), default=1.0)))
-        _head(ax, "Niche", "% intact")
-        lines = [(label, colour) for _, label, colour in shown]
-        if "fat_share" in table:
-            lines.append(("fat, % of marrow", "#b8901d"))
-        _key(ax, lines, columns=2)
-    return bool(shown)
+    lines = [(label, colour) for _, label, colour in shown]
+    if "fat_share" in table:
+        ax.fill_between(table["day"], 100 * table["fat_share"], color="#f2dfa6", lw=0)
+        lines.append(("fat, % of marrow", "#b8901d"))
+    for name, _, colour in shown:
+        ax.plot(table["day"], 100 * table[name], color=colour, lw=1.4)
+    ax.set_ylim(0, 105 * max(1.0, *(table[name].max() for name, *_ in shown)))
+    _head(ax, "Niche", "% intact")
+    _key(ax, lines, columns=2)
 
 
-def _clones(ax: "Axes | None", table: "pd.DataFrame") -> bool:
-    if "clones" not in table:
-        return False
-    if ax is not None:
-        value = table["clones"].to_numpy()
-        _series(ax, table["day"].to_numpy(), value, style.GREEN)
-        _head(ax, "Clones of stem cells", "alive")
-        if value[-1] < 0.5 * value[0]:
-            _note(ax, table["day"].iloc[-1], value[-1], words.plain(value[-1]), style.GREEN, above=True)
-    return True
+def _clones(ax: "Axes", table: "pd.DataFrame") -> None:
+    day, value = table["day"].to_numpy(), table["clones"].to_numpy()
+    _series(ax, day, value, style.GREEN)
+    _head(ax, "Clones of stem cells", "alive")
+    if value[-1] < 0.5 * value[0]:
+        _note(ax, day[-1], value[-1], words.plain(value[-1]), style.GREEN, above=True)
 
 
 def _series(
     ax: "Axes", day: np.ndarray, value: np.ndarray, colour: str, *, log: bool | None = None, width: float = 1.6
-) -> None:  # fmt: skip
+) -> None:
     """A line; on a logarithmic axis where it falls by decades, nothing drawn where it is zero."""
     from matplotlib.ticker import MaxNLocator
 
@@ -227,8 +239,8 @@ def _series(
         ax.plot(day, np.where(value > 0, value, np.nan), color=colour, lw=width, zorder=3)
         gone = np.isfinite(value) & (value <= 0)
         if gone.any():
-            ax.plot(day[gone], np.zeros(gone.sum()), "|", color=colour, ms=5, transform=ax.get_xaxis_transform(),
-                    clip_on=False, zorder=3)  # fmt: skip
+            at_foot = ax.get_xaxis_transform()
+            ax.plot(day[gone], np.zeros(gone.sum()), "|", color=colour, ms=5, transform=at_foot, clip_on=False)
         _plain_log(ax, [value])
         return
     ax.plot(day, value, color=colour, lw=width, zorder=3)
@@ -283,44 +295,53 @@ def _span(ax: "Axes", day: np.ndarray, events: Sequence[Event], *, named: bool) 
             left, right = ax.get_xlim()
             begin, end = ((x - left) / (right - left) for x in (event.day, min(event.spans[-1][1], last)))
             late = end > 0.75
-            ax.text(begin - 0.012 if late else end + 0.015, 1.0, event.label, transform=ax.transAxes, fontsize=7,
-                    color=style.EVENT, ha="right" if late else "left", va="top")  # fmt: skip
+            x, side = (begin - 0.012, "right") if late else (end + 0.015, "left")
+            ax.text(x, 1.0, event.label, transform=ax.transAxes, fontsize=7, color=style.EVENT, ha=side, va="top")
 
 
 def _mark_fall(ax: "Axes", found: Course, colour: str) -> None:
     """The nadir as a ring with its share and day; the return to 90 % as a diamond with its day, or where it ended."""
     if not found.fell:
         return
-    back = found.at(RECOVERED).back
-    text = f"{words.percent(found.depth)}, day {words.day(found.nadir_day)}"
-    _note(ax, found.nadir_day, found.nadir, text, colour, above=False)
+    nadir = f"{words.percent(found.depth)}, day {words.day(found.nadir_day)}"
+    _note(ax, found.nadir_day, found.nadir, nadir, colour, above=False)
+    back, level = found.at(RECOVERED).back, RECOVERED * found.start
     low, high = ax.get_xlim()
     if back is not None:
-        late = (back - low) > 0.75 * (high - low)
-        ax.plot([back], [RECOVERED * found.start], "D", color=colour, ms=4, mec="white", mew=0.8, zorder=5)
-        ax.annotate(f"day {words.day(back)}", (back, RECOVERED * found.start), xytext=(-5 if late else 4, -5),
-                    textcoords="offset points", ha="right" if late else "left", va="top", fontsize=7, color=_ink(colour))  # fmt: skip
+        late = back - low > 0.75 * (high - low)
+        ax.plot([back], [level], "D", color=colour, ms=4, mec="white", mew=0.8, zorder=5)
+        _word(ax, f"day {words.day(back)}", (back, level), colour, shift=(-5 if late else 4, -5))
     elif found.end_day > found.nadir_day and found.end > 0:
-        share = found.end / found.start
-        text = f"{words.percent(share)} at the end"
-        ax.annotate(text, (found.end_day, found.end), xytext=(0, 5), textcoords="offset points", ha="right", va="bottom",
-                    fontsize=7, color=_ink(colour))  # fmt: skip
+        text = f"{words.percent(found.end / found.start)} at the end"
+        _word(ax, text, (found.end_day, found.end), colour, shift=(-1, 5))
 
 
 def _note(ax: "Axes", day: float, value: float, text: str, colour: str, *, above: bool) -> None:
-    """A ring on the curve and a word beside it."""
+    """A ring on the curve and a word beside it; the word alone, at the foot, where a logarithmic axis has no place."""
     low, high = ax.get_xlim()
-    place = (day - low) / (high - low)
-    side, shift = ("right", -6) if place > 0.7 else ("left", 6)
-    linear = ax.get_yscale() == "linear"
-    if linear and value < 0.1 * ax.get_ylim()[1]:
+    across = -6 if day - low > 0.7 * (high - low) else 6
+    if ax.get_yscale() == "log" and value <= 0:
+        _word(ax, text, (day, 0), colour, shift=(across, 8), coordinates=("data", "axes fraction"))
+        return
+    if ax.get_yscale() == "linear" and value < 0.1 * ax.get_ylim()[1]:
         above = True
-    drawn = linear or value > 0
-    if drawn:
-        ax.plot([day], [value], "o", color="white", mec=colour, mew=1.3, ms=4.5, zorder=5, clip_on=False)
-    ax.annotate(text, (day, value if drawn else 0), xycoords="data" if drawn else ("data", "axes fraction"),
-                xytext=(shift, 4 if above or not drawn else -2), textcoords="offset points", ha=side,
-                va="bottom" if above or not drawn else "top", fontsize=7, color=_ink(colour), zorder=6)  # fmt: skip
+    ax.plot([day], [value], "o", color="white", mec=colour, mew=1.3, ms=4.5, zorder=5, clip_on=False)
+    _word(ax, text, (day, value), colour, shift=(across, 4 if above else -2))
+
+
+def _word(
+    ax: "Axes",
+    text: str,
+    place: tuple[float, float],
+    colour: str,
+    *,
+    shift: tuple[float, float],
+    coordinates: Any = "data",
+) -> None:
+    """A word beside a place, `shift` [pt] to its right or left, above or below."""
+    side, base = "right" if shift[0] < 0 else "left", "bottom" if shift[1] > 0 else "top"
+    options: dict[str, Any] = {"xycoords": coordinates, "xytext": shift, "textcoords": "offset points"}
+    ax.annotate(text, place, ha=side, va=base, fontsize=7, color=_ink(colour), zorder=6, **options)
 
 
 def _ink(colour: str) -> tuple[float, ...]:
@@ -333,9 +354,21 @@ def _ink(colour: str) -> tuple[float, ...]:
 def _key(ax: "Axes", lines: Sequence[tuple[str, str]], *, columns: int = 1) -> None:
     """Names of the lines in their colours, above the panel at its right."""
     handles = [_swatch(colour) for _, colour in lines]
-    ax.legend(handles, [label for label, _ in lines], loc="lower right", bbox_to_anchor=(1.02, 1.0), ncol=columns,
-              labelcolor=[_ink(colour) for _, colour in lines], fontsize=6.5, handlelength=0.7, handletextpad=0.3,
-              columnspacing=0.7, borderpad=0.0, labelspacing=0.2, borderaxespad=0.2)  # fmt: skip
+    ax.legend(
+        handles,
+        [label for label, _ in lines],
+        loc="lower right",
+        bbox_to_anchor=(1.02, 1.0),
+        ncol=columns,
+        labelcolor=[_ink(colour) for _, colour in lines],
+        fontsize=6.5,
+        handlelength=0.7,
+        handletextpad=0.3,
+        columnspacing=0.7,
+        borderpad=0.0,
+        labelspacing=0.2,
+        borderaxespad=0.2,
+    )
 
 
 def _swatch(colour: str) -> Any:

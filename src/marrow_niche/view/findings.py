@@ -15,13 +15,34 @@ if TYPE_CHECKING:
 
     from marrow_niche.record.results import Results
 
-LINEAGES = ("neutrophils_per_uL", "monocytes_per_uL", "lymphocytes_per_uL", "b_cells_per_uL", "t_cells_per_uL",
-            "nk_cells_per_uL", "platelets_per_uL", "red_cells_per_uL", "haemoglobin_g_per_dL", "reticulocytes_per_uL")  # fmt: skip
-MARROW = (("stem_cells", "stem cells in the piece"), ("cellularity", "cellularity"), ("MPP_cells", "MPP"), ("CMP_cells", "CMP"),
-          ("GMP_cells", "GMP"), ("MEP_cells", "MEP"), ("CLP_cells", "CLP"), ("megakaryocyte_cells", "megakaryocytes"),
-          ("sinusoid_integrity", "sinusoid integrity"), ("stroma_integrity", "stroma integrity"),
-          ("osteoblast_integrity", "osteoblast integrity"))  # fmt: skip
+LINEAGES = (
+    "neutrophils_per_uL",
+    "monocytes_per_uL",
+    "lymphocytes_per_uL",
+    "b_cells_per_uL",
+    "t_cells_per_uL",
+    "nk_cells_per_uL",
+    "platelets_per_uL",
+    "red_cells_per_uL",
+    "haemoglobin_g_per_dL",
+    "reticulocytes_per_uL",
+)
+MARROW = (
+    ("stem_cells", "stem cells"),
+    ("cellularity", "cellularity"),
+    ("MPP_cells", "MPP"),
+    ("CMP_cells", "CMP"),
+    ("GMP_cells", "GMP"),
+    ("MEP_cells", "MEP"),
+    ("CLP_cells", "CLP"),
+    ("megakaryocyte_cells", "megakaryocytes"),
+    ("sinusoid_integrity", "sinusoid integrity"),
+    ("stroma_integrity", "stroma integrity"),
+    ("osteoblast_integrity", "osteoblast integrity"),
+)
 PARTS = ("neutrophils_per_uL", "platelets_per_uL", "haemoglobin_g_per_dL")
+OUTPUTS = ("neutrophils", "monocytes", "reticulocytes", "platelets", "b_cells", "thymus", "nk_cells")
+"""What the marrow hands to the body, as facts name it: share_<output>."""
 SHARE_OFF = (0.5, 2.0)
 """Output share over volume share outside these is worth a warning."""
 RESIDUAL, GAP = 1e-4, 1e-6
@@ -33,10 +54,21 @@ class Row:
     """What one lineage did, as text, in the order of `COLUMNS`."""
 
     name: str
+    unit: str
     cells: tuple[str, ...]
 
 
-COLUMNS = ("start", "lowest", "of start", "on day", "below half", "half again", "90 % again", "days below half", "at the end")
+COLUMNS = (
+    "start",
+    "lowest",
+    "of start",
+    "on day",
+    "half lost, day",
+    "half again, day",
+    "90 % again, day",
+    "days below half",
+    "end",
+)
 
 
 def headline(results: "Results") -> str:
@@ -54,9 +86,11 @@ def headline(results: "Results") -> str:
         low, high = (words.percent(x) for x in (spread.min(), spread.max()))
         return f"Nothing was done to it: over {last} days neutrophils stayed between {low} and {high} of their start."
     if not found.fell:
-        return f"{_begin(events.told(what))}: neutrophils stayed above {words.percent(found.depth)} of their start to day {last}."
-    fall = f"neutrophils fell to {words.percent(found.depth)} ({words.plain(found.nadir)} per µL) on day {words.day(found.nadir_day)}"
-    return f"{_begin(events.told(what))}: {fall} and {_return(found)}."
+        stayed = f"neutrophils stayed above {words.percent(found.depth)} of their start"
+        return f"{_begin(events.told(what))}: {stayed} to day {last}."
+    low = f"{words.percent(found.depth)} ({words.plain(found.nadir, 2)} per µL)"
+    story = words.listed([f"fell to {low} on day {words.day(found.nadir_day)}", *_return(found, results.finished)])
+    return f"{_begin(events.told(what))}: neutrophils {story}."
 
 
 def second(results: "Results") -> str:
@@ -75,11 +109,11 @@ def second(results: "Results") -> str:
     found = _course(marrow, "stem_cells") if len(marrow) else None
     if found is not None and found.fell:
         text = f"stem cells fell to {words.percent(found.depth)}"
-        if "clones" in marrow and marrow["clones"].iloc[-1] > 0:
+        if found.nadir <= 0 and found.end <= 0:
+            text = f"no stem cell is left from day {words.day(found.nadir_day)}"
+        elif "clones" in marrow and marrow["clones"].iloc[-1] > 0:
             clones = words.plain(float(marrow["clones"].iloc[-1]))
             text += f"; {clones} clone{'s' * (clones != '1')} are left on day {words.day(found.end_day)}"
-        elif found.end <= 0:
-            text += " and none is left at the end"
         parts.append(text)
     return _begin("; ".join(parts)) + "." if parts else ""
 
@@ -96,12 +130,19 @@ def rows(table: "pd.DataFrame", columns: Mapping[str, str] | None = None) -> lis
         below = days_below(table["day"].to_numpy(), table[column].to_numpy(), 0.5 * each.start)
         half, most = each.at(0.5), each.at(0.9)
         cells = (
-            words.plain(each.start), *(("–",) * 3 if not each.fell else (
-                words.plain(each.nadir), words.percent(each.depth), words.day(each.nadir_day))),
-            _day(half.fell) if each.fell else "–", _back(half), _back(most), words.plain(below, 2) if below > 0 else "–",
+            words.plain(each.start),
+            *(
+                ("–",) * 3
+                if not each.fell
+                else (words.plain(each.nadir), words.percent(each.depth), words.day(each.nadir_day))
+            ),
+            _day(half.fell) if each.fell else "–",
+            _back(half),
+            _back(most),
+            words.plain(below, 2) if below > 0 else "–",
             words.plain(each.end),
-        )  # fmt: skip
-        found.append(Row(name=f"{name} [{unit}]" if unit else name, cells=cells))
+        )
+        found.append(Row(name=name, unit=unit, cells=cells))
     return found
 
 
@@ -109,14 +150,20 @@ def tiles(results: "Results") -> list[tuple[str, str, str]]:
     """(number, what, when) for the four counts that tell most; none where nothing fell."""
     found = []
     for table, column, name in (
-        (results.blood, "neutrophils_per_uL", "neutrophils"), (results.blood, "platelets_per_uL", "platelets"),
-        (results.blood, "haemoglobin_g_per_dL", "haemoglobin"), (results.marrow, "stem_cells", "stem cells"),
-    ):  # fmt: skip
+        (results.blood, "neutrophils_per_uL", "neutrophils"),
+        (results.blood, "platelets_per_uL", "platelets"),
+        (results.blood, "haemoglobin_g_per_dL", "haemoglobin"),
+        (results.marrow, "stem_cells", "stem cells"),
+    ):
         each = _course(table, column) if len(table) else None
         if each is None or not each.fell:
             continue
         back = each.at(0.9).back
-        after = f"90 % on day {words.day(back)}" if back is not None else f"{words.percent(each.end / each.start)} at the end"
+        after = (
+            f"90 % on day {words.day(back)}"
+            if back is not None
+            else f"{words.percent(each.end / each.start)} at the end"
+        )
         found.append((words.percent(each.depth), name, f"day {words.day(each.nadir_day)}, {after}"))
     return found
 
@@ -129,25 +176,41 @@ def notices(results: "Results") -> list[str]:
     if not results.finished:
         wanted = results.scenario.get("duration", "its end")
         last = f"day {words.day(float(results.days[-1]))}" if len(results.days) else "nothing yet"
-        found.append(f"This run is not finished: recorded is {last} of {wanted}. What follows is what there is; "
-                     f"marrow-niche resume goes on with a run that was stopped.")  # fmt: skip
+        found.append(
+            f"This run is not finished: recorded is {last} of {wanted}. What follows is what there is; "
+            f"marrow-niche resume goes on with a run that was stopped."
+        )
     if facts.get("dimension") == 2:
-        found.append("This is a slice, one voxel thick, with walls at its faces: a point source becomes a line source, and "
-                     "few cells stand for many. It is for looking and for quick trials.")  # fmt: skip
+        found.append(
+            "This is a slice, one voxel thick, with walls at its faces: a point source becomes a line source, and "
+            "few cells stand for many. It is for looking and for quick trials."
+        )
     if organism.get("agents") == "anatomical":
-        stored = results.marrow["stem_cells_stored"].iloc[0] if "stem_cells_stored" in results.marrow and len(results.marrow) else None
+        stored = (
+            results.marrow["stem_cells_stored"].iloc[0]
+            if "stem_cells_stored" in results.marrow and len(results.marrow)
+            else None
+        )
         number = f"{words.plain(float(stored))} in this piece" if stored is not None else "those of this piece"
-        found.append(f"Stem cells are stored at their anatomical number ({number}), not the organism's: chance, drift and "
-                     f"extinction after a dose are those of so few cells, far stronger than in an animal.")  # fmt: skip
+        found.append(
+            f"Stem cells are stored at their anatomical number ({number}), not the organism's: chance, drift and "
+            f"extinction after a dose are those of so few cells, far stronger than in an animal."
+        )
     if organism.get("rest") == "unirradiated":
-        found.append("The piece stands for its share of the organism only; the other marrow is not irradiated, and joined "
-                     "through the blood.")  # fmt: skip
+        found.append(
+            "The piece stands for its share of the organism only; the other marrow is not irradiated, and joined "
+            "through the blood."
+        )
     found += [text for text in share_warnings(facts)]
     level = facts.get("stem_cells_over_species")
-    if _is_number(level) and not SHARE_OFF[0] <= level <= SHARE_OFF[1]:
-        found.append(f"At rest this bone's niche holds {words.plain(level)} times the stem cells a volume that the species has.")
-    for column, limit, what in (("field_residual", RESIDUAL, "the cytokine fields are solved to only"),
-                                ("field_budget_gap", GAP, "what cells secrete and what is lost differ by")):  # fmt: skip
+    if isinstance(level, float) and not SHARE_OFF[0] <= level <= SHARE_OFF[1]:
+        found.append(
+            f"At rest this bone's niche holds {words.plain(level)} times the stem cells a volume that the species has."
+        )
+    for column, limit, what in (
+        ("field_residual", RESIDUAL, "the cytokine fields are solved to only"),
+        ("field_budget_gap", GAP, "what cells secrete and what is lost differ by"),
+    ):
         if column in results.marrow and len(results.marrow) and results.marrow[column].max() > limit:
             found.append(f"Numerics: {what} {results.marrow[column].max():.1e} (expected below {limit:g}).")
     return found
@@ -156,10 +219,10 @@ def notices(results: "Results") -> list[str]:
 def shares(facts: Mapping[str, Any]) -> dict[str, float]:
     """Output share over volume share of each product of the piece, by name."""
     volume = facts.get("piece_share")
-    if not _is_number(volume) or volume <= 0:
+    if not isinstance(volume, float) or not volume > 0:
         return {}
-    found = {key.removeprefix("share_"): value for key, value in facts.items() if key.startswith("share_")}
-    return {name: value / volume for name, value in found.items() if _is_number(value) and name != "of_bone_marrow"}
+    found = {name: facts.get(f"share_{name}") for name in OUTPUTS}
+    return {name: value / volume for name, value in found.items() if isinstance(value, float) and np.isfinite(value)}
 
 
 def share_warnings(facts: Mapping[str, Any]) -> list[str]:
@@ -168,15 +231,19 @@ def share_warnings(facts: Mapping[str, Any]) -> list[str]:
     if not off:
         return []
     told = words.listed([f"{words.name(name)} {words.plain(ratio, 2)}" for name, ratio in off.items()])
-    return [f"The piece's output at rest is far from its volume's (ratio of the shares outside 0.5 to 2): {told}. Blood at "
-            f"rest is normal all the same; what the piece does counts for more or less than its volume."]  # fmt: skip
+    return [
+        f"The piece's output at rest is far from its volume's (ratio of the shares outside 0.5 to 2): {told}. Blood at "
+        f"rest is normal all the same; what the piece does counts for more or less than its volume."
+    ]
 
 
 def budget(results: "Results") -> list[tuple[str, str, str]]:
     """How well the books close over all recorded times: (what, worst, on day)."""
     found = []
-    for column, what in (("field_residual", "largest relative residual of a cytokine field"),
-                         ("field_budget_gap", "largest gap between what is secreted and what is lost or taken up, relative")):  # fmt: skip
+    for column, what in (
+        ("field_residual", "largest relative residual of a cytokine field"),
+        ("field_budget_gap", "largest gap between what is secreted and what is lost or taken up, relative"),
+    ):
         if column in results.marrow and len(results.marrow):
             values = results.marrow[column].to_numpy()
             worst = int(np.nanargmax(values)) if np.isfinite(values).any() else 0
@@ -185,6 +252,7 @@ def budget(results: "Results") -> list[tuple[str, str, str]]:
 
 
 def provenance(results: "Results") -> dict[str, Any]:
+    """provenance.json of the run; nothing where it is missing."""
     try:
         return results.provenance
     except MarrowError:
@@ -195,16 +263,18 @@ def _course(table: "pd.DataFrame", column: str) -> Course | None:
     return course(table["day"].to_numpy(), table[column].to_numpy()) if column in table else None
 
 
-def _return(found: Course) -> str:
-    back, end = found.at(0.9).back, words.day(found.end_day)
+def _return(found: Course, finished: bool) -> list[str]:
+    """How it came back, as the rest of a sentence."""
+    last = "the end of the run" if finished else "the last day recorded"
+    back, end, share = found.at(0.9).back, words.day(found.end_day), words.percent(found.end / found.start)
     if back is not None:
         again = f"were back at 90 % by day {words.day(back)}"
-        return again if found.at(0.9).lasting is not None else f"{again} ({words.percent(found.end / found.start)} on day {end})"
+        return [again] if found.at(0.9).lasting is not None else [again, f"stood at {share} on day {end}"]
     if found.end_day <= found.nadir_day:
-        return "were still falling then, at the end of the run"
+        return [f"were still falling then, {last}"]
     half = found.at(0.5).lasting
-    before = f"passed half for good on day {words.day(half)}, and " if half is not None else ""
-    return f"{before}stood at {words.percent(found.end / found.start)} on day {end}, the end of the run"
+    passed = [f"passed half for good on day {words.day(half)}"] if half is not None else []
+    return [*passed, f"stood at {share} on day {end}, {last}"]
 
 
 def _back(passage: Passage) -> str:
@@ -216,7 +286,7 @@ def _back(passage: Passage) -> str:
     text = words.day(passage.back)
     if passage.lasting is None:
         return f"{text} (lost again)"
-    return text if words.day(passage.lasting) == text else f"{text} (for good {words.day(passage.lasting)})"
+    return text if words.day(passage.lasting) == text else f"{text} (lasting {words.day(passage.lasting)})"
 
 
 def _day(value: float | None) -> str:
@@ -225,7 +295,3 @@ def _day(value: float | None) -> str:
 
 def _begin(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and bool(np.isfinite(value))

@@ -1,4 +1,4 @@
-"""Which OpenGL window works on this machine, found in a child process: a failing one kills the process it is opened in."""
+"""Which OpenGL window works on this machine: tried in a child process, since a failing one kills the process it is in."""
 
 import os
 import subprocess

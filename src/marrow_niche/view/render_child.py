@@ -1,6 +1,6 @@
 """Renders the pictures that a job file asks for: `python -m marrow_niche.view.render_child job.json`.
 
-A process of its own, since a graphics driver that fails ends it. All the knowledge of VTK in this room is here; words and
+A process of its own, since a graphics driver that fails ends it. All that this room knows of VTK is here; words and
 scales are drawn by the parent, on pictures without any.
 """
 
@@ -66,10 +66,15 @@ def draw(results: "Results", job: dict[str, Any]) -> dict[str, Any]:
         _save(drawn, picture["file"])
         pictures.append({"day": picture["day"], "um_per_pixel": um_per_pixel, "shown": len(cells["position"])})
     return {
-        "pictures": pictures, "axes": view.axes(), "slice": view.slice, "thickness_um": view.thickness,
-        "cropped": view.cropped, "vein": vessels[VEINS] is not None, "enlarged": ball / STEM_CELL,
+        "pictures": pictures,
+        "axes": view.axes(),
+        "slice": view.slice,
+        "thickness_um": view.thickness,
+        "cropped": view.cropped,
+        "vein": vessels[VEINS] is not None,
+        "enlarged": ball / STEM_CELL,
         "whole": _whole_bone(results, view, job["whole"], colours),
-    }  # fmt: skip
+    }
 
 
 class View:
@@ -104,14 +109,14 @@ class View:
     def middle(self) -> np.ndarray:
         """Centre of the marrow drawn [um]."""
         where = np.argwhere(self.part == MARROW)[:, ::-1]
-        low, high = (where.min(axis=0), where.max(axis=0) + 1) if len(where) else (np.zeros(3), np.array(self.part.shape[::-1]))
-        return self.corner + self.h * 0.5 * (low + high)
+        if not len(where):
+            return 0.5 * (self.corner + self.top)
+        return self.corner + self.h * 0.5 * (where.min(axis=0) + where.max(axis=0) + 1)
 
     def _crop(self) -> tuple[tuple[slice, slice, slice], np.ndarray]:
         """All of the piece, or its middle where it holds too many sinusoids; bone beside the marrow stays."""
         marrow = self.tissue == MARROW
-        inside = self.tissue == MARROW
-        inside |= self.tissue == BONE
+        inside = marrow | (self.tissue == BONE)
         spans = []
         for axis in range(3):
             where = np.flatnonzero(inside.any(axis=tuple({0, 1, 2} - {axis})))
@@ -119,7 +124,9 @@ class View:
         ends = self.vessels["nodes"][self.vessels["edges"][self.vessels["kind"] == SINUSOIDS]].mean(axis=1)
         voxel = np.floor((ends - self.low) / self.h).astype(int)[:, ::-1]
         while True:
-            held = np.all([(voxel[:, axis] >= low) & (voxel[:, axis] < high) for axis, (low, high) in enumerate(spans)], axis=0)
+            held = np.all(
+                [(voxel[:, axis] >= low) & (voxel[:, axis] < high) for axis, (low, high) in enumerate(spans)], axis=0
+            )
             sizes = [high - low for low, high in spans]
             if held.sum() <= TUBES or max(sizes) < 8:
                 break
@@ -131,8 +138,8 @@ class View:
             low = max(spans[axis][0], round(centre - 0.5 * shorter))
             spans[axis] = [low, min(spans[axis][1], low + max(4, int(shorter)))]
             self.cropped = True
-        index = tuple(slice(*span) for span in spans)
-        return index, self.low + self.h * np.array([span[0] for span in spans][::-1], float)  # type: ignore[return-value]
+        z, y, x = (slice(*span) for span in spans)
+        return (z, y, x), self.low + self.h * np.array([x.start, y.start, z.start], float)
 
     def _axis(self, size: np.ndarray) -> int:
         """The axis the bone runs along, 0, 1, 2 for x, y, z."""
@@ -172,7 +179,9 @@ class View:
         x, y = corners @ self.right, corners @ self.above
         um_per_pixel = float(max(np.ptp(x) / (0.96 * wide), np.ptp(y) / ((0.97 - head) * high)))
         up = 0.5 * (y.min() + y.max()) + 0.5 * head * high * um_per_pixel
-        self.centre = self.right * 0.5 * (x.min() + x.max()) + self.above * up + self.toward * (self.middle @ self.toward)
+        self.centre = (
+            self.right * 0.5 * (x.min() + x.max()) + self.above * up + self.toward * (self.middle @ self.toward)
+        )
         return um_per_pixel
 
     def _outline(self) -> np.ndarray:
@@ -206,9 +215,9 @@ class View:
         nz, ny, nx = smooth.shape
         origin = self.corner + step * (0.5 - shift)
         image = pyvista.ImageData(dimensions=(nx, ny, nz), spacing=(step,) * 3, origin=origin)
-        points = image.points
-        value = STEEP * smooth.ravel()
-        value = np.minimum(value, np.minimum((points - self.corner).min(axis=1), (self.top - points).min(axis=1)) / step)
+        points = np.asarray(image.points)
+        inside = np.minimum((points - self.corner).min(axis=1), (self.top - points).min(axis=1)) / step
+        value = np.minimum(STEEP * smooth.ravel(), inside)
         if self.opening is not None and not self.slice:
             value = np.minimum(value, 2.0 * fine - ((points - self.middle) @ self.opening) / step)
         image.point_data["bone"] = value
@@ -223,7 +232,7 @@ class View:
 
         nodes, edges, radius = self.vessels["nodes"], self.vessels["edges"], self.vessels["radius"]
         reach = float(radius.max(initial=0.0)) + self.h
-        near = ((nodes > self.corner - reach) & (nodes < self.top + reach)).all(axis=1)
+        near = np.all((nodes > self.corner - reach) & (nodes < self.top + reach), axis=1)
         chosen = (self.vessels["kind"] == kind) & near[edges].any(axis=1)
         if not chosen.any():
             return None
@@ -238,15 +247,17 @@ class View:
         for axis in range(3):
             normal = np.eye(3)[axis]
             if self.part.shape[2 - axis] < self.tissue.shape[2 - axis] or axis == self.axis or self.slice:
-                found = found.clip(normal=normal, origin=self.top, invert=True).clip(normal=normal, origin=self.corner, invert=False)
+                found = found.clip(normal=normal, origin=self.top, invert=True)
+                found = found.clip(normal=normal, origin=self.corner, invert=False)
         return found if found.n_cells else None
 
     def _rim(self) -> np.ndarray:
         """Bone within a voxel of the marrow."""
         from scipy import ndimage
 
-        marrow = (self.part != BONE) & (self.part != 0)
-        return ndimage.binary_dilation(marrow, np.ones([1 if size == 1 else 3 for size in marrow.shape])) & (self.part == BONE)
+        bone = self.part == BONE
+        reach = np.ones([1 if size == 1 else 3 for size in bone.shape])
+        return ndimage.binary_dilation((self.part != 0) & ~bone, reach) & bone
 
     def ground(self) -> "pyvista.PolyData":
         """The marrow's floor, for a slice: all that is inside the bone's outer rim, at the far side."""
@@ -283,8 +294,10 @@ class View:
         number = min(len(table), round(float(weight.sum())))
         random = np.random.Generator(np.random.Philox(SEED))
         chosen = np.sort(random.choice(len(table), number, replace=False, p=weight / weight.sum()))
-        flags = {name: table[name].to_numpy()[chosen] > 0 if name in table else np.zeros(number, bool)
-                 for name in ("cycling", "senescent")}  # fmt: skip
+        flags = {
+            name: table[name].to_numpy()[chosen] > 0 if name in table else np.zeros(number, bool)
+            for name in ("cycling", "senescent")
+        }
         return {"position": place[chosen]} | flags
 
     def integrity(self, day: float, points: np.ndarray) -> np.ndarray:
@@ -301,7 +314,9 @@ class View:
         return values[tuple(nearest)][z, y, x]
 
 
-def _things(view: View, day: float, bone: Any, vessels: dict[int, Any], colours: dict[str, str]) -> list[tuple[Any, dict]]:
+def _things(
+    view: View, day: float, bone: Any, vessels: dict[int, Any], colours: dict[str, str]
+) -> list[tuple[Any, dict]]:
     """Meshes and how each is drawn."""
     matter = {"smooth_shading": True, "ambient": 0.30, "diffuse": 0.75, "specular": 0.08}
     things: list[tuple[Any, dict]] = []
@@ -331,19 +346,29 @@ def _balls(cells: dict[str, np.ndarray], radius: float, colours: dict[str, str])
     groups["quiet"] = ~(groups["senescent"] | groups["awake"])
     matter = {"smooth_shading": True, "ambient": 0.35, "diffuse": 0.7, "specular": 0.35, "specular_power": 25}
     return [
-        (pyvista.PolyData(cells["position"][chosen]).glyph(geom=sphere, scale=False, orient=False), {**matter, "color": colours[name]})
+        (
+            pyvista.PolyData(cells["position"][chosen]).glyph(geom=sphere, scale=False, orient=False),
+            {**matter, "color": colours[name]},
+        )
         for name, chosen in groups.items()
         if chosen.any()
-    ]  # fmt: skip
+    ]
 
 
 def _shot(
-    view: View, things: list[tuple[Any, dict]], wide: int, high: int, um_per_pixel: float, *, shade: bool = False, clear: bool = False
+    view: View,
+    things: list[tuple[Any, dict]],
+    wide: int,
+    high: int,
+    um_per_pixel: float,
+    *,
+    shade: bool = False,
+    clear: bool = False,
 ) -> np.ndarray:
     """A picture (high, wide, 3), or (high, wide, 4) on nothing at all."""
     import pyvista
 
-    plotter = pyvista.Plotter(off_screen=True, window_size=[wide, high], lighting="none")
+    plotter: Any = pyvista.Plotter(off_screen=True, window_size=[wide, high], lighting="none")
     plotter.set_background("white")
     for direction, strength in (((-0.9, 1.1, 1.6), 0.78), ((1.5, 0.2, 1.0), 0.32), ((0.0, -1.0, 0.5), 0.16)):
         light = pyvista.Light(position=direction, light_type="camera light", intensity=1.12 * strength)
@@ -380,10 +405,15 @@ def _whole_bone(results: "Results", view: View, wanted: dict[str, Any], colours:
     if not len(triangles) or view.top[axis] - view.corner[axis] > 0.8 * size[axis]:
         return False
     wide, high = wanted["size"]
-    bone = pyvista.PolyData(np.asarray(vertices, float), np.column_stack([np.full(len(triangles), 3), triangles]).ravel())
+    bone = pyvista.PolyData(
+        np.asarray(vertices, float), np.column_stack([np.full(len(triangles), 3), triangles]).ravel()
+    )
     bone = bone.compute_normals(split_vertices=False, auto_orient_normals=True)
     along = np.eye(3)[axis]
-    rest = [bone.clip(normal=along, origin=view.corner, invert=True), bone.clip(normal=along, origin=view.top, invert=False)]
+    rest = [
+        bone.clip(normal=along, origin=view.corner, invert=True),
+        bone.clip(normal=along, origin=view.top, invert=False),
+    ]
     here = bone.clip(normal=along, origin=view.corner, invert=False).clip(normal=along, origin=view.top, invert=True)
     deep = np.eye(3)[min((a for a in range(3) if a != axis), key=lambda a: size[a])]
     small = _Camera(toward=-deep, above=along, low=vertices.min(axis=0), high=vertices.max(axis=0))

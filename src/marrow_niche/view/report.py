@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from marrow_niche.errors import MarrowError, RunError
 from marrow_niche.record.atomic import write_text
+from marrow_niche.record.directory import RunDirectory
 from marrow_niche.record.results import Results, open_results
 from marrow_niche.view import events, findings, page, words
 
@@ -20,18 +21,38 @@ if TYPE_CHECKING:
 
 FIGURES = ("blood", "marrow", "scene", "cytokines", "distances")
 """Names of the figures, figures/<name>.png."""
+PRINTED = {
+    "neutrophils_per_uL": "neutrophils",
+    "lymphocytes_per_uL": "lymphocytes",
+    "platelets_per_uL": "platelets",
+    "haemoglobin_g_per_dL": "haemoglobin",
+    "reticulocytes_per_uL": "reticulocytes",
+}
+"""What the terminal shows."""
 FACTS = (
-    ("source", "bone", ""), ("length_mm", "length of the whole bone", "mm"), ("cortex_um", "cortex", "µm"),
-    ("cortex_from", "cortex by", ""), ("long_axis", "long axis", ""), ("section_from_mm", "piece from", "mm"),
-    ("section_to_mm", "piece to", "mm"), ("voxel_um", "voxel", "µm"), ("dimension", "dimensions", ""),
-    ("marrow_voxels", "marrow voxels", ""), ("marrow_mm3", "marrow of the piece", "mm³"),
-    ("share_of_bone_marrow", "of the bone's marrow", "share"), ("sinusoid_fraction", "marrow within sinusoids", "share"),
+    ("source", "bone", ""),
+    ("length_mm", "length of the whole bone", "mm"),
+    ("cortex_um", "cortex", "µm"),
+    ("cortex_from", "cortex by", ""),
+    ("long_axis", "long axis", ""),
+    ("section_from_mm", "piece from", "mm"),
+    ("section_to_mm", "piece to", "mm"),
+    ("voxel_um", "voxel", "µm"),
+    ("dimension", "dimensions", ""),
+    ("marrow_voxels", "marrow voxels", ""),
+    ("marrow_mm3", "marrow of the piece", "mm³"),
+    ("share_of_bone_marrow", "of the bone's marrow", "share"),
+    ("sinusoid_fraction", "marrow within sinusoids", "share"),
     ("arteriole_fraction", "marrow within arterioles", "share"),
-    ("sinusoid_length_mm_per_mm3", "length of sinusoids", "mm/mm³"), ("mean_distance_to_sinusoid_um", "mean distance to a sinusoid", "µm"),
-    ("stroma", "perivascular stromal cells", ""), ("osteoblasts", "osteoblasts", ""), ("megakaryocytes", "megakaryocytes", ""),
+    ("sinusoid_length_mm_per_mm3", "length of sinusoids", "mm/mm³"),
+    ("mean_distance_to_sinusoid_um", "mean distance to a sinusoid", "µm"),
+    ("stroma", "perivascular stromal cells", ""),
+    ("osteoblasts", "osteoblasts", ""),
+    ("megakaryocytes", "megakaryocytes", ""),
     ("stem_cells_over_species", "stem cells a volume at rest, over the species'", ""),
-    ("piece_share", "the piece, of the organism's marrow", "share"), ("stem_weight", "cells of the piece that one stored stem cell is", ""),
-)  # fmt: skip
+    ("piece_share", "the piece, of the organism's marrow", "share"),
+    ("stem_weight", "cells of the piece that one stored stem cell is", ""),
+)
 
 
 def report(results: "Results | Path | str", *, three_d: bool = True) -> Path:
@@ -50,20 +71,24 @@ def report(results: "Results | Path | str", *, three_d: bool = True) -> Path:
     title = str(run.scenario.get("title") or run.directory.name)
     drawn = _Drawer(run)
     body = [
-        page.paragraph(_kicker(run), "kicker"), f"<h1>{page.escape(title)}</h1>",
-        page.paragraph(findings.headline(run), "headline"), page.paragraph(findings.second(run), "second"),
-    ]  # fmt: skip
+        page.paragraph(_kicker(run), "kicker"),
+        f"<h1>{page.escape(title)}</h1>",
+        page.paragraph(findings.headline(run), "headline"),
+        page.paragraph(findings.second(run), "second"),
+    ]
     recorded = len(run.days) > 0
     body += [page.tiles(findings.tiles(run))] if recorded else []
     body += [page.paragraph(text, "notice") for text in (findings.notices(run) if recorded else [_unrecorded(run)])]
     if recorded:
-        body += [*_blood(run, drawn), *_marrow(run, drawn), *_space(run, drawn, three_d), *_cytokines(run, drawn), *_niche(run, drawn)]
-        body += _books(run)
+        body += [*_blood(run, drawn), *_marrow(run, drawn), *_space(run, drawn, three_d), *_cytokines(run, drawn)]
+        body += [*_niche(run, drawn), *_books(run)]
     body += [*_bone(run), *_making(run), *_parameters(run), *_files(run)]
-    body.append("<footer>Written by marrow_niche. Times are days from the start of the run; “rest” is the state it began in.</footer>")
+    body.append(
+        "<footer>Written by marrow_niche. Days count from the start; “rest” is the state the run began in.</footer>"
+    )
     drawn.sweep()
-    path = run.directory / "report.html"
-    write_text(path, page.document(title, [part for part in body if part]))
+    path = RunDirectory(run.directory).report
+    write_text(path, page.document(title, findings.headline(run), [part for part in body if part]))
     return path
 
 
@@ -73,39 +98,45 @@ def summary(results: "Results | Path | str") -> str:
     Raises RunError when the directory is no run.
     """
     run = results if isinstance(results, Results) else open_results(results)
-    lines = [findings.headline(run)]
-    if second := findings.second(run):
-        lines.append(second)
+    place = RunDirectory(run.directory)
+    lines = [text for text in (findings.headline(run), findings.second(run)) if text]
     if len(run.days):
-        rows = findings.rows(run.blood, {name: label for name, label in _printed().items() if name in run.blood})
+        rows = findings.rows(run.blood, {name: label for name, label in PRINTED.items() if name in run.blood})
         rows += findings.rows(run.marrow, {"stem_cells": "stem cells here"})
-        if rows:
-            head = ("", "start", "lowest", "on day", "90 % again", "end")
-            cells = [(row.name, *(row.cells[k] for k in (0, 1, 3, 6, 8))) for row in rows]
-            wide = [max(len(row[k]) for row in (head, *cells)) for k in range(len(head))]
-            lines.append("")
-            for row in (head, *cells):
-                lines.append("  ".join(cell.ljust(w) if k == 0 else cell.rjust(w) for k, (cell, w) in enumerate(zip(row, wide))).rstrip())
-            lines.append("")
+        lines += ["", *_aligned(rows), ""] if rows else []
     if not run.finished:
-        lines.append(f"Not finished; go on with: marrow-niche resume {run.directory}")
-    if (run.directory / "report.html").is_file():
-        lines.append(f"Report:   {run.directory / 'report.html'}")
-    lines.append(f"ParaView: cd {run.directory} && paraview --script=open_in_paraview.py")
+        lines.append(f"Not finished; go on with: marrow-niche resume {place.path}")
+    if place.report.is_file():
+        lines.append(f"Report:   {place.report}")
+    lines.append(f"ParaView: cd {place.path} && paraview --script={place.open_in_paraview.name}")
     text = "\n".join(lines)
-    for sign, plain in {"µ": "u", "–": "-", "×": "x", "³": "3"}.items():
+    for sign, plain in {"µ": "u", "–": "-", "×": "x"}.items():
         text = text.replace(sign, plain)
     return text
+
+
+def _aligned(rows: list[findings.Row]) -> list[str]:
+    """Lines of a table for the terminal."""
+    chosen = [findings.COLUMNS.index(name) for name in ("start", "lowest", "on day", "90 % again, day", "end")]
+    table = [("", *(findings.COLUMNS[k] for k in chosen))]
+    table += [(f"{row.name} [{row.unit}]" if row.unit else row.name, *(row.cells[k] for k in chosen)) for row in rows]
+    wide = [max(len(line[k]) for line in table) for k in range(len(table[0]))]
+    return [
+        "  ".join([line[0].ljust(wide[0]), *(cell.rjust(w) for cell, w in zip(line[1:], wide[1:], strict=True))])
+        for line in table
+    ]
 
 
 class _Drawer:
     """Draws figures into figures/ and knows which are new, so that none of an earlier report is left among them."""
 
     def __init__(self, run: Results) -> None:
-        self.folder = run.directory / "figures"
+        self.folder = RunDirectory(run.directory).figures
         self.written: list[str] = []
 
-    def draw(self, name: str, figure: "Callable[[], Figure | None]", alt: str, caption: str = "") -> list[str]:
+    def draw(
+        self, name: str, figure: "Callable[[], Figure | None]", alt: str, caption: str = "", kind: str = ""
+    ) -> list[str]:
         """HTML of one figure; a sentence where its data are damaged, nothing where there are none."""
         from marrow_niche.view import style
 
@@ -121,7 +152,7 @@ class _Drawer:
         except OSError as error:
             raise RunError(f"{path}: cannot be written ({error.strerror}). Is the disk full or read-only?") from error
         self.written.append(name)
-        return [page.picture(path, alt, caption)]
+        return [page.picture(path, alt, caption, kind)]
 
     def sweep(self) -> None:
         """Remove figures of an earlier report that this one does not show."""
@@ -130,18 +161,14 @@ class _Drawer:
                 (self.folder / f"{name}.png").unlink(missing_ok=True)
 
 
-def _printed() -> dict[str, str]:
-    return {"neutrophils_per_uL": "neutrophils", "lymphocytes_per_uL": "lymphocytes", "platelets_per_uL": "platelets",
-            "haemoglobin_g_per_dL": "haemoglobin", "reticulocytes_per_uL": "reticulocytes"}  # fmt: skip
-
-
 def _kicker(run: Results) -> str:
     made = findings.provenance(run)
     species = made.get("species") or run.scenario.get("species", "")
     last = f"{words.day(float(run.days[-1]))} days" if len(run.days) else ""
     facts = made.get("geometry") or {}
     kind = "slice" if facts.get("dimension") == 2 else ""
-    return " · ".join(filter(None, ("marrow_niche", str(species), kind, last, f"seed {run.scenario.get('seed', '?')}")))
+    seed = f"seed {run.scenario.get('seed', '?')}"
+    return " · ".join(filter(None, ("marrow_niche", str(species), kind, last, seed)))
 
 
 def _unrecorded(run: Results) -> str:
@@ -152,14 +179,23 @@ def _blood(run: Results, drawn: _Drawer) -> list[str]:
     from marrow_niche.view import curves
 
     done = events.of_run(run)
-    caption = ("Dashed: the level at rest. Ring: the lowest count, as a share of the start; diamond: back at 90 %. Violet: what "
-               "was done. Counts that fall by decades are on logarithmic axes.")  # fmt: skip
-    parts = [page.heading("Blood"), *drawn.draw("blood", lambda: curves.blood(run.blood, done), findings.headline(run), caption)]
+    caption = (
+        "Dashed: the level at rest. Ring: the lowest count, as a share of the start; diamond: back at 90 %. Violet: "
+        "what was done. Counts that fall by decades are on logarithmic axes."
+    )
+    parts = [
+        page.heading("Blood"),
+        *drawn.draw("blood", lambda: curves.blood(run.blood, done), findings.headline(run), caption),
+    ]
     rows = findings.rows(run.blood)
     if rows:
-        parts.append(page.table(("", *findings.COLUMNS), [(row.name, *row.cells) for row in rows]))
-        parts.append(page.paragraph("Days are read off the line through the recorded times. “For good” is the day after which "
-                                    "a count did not go below the level again."))  # fmt: skip
+        parts.append(_counts(rows))
+        parts.append(
+            page.paragraph(
+                "Days are read off the line through the recorded times; “lasting” is the day after which a "
+                "count did not go below the level again."
+            )
+        )
     return parts
 
 
@@ -167,11 +203,19 @@ def _marrow(run: Results, drawn: _Drawer) -> list[str]:
     from marrow_niche.view import curves
 
     done = events.of_run(run)
-    caption = "Stem cells are those of the piece. Small marks on the axis: none left. Normal blood can hide a lasting deficit here."
+    caption = (
+        "Stem cells are those of the piece; small marks on an axis: none left. Normal blood can hide a lasting deficit "
+        "of stem cells."
+    )
     alt = "Stem cells, cellularity, progenitors and niche against time"
     parts = [page.heading("Marrow"), *drawn.draw("marrow", lambda: curves.marrow(run.marrow, done), alt, caption)]
     rows = findings.rows(run.marrow, dict(findings.MARROW))
-    return [*parts, page.table(("", *findings.COLUMNS), [(row.name, *row.cells) for row in rows])] if rows else parts
+    return [*parts, _counts(rows)] if rows else parts
+
+
+def _counts(rows: list[findings.Row]) -> str:
+    cells = [(row.name, *row.cells) for row in rows]
+    return page.table(("", *findings.COLUMNS), cells, "counts", [row.unit for row in rows])
 
 
 def _space(run: Results, drawn: _Drawer, three_d: bool) -> list[str]:
@@ -193,8 +237,10 @@ def _space(run: Results, drawn: _Drawer, three_d: bool) -> list[str]:
 def _cytokines(run: Results, drawn: _Drawer) -> list[str]:
     from marrow_niche.view import slices
 
-    caption = ("The plane through the piece that shows most marrow. Within a row a colour is one value at all times; the colours "
-               "span the marrow's values in the plane but for the outermost 0.1 % at each end.")  # fmt: skip
+    caption = (
+        "The plane through the piece that shows most marrow. Within a row a colour is one value at all times; colours "
+        "span the marrow's values in the plane but for the outermost 0.1 % at each end."
+    )
     alt = "Cytokine concentrations in a plane through the marrow before, at the nadir and at the end"
     found = drawn.draw("cytokines", lambda: slices.slices(run), alt, caption)
     return [page.heading("Cytokines"), *found] if found else []
@@ -212,38 +258,64 @@ def _niche(run: Results, drawn: _Drawer) -> list[str]:
     if not first.random.size:
         return []
     one, null = first.medians
-    text = f"A random point of this marrow lies within {first.near:g} µm of a sinusoid with probability {words.percent(first.random_share_near)}"
+    chance = f"lies within {first.near:g} µm of a sinusoid with probability {words.percent(first.random_share_near)}"
+    text = f"A random point of this marrow {chance}"
     if first.observed.size:
-        text += (f"; of {words.plain(float(first.observed.size), 6)} stored stem cells at rest {words.percent(first.share_near)} do. "
-                 f"Median distance {words.plain(one)} µm against {words.plain(null)} µm by chance")  # fmt: skip
-    caption = f"Grey: {words.plain(float(first.random.size), 6)} random points of the same marrow outside its vessels, distances exact."
-    return [page.heading("Where stem cells are"), page.paragraph(text + "."),
-            *drawn.draw("distances", lambda: curves.distances(first, later), text, caption)]  # fmt: skip
+        text += (
+            f"; of {first.observed.size:,} stored stem cells at rest {words.percent(first.share_near)} do. Median "
+            f"distance {words.plain(one)} µm against {words.plain(null)} µm by chance"
+        )
+    caption = f"Grey: {first.random.size:,} random points of the same marrow outside its vessels; distances are exact."
+    return [
+        page.heading("Where stem cells are"),
+        page.paragraph(text + "."),
+        *drawn.draw("distances", lambda: curves.distances(first, later), text, caption, "narrow"),
+    ]
 
 
 def _books(run: Results) -> list[str]:
     rows = findings.budget(run)
     if not rows:
         return []
-    text = "Every solution is checked at each record: the equation's residual, and that what is secreted is lost somewhere."
-    return [page.heading("Do the books close?"), page.paragraph(text), page.table(("over all recorded times", "worst", "on day"), rows)]
+    text = "At each record: how well the fields solve their equation, and whether what is secreted is lost somewhere."
+    return [
+        page.heading("Do the books close?"),
+        page.paragraph(text),
+        page.table(("over all recorded times", "worst", "on day"), rows),
+    ]
 
 
 def _bone(run: Results) -> list[str]:
     facts = dict(findings.provenance(run).get("geometry") or {})
     if not facts:
         return []
-    rows = [(label, f"{_fact(facts[key])} {unit if unit != 'share' else ''}".strip() if unit != "share" else words.percent(facts[key]))
-            for key, label, unit in FACTS if facts.get(key) is not None]  # fmt: skip
+    rows = [
+        (
+            label,
+            f"{_fact(facts[key])} {unit if unit != 'share' else ''}".strip()
+            if unit != "share"
+            else words.percent(facts[key]),
+        )
+        for key, label, unit in FACTS
+        if facts.get(key) is not None
+    ]
     parts = [page.heading("The bone"), page.table((), rows, "facts")]
     ratios = findings.shares(facts)
     if ratios:
         low, high = min(ratios.values()), max(ratios.values())
-        parts.append(page.paragraph(f"The piece makes {words.plain(low)} to {words.plain(high)} times what its volume's share of the "
-                                    f"organism would (a warning stands above where this is outside 0.5 to 2)."))  # fmt: skip
+        parts.append(
+            page.paragraph(
+                f"The piece makes {words.plain(low)} to {words.plain(high)} times what its volume's share of the "
+                f"organism would (a warning stands above where this is outside 0.5 to 2)."
+            )
+        )
     shown = {key for key, *_ in FACTS}
     others = [(key, _fact(value)) for key, value in facts.items() if key not in shown]
-    return [*parts, page.fold(f"{len(others)} more facts of the geometry", page.table((), others, "facts"))] if others else parts
+    return (
+        [*parts, page.fold(f"{len(others)} more facts of the geometry", page.table((), others, "facts"))]
+        if others
+        else parts
+    )
 
 
 def _making(run: Results) -> list[str]:
@@ -252,18 +324,28 @@ def _making(run: Results) -> list[str]:
         return []
     versions, system = made.get("versions") or {}, made.get("platform") or {}
     rows = [
-        ("scenario", str(made.get("scenario_sha256") or "–")), ("seed", str(made.get("seed", "–"))),
-        ("made by", f"marrow_niche {versions.get('marrow_niche', '?')}" + (f", commit {made['git_commit']}" if made.get("git_commit") else "")),
-        ("begun", str(made.get("started") or "–")), ("ended", str(made.get("ended") or "not yet")),
+        ("scenario", str(made.get("scenario_sha256") or "–")),
+        ("seed", str(made.get("seed", "–"))),
+        (
+            "made by",
+            f"marrow_niche {versions.get('marrow_niche', '?')}"
+            + (f", commit {made['git_commit']}" if made.get("git_commit") else ""),
+        ),
+        ("begun", str(made.get("started") or "–")),
+        ("ended", str(made.get("ended") or "not yet")),
         ("time taken", _clock(float(made.get("wall_seconds") or 0.0))),
         ("threads", "all" if made.get("threads") is None else str(made["threads"])),
         ("machine", ", ".join(str(system[key]) for key in ("system", "machine") if system.get(key)) or "–"),
-        ("gone on with", "; ".join(f"from day {words.plain(float(again.get('day', 0)))}" for again in made.get("resumed") or []) or "never stopped"),
+        (
+            "resumed",
+            "; ".join(f"from day {words.plain(float(again.get('day', 0)))}" for again in made.get("resumed") or [])
+            or "no",
+        ),
         ("versions", ", ".join(f"{name} {number}" for name, number in versions.items())),
-    ]  # fmt: skip
+    ]
     inputs = [(name, str(total)) for name, total in (made.get("inputs_sha256") or {}).items()]
     parts = [page.heading("How it was made"), page.table((), [*rows, *inputs], "facts")]
-    scenario = run.directory / "scenario.toml"
+    scenario = RunDirectory(run.directory).scenario
     if scenario.is_file():
         parts.append(page.fold("The scenario, resolved", page.code(scenario.read_text(encoding="utf-8"))))
     return parts
@@ -293,10 +375,13 @@ def _parameters(run: Results) -> list[str]:
 
 
 def _files(run: Results) -> list[str]:
-    names = (("blood.csv, marrow.csv", "one row a recorded time, units in the column names"),
-             ("open_in_paraview.py", "paraview --script=open_in_paraview.py, in the run's directory"),
-             ("fields.pvd, cells.pvd, geometry/", "what ParaView opens by itself"), ("figures/", "the pictures above"),
-             ("scenario.toml, provenance.json", "to make it again"))  # fmt: skip
+    names = (
+        ("blood.csv, marrow.csv", "one row a recorded time, units in the column names"),
+        ("open_in_paraview.py", "paraview --script=open_in_paraview.py, in the run's directory"),
+        ("fields.pvd, cells.pvd, geometry/", "what ParaView opens by itself"),
+        ("figures/", "the pictures above"),
+        ("scenario.toml, provenance.json", "to make it again"),
+    )
     return [page.heading("Files beside this one"), page.bullets(names)]
 
 
@@ -309,13 +394,20 @@ def _ledger(run: Results) -> "Ledger | None":
 
 
 def _entry(entry: Any) -> tuple[str, str, str, str]:
-    value = f"{entry.value} {entry.unit}".strip() if not isinstance(entry.value, float) else f"{entry.value:g} {entry.unit}".strip()
+    value = (
+        f"{entry.value} {entry.unit}".strip()
+        if not isinstance(entry.value, float)
+        else f"{entry.value:g} {entry.unit}".strip()
+    )
     return entry.path, value, entry.meaning, "; ".join(filter(None, (entry.source, entry.note)))
 
 
 def _kind(word: str) -> str:
-    return {"estimate": "are estimates", "balance": "follow from the numbers beside them",
-            "calibrated": "were set to meet a named result"}.get(word, f"are a {word}" if word.startswith("default") else word)  # fmt: skip
+    return {
+        "estimate": "are estimates",
+        "balance": "follow from the numbers beside them",
+        "calibrated": "were set to meet a named result",
+    }.get(word, f"are {word.replace('default', 'defaults')}" if word.startswith("default") else word)
 
 
 def _gave(paths: list[str], limit: int = 3) -> str:

@@ -1,7 +1,7 @@
 """The marrow in 3D: bone cut open, sinusoids and arterioles, stem cells at their true number.
 
-The pictures are rendered in a child process (`render_child`), so that no graphics driver can end a run; what they need of
-words, scale and key is drawn around them here.
+The pictures are rendered in a child process (`render_child`), so that no graphics driver can end a run; words, scale
+and key are drawn around them here.
 """
 
 import json
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from marrow_niche.record.directory import RunDirectory
 from marrow_niche.view import style, words
 from marrow_niche.view.probe import Probe, probe
 from marrow_niche.view.slices import length_text, round_length, telling_days
@@ -46,7 +47,11 @@ class Scene:
 
 
 def scene(
-    results: "Results", days: Sequence[tuple[float, str]] | None = None, *, found: Probe | None = None, timeout: float = TIMEOUT
+    results: "Results",
+    days: Sequence[tuple[float, str]] | None = None,
+    *,
+    found: Probe | None = None,
+    timeout: float = TIMEOUT,
 ) -> Scene:
     """The marrow at the telling days; never raises for what goes wrong in rendering, but says so in `message`.
 
@@ -62,7 +67,7 @@ def scene(
         Longest wait for all pictures [s].
     """
     days = list(telling_days(results) if days is None else days)
-    if not days or not (results.directory / "geometry" / "vessels.vtp").is_file():
+    if not days or not RunDirectory(results.directory).vessels.is_file():
         return Scene(message="this run recorded no vessels to draw.")
     found = probe() if found is None else found
     if not found.works:
@@ -88,13 +93,25 @@ def _rendered(
             for k, ((day, _), size) in enumerate(zip(days, _sizes(len(days)), strict=True))
         ],
         "whole": {"size": WHOLE, "file": str(folder / "whole.png")},
-        "colours": {"sinusoid": SINUSOID, "wasted": WASTED, "arteriole": ARTERIOLE, "vein": VEIN, "bone": IVORY,
-                    "quiet": QUIET, "awake": AWAKE, "senescent": SENESCENT, "here": style.VERMILION, "ground": GROUND},
-    }  # fmt: skip
+        "colours": {
+            "sinusoid": SINUSOID,
+            "wasted": WASTED,
+            "arteriole": ARTERIOLE,
+            "vein": VEIN,
+            "bone": IVORY,
+            "quiet": QUIET,
+            "awake": AWAKE,
+            "senescent": SENESCENT,
+            "here": style.VERMILION,
+            "ground": GROUND,
+        },
+    }
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
     command = [sys.executable, "-m", "marrow_niche.view.render_child", str(folder / "job.json")]
     try:
-        done = subprocess.run(command, env=_environment(found.environment), capture_output=True, text=True, timeout=timeout)
+        done = subprocess.run(
+            command, env=_environment(found.environment), capture_output=True, text=True, timeout=timeout
+        )
     except subprocess.TimeoutExpired:
         return f"the 3D picture took longer than {timeout:g} s and was given up. Try later: marrow-niche report DIR"
     except OSError as error:
@@ -121,11 +138,16 @@ def _environment(setting: Mapping[str, str]) -> dict[str, str]:
 
 
 def _caption(answer: dict[str, Any], days: list[tuple[float, str]]) -> str:
-    shown = words.listed([
-        f"{picture['shown']} on day {words.day(day)}" for picture, (day, _) in zip(answer["pictures"], days, strict=True)
-    ])  # fmt: skip
-    parts = [f"Stem cells are shown at their true number in what is drawn ({shown}), taken at random from the stored ones "
-             f"with a fixed seed, {answer['enlarged']:.2g} times their size, and through what stands before them (paler)."]  # fmt: skip
+    shown = words.listed(
+        [
+            f"{picture['shown']} on day {words.day(day)}"
+            for picture, (day, _) in zip(answer["pictures"], days, strict=True)
+        ]
+    )
+    parts = [
+        f"Stem cells are shown at their true number in what is drawn ({shown}), taken at random from the stored ones "
+        f"with a fixed seed, {answer['enlarged']:.2g} times their size, and through what stands before them (paler)."
+    ]
     if answer["slice"]:
         parts.insert(0, f"Slice of {answer['thickness_um']:g} µm, seen from above.")
     elif answer["cropped"]:
@@ -152,11 +174,12 @@ def _composed(answer: dict[str, Any], days: list[tuple[float, str]], folder: Pat
         ax = drawn.add_axes(box)
         ax.imshow(image, interpolation="antialiased")
         ax.set_axis_off()
-        head = f"day {words.day(day)}"
-        ax.text(0.015, 0.985, head, transform=ax.transAxes, va="top", fontsize=9 if large > 4 and k == 0 else 8, weight="bold")
         cells = answer["pictures"][k]["shown"]
         under = f"{called}: " * bool(called) + f"{cells} stem cell{'s' * (cells != 1)}"
-        ax.text(0.015, 0.935 if large > 4 and k == 0 else 0.90, under, transform=ax.transAxes, va="top", fontsize=7.5, color=style.SOFT)
+        size, lower = (9.0, 0.935) if k == 0 and large > 4 else (8.0, 0.90)
+        at_top: dict[str, Any] = {"transform": ax.transAxes, "va": "top"}
+        ax.text(0.015, 0.985, f"day {words.day(day)}", fontsize=size, weight="bold", **at_top)
+        ax.text(0.015, lower, under, fontsize=7.5, color=style.SOFT, **at_top)
         if k == 0:
             _bar(ax, answer["pictures"][0]["um_per_pixel"], image.shape)
             _axes_cross(ax, answer["axes"], image.shape)
@@ -181,25 +204,47 @@ def _axes_cross(ax: "Axes", axes: dict[str, list[float]], shape: tuple[int, ...]
     """The bone's own x, y and z as the picture sees them."""
     size = 0.045 * shape[1]
     x0, y0 = 0.91 * shape[1], 0.93 * shape[0]
+    arrow = {"arrowstyle": "-|>", "color": style.SOFT, "lw": 0.9, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 6}
     for name, (right, up) in axes.items():
         if np.hypot(right, up) < 0.12:
             continue
         x, y = x0 + size * right, y0 - size * up
-        ax.annotate("", (x, y), (x0, y0), arrowprops={"arrowstyle": "-|>", "color": style.SOFT, "lw": 0.9, "shrinkA": 0,
-                                                      "shrinkB": 0, "mutation_scale": 6})  # fmt: skip
-        ax.text(x0 + 1.35 * size * right, y0 - 1.35 * size * up, name, fontsize=7, color=style.SOFT, ha="center", va="center")
+        ax.annotate("", (x, y), (x0, y0), arrowprops=arrow)
+        beyond = x0 + 1.35 * size * right, y0 - 1.35 * size * up
+        ax.text(*beyond, name, fontsize=7, color=style.SOFT, ha="center", va="center")
 
 
 def _key(drawn: "Figure", answer: dict[str, Any], y: float) -> None:
     """One line of dots and names at the foot."""
     from matplotlib.lines import Line2D
 
-    entries = [(name, colour, marker) for name, colour, marker in (
-        ("stem cell, quiescent", QUIET, "o"), ("cycling", AWAKE, "o"), ("senescent", SENESCENT, "o"),
-        ("sinusoid", SINUSOID, "s"), ("sinusoid, integrity lost", WASTED, "s"), ("arteriole", ARTERIOLE, "s"),
-        ("central vein", VEIN, "s"), ("bone, cut open", IVORY, "s"),
-    ) if name != "central vein" or answer["vein"]]  # fmt: skip
-    handles = [Line2D([], [], ls="", marker=marker, color=colour, mec=style.FAINT if colour == IVORY else colour, ms=4.5)
-               for _, colour, marker in entries]  # fmt: skip
-    drawn.legend(handles, [name for name, *_ in entries], loc="center", bbox_to_anchor=(0.5, y), ncol=len(entries),
-                 fontsize=6.3, handletextpad=0.1, columnspacing=0.9, borderpad=0.0, labelcolor=style.SOFT)  # fmt: skip
+    entries = [
+        (name, colour, marker)
+        for name, colour, marker in (
+            ("stem cell, quiescent", QUIET, "o"),
+            ("cycling", AWAKE, "o"),
+            ("senescent", SENESCENT, "o"),
+            ("sinusoid", SINUSOID, "s"),
+            ("sinusoid, integrity lost", WASTED, "s"),
+            ("arteriole", ARTERIOLE, "s"),
+            ("central vein", VEIN, "s"),
+            ("bone, cut open", IVORY, "s"),
+        )
+        if name != "central vein" or answer["vein"]
+    ]
+    handles = [
+        Line2D([], [], ls="", marker=marker, color=colour, mec=style.FAINT if colour == IVORY else colour, ms=4.5)
+        for _, colour, marker in entries
+    ]
+    drawn.legend(
+        handles,
+        [name for name, *_ in entries],
+        loc="center",
+        bbox_to_anchor=(0.5, y),
+        ncol=len(entries),
+        fontsize=6.3,
+        handletextpad=0.1,
+        columnspacing=0.9,
+        borderpad=0.0,
+        labelcolor=style.SOFT,
+    )

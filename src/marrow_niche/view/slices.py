@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -82,7 +82,7 @@ def slices(results: "Results", days: Sequence[tuple[float, str]] | None = None) 
             values = []
             for day, _ in days:
                 at = int(np.abs(field["time"].to_numpy() - day).argmin())
-                whole = field.isel(time=at, **{"zyx"[axis]: index}).to_numpy()
+                whole = field.isel({"time": at, "zyx"[axis]: index}).to_numpy()
                 values.append((whole.T if turned else whole)[rows, columns])
             top = 1.0 - (HEAD + row * (tall + GAP)) / drawn.get_figheight()
             left = (block * WIDTH / blocks + 0.06) / WIDTH
@@ -123,9 +123,16 @@ def _window(tissue: np.ndarray) -> tuple[slice, slice]:
 
 
 def _row(
-    drawn: "Figure", values: list[np.ndarray], tissue: np.ndarray, corner: tuple[float, float], size: tuple[float, float],
-    title: str, unit: str, stem: str, heads: Sequence[tuple[float, str]],
-) -> None:  # fmt: skip
+    drawn: "Figure",
+    values: list[np.ndarray],
+    tissue: np.ndarray,
+    corner: tuple[float, float],
+    size: tuple[float, float],
+    title: str,
+    unit: str,
+    stem: str,
+    heads: Sequence[tuple[float, str]],
+) -> None:
     """One field: its days beside each other, and the colours they share."""
     from matplotlib.colors import LogNorm, Normalize
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
@@ -141,19 +148,25 @@ def _row(
         low, high = low - 0.5 * (abs(low) or 1.0), high + 0.5 * (abs(high) or 1.0)
     norm = LogNorm(low, high) if log else Normalize(low, high)
     ground = _ground(tissue)
-    image = None
+    image: Any = None
     (left, top), (wide, tall) = corner, size
     for k, value in enumerate(values):
         ax = drawn.add_axes((left + 1.03 * wide * k, top - tall, wide, tall))
         ax.imshow(ground, origin="lower", interpolation="nearest")
-        image = ax.imshow(np.ma.masked_invalid(value), norm=norm, cmap="cividis" if stem in SHARES else "viridis", origin="lower",
-                          interpolation="nearest")  # fmt: skip
+        image = ax.imshow(
+            np.ma.masked_invalid(value),
+            norm=norm,
+            cmap="cividis" if stem in SHARES else "viridis",
+            origin="lower",
+            interpolation="nearest",
+        )
         ax.set_axis_off()
     for k, (day, called) in enumerate(heads):
         x = left + wide * (1.03 * k + 0.5)
         for text, above, bold in ((f"day {words.day(day)}", 0.31, "bold"), (called, 0.20, "normal")):
-            drawn.text(x, top + above / drawn.get_figheight(), text, fontsize=6.5, color=style.SOFT, ha="center",
-                       weight=bold)  # fmt: skip
+            drawn.text(
+                x, top + above / drawn.get_figheight(), text, fontsize=6.5, color=style.SOFT, ha="center", weight=bold
+            )
     drawn.text(left, top + 0.03 / drawn.get_figheight(), title, fontsize=8, weight="bold", va="bottom")
     bar = drawn.add_axes((left + 1.03 * wide * len(values) + 0.006, top - 0.92 * tall, 0.008, 0.84 * tall))
     colours = drawn.colorbar(image, cax=bar)
@@ -167,8 +180,14 @@ def _row(
     else:
         bar.yaxis.set_major_locator(MaxNLocator(nbins=3, steps=[1, 2, 5, 10]))
     bar.yaxis.set_major_formatter(FuncFormatter(lambda value, _: words.plain(value)))
-    drawn.text(left + 1.03 * wide * len(values) + 0.006, top + 0.03 / drawn.get_figheight(), unit, fontsize=7,
-               color=style.SOFT, va="bottom")  # fmt: skip
+    drawn.text(
+        left + 1.03 * wide * len(values) + 0.006,
+        top + 0.03 / drawn.get_figheight(),
+        unit,
+        fontsize=7,
+        color=style.SOFT,
+        va="bottom",
+    )
 
 
 def _ground(tissue: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""How figures look: colours that the colour-blind tell apart, sizes for a page 18 cm wide, no more ink than is needed."""
+"""How figures look: colours the colour-blind tell apart, sizes for a page 18 cm wide, no more ink than is needed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,29 +11,67 @@ if TYPE_CHECKING:
 INK, SOFT, FAINT = "#1c2733", "#5f6b78", "#b9c1ca"
 """Text and axes; second text; lines that stand behind."""
 BLUE, SKY, GREEN, AMBER, VERMILION, PURPLE, BLACK = (
-    "#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7", "#333333"
-)  # fmt: skip
+    "#0072B2",
+    "#56B4E9",
+    "#009E73",
+    "#E69F00",
+    "#D55E00",
+    "#CC79A7",
+    "#333333",
+)
 """Okabe and Ito's palette."""
 EVENT = "#7a3fa0"
 BONE, LUMEN = "#cfcbc2", "#f4e3e0"
 SERIES = {
-    "neutrophils": BLUE, "lymphocytes": GREEN, "platelets": AMBER, "haemoglobin": VERMILION, "red_cells": VERMILION,
-    "reticulocytes": PURPLE, "monocytes": SKY,
-}  # fmt: skip
+    "neutrophils": BLUE,
+    "lymphocytes": GREEN,
+    "platelets": AMBER,
+    "haemoglobin": VERMILION,
+    "red_cells": VERMILION,
+    "reticulocytes": PURPLE,
+    "monocytes": SKY,
+}
 DPI = 200
 _LEFT_ALONE = ("backend", "interactive", "toolbar", "webagg", "timezone", "docstring")
 
 _RC = {
-    "font.family": "DejaVu Sans", "font.size": 8.0, "axes.titlesize": 9.0, "axes.labelsize": 8.0,
-    "xtick.labelsize": 7.5, "ytick.labelsize": 7.5, "legend.fontsize": 7.5, "text.color": INK, "axes.labelcolor": SOFT,
-    "axes.edgecolor": FAINT, "axes.titlecolor": INK, "axes.titleweight": "bold", "axes.titlelocation": "left",
-    "xtick.color": FAINT, "ytick.color": FAINT, "xtick.labelcolor": SOFT, "ytick.labelcolor": SOFT,
-    "axes.linewidth": 0.8, "xtick.major.width": 0.8, "ytick.major.width": 0.8, "xtick.major.size": 3.0,
-    "ytick.major.size": 3.0, "ytick.minor.size": 1.5, "xtick.minor.size": 0.0, "ytick.minor.width": 0.6,
-    "axes.spines.top": False, "axes.spines.right": False, "lines.linewidth": 1.6, "lines.solid_capstyle": "round",
-    "figure.facecolor": "white", "axes.facecolor": "white", "savefig.facecolor": "white", "legend.frameon": False,
-    "image.interpolation": "nearest", "mathtext.default": "regular", "axes.unicode_minus": True,
-}  # fmt: skip
+    "font.family": "DejaVu Sans",
+    "font.size": 8.0,
+    "axes.titlesize": 9.0,
+    "axes.labelsize": 8.0,
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+    "legend.fontsize": 7.5,
+    "text.color": INK,
+    "axes.labelcolor": SOFT,
+    "axes.edgecolor": FAINT,
+    "axes.titlecolor": INK,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "xtick.color": FAINT,
+    "ytick.color": FAINT,
+    "xtick.labelcolor": SOFT,
+    "ytick.labelcolor": SOFT,
+    "axes.linewidth": 0.8,
+    "xtick.major.width": 0.8,
+    "ytick.major.width": 0.8,
+    "xtick.major.size": 3.0,
+    "ytick.major.size": 3.0,
+    "ytick.minor.size": 1.5,
+    "xtick.minor.size": 0.0,
+    "ytick.minor.width": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "lines.linewidth": 1.6,
+    "lines.solid_capstyle": "round",
+    "figure.facecolor": "white",
+    "axes.facecolor": "white",
+    "savefig.facecolor": "white",
+    "legend.frameon": False,
+    "image.interpolation": "nearest",
+    "mathtext.default": "regular",
+    "axes.unicode_minus": True,
+}
 
 
 @contextmanager
@@ -41,8 +79,8 @@ def styled() -> Iterator[None]:
     """Draw and save in the house's style, leaving the caller's own settings alone."""
     import matplotlib
 
-    defaults = {key: value for key, value in matplotlib.rcParamsDefault.items() if not key.startswith(_LEFT_ALONE)}
-    with matplotlib.rc_context(defaults | _RC):
+    settings: Any = {key: value for key, value in matplotlib.rcParamsDefault.items() if not key.startswith(_LEFT_ALONE)}
+    with matplotlib.rc_context(settings | _RC):
         yield
 
 

@@ -3,11 +3,24 @@
 import math
 
 NAMES = {
-    "neutrophils": "neutrophils", "monocytes": "monocytes", "lymphocytes": "lymphocytes", "b_cells": "B cells",
-    "t_cells": "T cells", "nk_cells": "NK cells", "platelets": "platelets", "red_cells": "red cells",
-    "reticulocytes": "reticulocytes", "haemoglobin": "haemoglobin", "GCSF": "G-CSF", "TGFb": "TGF-β", "IL7": "IL-7",
-    "O2": "oxygen", "cellularity": "cellularity", "vessel_integrity": "sinusoid integrity", "fat_share": "fat",
-}  # fmt: skip
+    "neutrophils": "neutrophils",
+    "monocytes": "monocytes",
+    "lymphocytes": "lymphocytes",
+    "b_cells": "B cells",
+    "t_cells": "T cells",
+    "nk_cells": "NK cells",
+    "platelets": "platelets",
+    "red_cells": "red cells",
+    "reticulocytes": "reticulocytes",
+    "haemoglobin": "haemoglobin",
+    "GCSF": "G-CSF",
+    "TGFb": "TGF-β",
+    "IL7": "IL-7",
+    "O2": "oxygen",
+    "cellularity": "cellularity",
+    "vessel_integrity": "sinusoid integrity",
+    "fat_share": "fat",
+}
 UNITS = {"per_uL": "per µL", "per_mL": "per mL", "g_per_dL": "g/dL", "um": "µm"}
 
 

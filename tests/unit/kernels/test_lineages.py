@@ -6,16 +6,17 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import lab
 import naive_marrow as naive
 import numpy as np
 import pytest
 from scipy import stats
 
+from marrow_niche.body import blood
 from marrow_niche.kernels import lineages as kernel
 from marrow_niche.marrow import lineages
 from marrow_niche.marrow.lineages import EXITS, SIGNALS
 from marrow_niche.quantities.response import log_signals
-from marrow_niche.scenario.species_files import read_species
 from marrow_niche.transport import neighbours_of
 
 SEED = 20240229
@@ -51,11 +52,7 @@ def random_tree(n_stage=7, *, emergency=True, seed=3):
 @pytest.fixture(scope="module")
 def mouse_tree():
     """The mouse's own tree."""
-    from marrow_niche.body import blood
-    from marrow_niche.scenario.reader import Reader
-    from marrow_niche.scenario.scenario import Species
-
-    species = Reader(sourced=True).spec(Species, read_species("mouse"))
+    species = lab.scenario().parameters
     stem = species.stem_cells
     return lineages.grow(
         species.lineages, species.burst, inflow={"MPP": stem.to_mpp * stem.number, "MkP": stem.to_mkp * stem.number},

@@ -1,0 +1,148 @@
+"""Radiation against the closed forms of the linear-quadratic law with repair, for every way of giving a dose."""
+
+import math
+
+import lab
+import numpy as np
+import pytest
+
+from marrow_niche.marrow import damage
+from marrow_niche.marrow.damage import DamageState, LinearQuadratic
+
+HALF = 1.7
+MU = math.log(2) / HALF
+
+
+def hourly(exposures, stop=120, half=HALF):
+    """(linear, quadratic) of the whole, taken hour by hour as a run does."""
+    state, total = DamageState(), np.zeros(2)
+    for hour in range(stop):
+        total += damage.advance(state, exposures, hour, hour + 1, half)
+    assert state.dose == pytest.approx(total[0], rel=1e-14)
+    return total
+
+
+def protraction(hours):
+    """Lea and Catcheside's G for one exposure, and the factor of a pair of them by the gap between their beginnings."""
+    x = MU * hours
+    return 2 * (math.expm1(-x) + x) / x**2, lambda gap: math.exp(-MU * gap) * 2 * (math.cosh(x) - 1) / x**2
+
+
+@pytest.mark.parametrize("dose", [0.1, 2.0, 6.0, 12.0])
+@pytest.mark.parametrize("at", [0.0, 3.0, 7.4])
+def test_an_acute_dose(dose, at):
+    """exp(−αD − βD²), whenever it falls within its hour."""
+    assert hourly([(at, at, dose)]) == pytest.approx([dose, dose**2], rel=1e-12)
+
+
+@pytest.mark.parametrize("hours", [0.5, 2.25, 24.0, 71.3])
+@pytest.mark.parametrize("at", [0.0, 5.6])
+def test_a_protracted_dose(hours, at):
+    """β is multiplied by G of Lea and Catcheside 1942, the module's own closed form too."""
+    g, _ = protraction(hours)
+    assert hourly([(at, at + hours, 4.0)]) == pytest.approx([4.0, g * 16.0], rel=1e-12)
+    assert damage.lea_catcheside(hours, HALF) == pytest.approx(g, rel=1e-12)
+
+
+@pytest.mark.parametrize("gap", [0.5, 3.0, 10.25])
+def test_a_split_dose(gap):
+    """d₁² + d₂² + 2 d₁ d₂ θ with θ = exp(−μ gap): what is not repaired in between adds to the second."""
+    linear, quadratic = hourly([(1.5, 1.5, 2.0), (1.5 + gap, 1.5 + gap, 3.0)])
+    assert linear == pytest.approx(5.0, rel=1e-12)
+    assert quadratic == pytest.approx(4.0 + 9.0 + 2 * 6.0 * math.exp(-MU * gap), rel=1e-12)
+
+
+@pytest.mark.parametrize("every", [0.5, 4.0, 24.0])
+def test_acute_fractions(every):
+    """n d² + 2 d² Σ θ^(j−i) over all pairs of fractions."""
+    times = [0.3 + k * every for k in range(5)]
+    pairs = sum(math.exp(-MU * (times[j] - times[i])) for j in range(5) for i in range(j))
+    assert hourly([(t, t, 1.2) for t in times]) == pytest.approx([6.0, 1.44 * (5 + 2 * pairs)], rel=1e-12)
+
+
+def test_protracted_fractions():
+    """Each fraction with its own G, each pair with the integral over both."""
+    length, every = 1.6, 6.0
+    g, pair = protraction(length)
+    pairs = sum(pair((j - i) * every) for j in range(4) for i in range(j))
+    given = [(0.7 + k * every, 0.7 + k * every + length, 1.5) for k in range(4)]
+    assert hourly(given) == pytest.approx([6.0, 2.25 * (4 * g + 2 * pairs)], rel=1e-12)
+
+
+def test_exposures_at_once_add_their_rates():
+    """A second source within the time of the first: the same as the pieces in a row, each at the rates' sum."""
+    both = hourly([(1.0, 11.0, 5.0), (3.25, 5.75, 2.0)])
+    pieces = hourly([(1.0, 3.25, 0.5 * 2.25), (3.25, 5.75, (0.5 + 0.8) * 2.5), (5.75, 11.0, 0.5 * 5.25)])
+    assert both == pytest.approx(pieces, rel=1e-12)
+    assert both[0] == pytest.approx(7.0, rel=1e-12)
+
+
+def test_an_acute_dose_within_a_protracted_one():
+    """Before it, the first part of the long one; after it, the rest: as if these were three events."""
+    both = hourly([(0.2, 9.2, 4.5), (3.5, 3.5, 2.0)])
+    pieces = hourly([(0.2, 3.5, 0.5 * 3.3), (3.5, 3.5, 2.0), (3.5, 9.2, 0.5 * 5.7)])
+    assert both == pytest.approx(pieces, rel=1e-12)
+
+
+@pytest.mark.parametrize("steps", [[0.0, 100.0], [0.0, 1.0, 1.5, 33.3, 100.0], np.linspace(0, 100, 401)])
+def test_the_length_of_the_step_is_of_no_account(steps):
+    given = [(0.25, 0.25, 1.0), (2.0, 30.0, 3.0), (40.0, 40.0, 2.0)]
+    state, total = DamageState(), np.zeros(2)
+    for start, stop in zip(steps, steps[1:]):
+        total += damage.advance(state, given, start, stop, HALF)
+    assert total == pytest.approx(hourly(given, 100), rel=1e-12)
+    assert state.unrepaired == pytest.approx(
+        1.0 * math.exp(-MU * 99.75) + 3.0 / 28 / MU * (math.exp(-MU * 70) - math.exp(-MU * 98)) + 2.0 * math.exp(-MU * 60), rel=1e-9)
+
+
+def test_unrepaired_damage_halves_each_half_time():
+    state = DamageState()
+    damage.advance(state, [(0.0, 0.0, 3.0)], 0, 1, HALF)
+    assert state.unrepaired == pytest.approx(3.0 * 2 ** (-1 / HALF), rel=1e-13)
+    for hour in range(1, 17):
+        assert damage.advance(state, [(0.0, 0.0, 3.0)], hour, hour + 1, HALF) == (0.0, 0.0)
+    assert state.unrepaired == pytest.approx(3.0 * 2 ** (-17 / HALF), rel=1e-12)
+    assert state.dose == 3.0
+
+
+def test_an_event_on_the_hour_falls_in_the_hour_it_begins():
+    state = DamageState()
+    assert damage.advance(state, [(4.0, 4.0, 2.0)], 3, 4, HALF) == (0.0, 0.0)
+    assert damage.advance(state, [(4.0, 4.0, 2.0)], 4, 5, HALF) == (2.0, 4.0)
+    assert damage.advance(state, [(4.0, 4.0, 2.0)], 5, 6, HALF) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("hours", [1e-7, 1e-5, 1e-3, 0.1])
+def test_short_exposures_are_nearly_acute(hours):
+    """G = 1 − x/3 + x²/12 − x³/60 + … for small x, without loss of figures."""
+    x = MU * hours
+    series = 1 - x / 3 + x**2 / 12 - x**3 / 60 + x**4 / 360 - x**5 / 2520
+    assert damage.lea_catcheside(hours, HALF) == pytest.approx(series, rel=1e-9)
+
+
+# ---------------------------------------------------------------------------------------------------- survival
+
+
+def test_survival_is_the_linear_quadratic_law():
+    assert damage.survival(LinearQuadratic(alpha=0.3, beta=0.02), 4.0, 10.0) == pytest.approx(math.exp(-1.2 - 0.2), rel=1e-15)
+    assert damage.survival(LinearQuadratic(alpha=0.3), 0.0, 0.0) == 1.0
+
+
+@pytest.mark.parametrize("dose", [0.5, 1.0, 2.0, 4.0, 6.0, 9.0, 12.0])
+@pytest.mark.parametrize("cycling", [0.0, 0.045, 0.3])
+def test_the_resting_mix_of_stem_cells_survives_as_published(dose, cycling):
+    """(1 − f) S_q + f S_c = exp(−αD − βD²), and a cycling cell is more sensitive by the stated part of α."""
+    r = lab.scenario().parameters.radiation
+    quiet, cycle = damage.stem_survival(r, dose, dose**2, cycling)
+    published = math.exp(-r.stem_cells.alpha * dose - r.stem_cells.beta * dose**2)
+    assert (1 - cycling) * quiet + cycling * cycle == pytest.approx(published, rel=1e-12)
+    assert cycle / quiet == pytest.approx(math.exp(-(r.cycling_ratio - 1) * r.stem_cells.alpha * dose), rel=1e-12)
+    assert 0 < cycle < quiet <= 1
+
+
+def test_spread_over_hours_the_mix_survives_nearly_as_at_once():
+    """Cycling cells are picked off first, so the mix ends a little more resistant: under two in a hundred at 6 Gy."""
+    r, share = lab.scenario().parameters.radiation, np.array([0.955, 0.045])
+    for _ in range(48):
+        share = share * damage.stem_survival(r, 6 / 48, 0.0, 0.045)
+    assert share.sum() == pytest.approx(math.exp(-r.stem_cells.alpha * 6), rel=0.02)

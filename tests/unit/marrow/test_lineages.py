@@ -1,0 +1,196 @@
+"""The tree: rests exactly where the numbers say, gives what blood needs, and refuses numbers that contradict each other."""
+
+import dataclasses
+
+import lab
+import numpy as np
+import pytest
+
+from marrow_niche.body import blood
+from marrow_niche.marrow import lineages
+from marrow_niche.marrow.lineages import EXITS, SIGNALS, Burst, Compartment
+
+
+def inflow_of(species):
+    stem = species.stem_cells
+    return {"MPP": stem.to_mpp * stem.number, "MkP": stem.to_mkp * stem.number}
+
+
+def grow(species, **changes):
+    """The species' tree, with some compartments replaced."""
+    tree = dict(species.lineages) | changes
+    return lineages.grow(tree, species.burst, inflow=inflow_of(species), production=blood.production(species.blood))
+
+
+@pytest.fixture(scope="module")
+def species():
+    return lab.scenario().parameters
+
+
+@pytest.fixture(scope="module")
+def tree(species):
+    return grow(species)
+
+
+def entering(tree, species):
+    flow = np.zeros(len(tree.rate))
+    for name, cells in inflow_of(species).items():
+        flow[tree.first[name]] = cells
+    return flow
+
+
+def test_the_resting_tree_stands_still(tree, species):
+    """dN/dt over r N is round-off in every stage, and what leaves is the resting output by each exit."""
+    change, leaving = lineages.well_mixed_change(tree.rest, np.ones(len(SIGNALS)), entering(tree, species), tree)
+    fed = tree.rest > 0
+    assert fed.sum() == len(tree.rest) - species.burst.doublings
+    assert np.abs(change[fed] / tree.rest[fed]).max() < 1e-12
+    assert (change[~fed] == 0).all()
+    assert leaving == pytest.approx(tree.output, rel=1e-12)
+    assert (tree.output > 0).all()
+
+
+def test_self_renewing_compartments_rest_at_their_measured_numbers(tree, species):
+    for name, c in species.lineages.items():
+        if c.number is not None:
+            assert tree.total(tree.rest, name) == c.number
+            assert tree.rate[tree.first[name]] == c.division
+        else:
+            rows = tree.rows(name)
+            assert (1 / tree.rate[rows]).sum() == pytest.approx(c.transit, rel=1e-12)
+
+
+def test_each_division_is_one_cell_more(tree, species):
+    """Organism at rest, no death: cells out = cells in + divisions, compartment by compartment."""
+    signals = np.ones(len(SIGNALS))
+    for name, c in species.lineages.items():
+        if c.survival_at_rest < 1 or c.closes:
+            continue
+        rows = tree.rows(name)
+        flow = entering(tree, species)
+        _, leaving = lineages.well_mixed_change(tree.rest, signals, flow, tree)
+        divisions = (tree.rate[rows] * tree.rest[rows]).sum() * (1 if c.divides else 0)
+        alone = np.zeros_like(tree.rest)
+        alone[rows] = tree.rest[rows]
+        change, exits = lineages.well_mixed_change(alone, signals, np.zeros_like(alone), tree)
+        out = exits.sum() + change.sum() - change[rows].sum()
+        assert out == pytest.approx(-change[rows].sum() + divisions, rel=1e-12)
+        assert leaving.sum() > 0
+
+
+def test_red_cells_close(tree, species):
+    """What leaves as reticulocytes is what blood needs, by the survival of erythroblasts, which is below one."""
+    needed = blood.production(species.blood)["reticulocytes"]
+    assert tree.output[EXITS.index("reticulocytes")] == pytest.approx(needed, rel=1e-12)
+    survival = tree.survival[tree.rows("erythroblast")]
+    assert np.ptp(survival) == 0 and 0.5 < survival[0] < 1
+
+
+def test_twice_the_stem_cells_are_not_needed_for_a_fixed_point(species):
+    """Other measured numbers, another fixed point: three times the inflow moves renewal, not the numbers."""
+    flow = {name: 3 * cells for name, cells in inflow_of(species).items()}
+    tree = lineages.grow(species.lineages, species.burst, inflow=flow, production=blood.production(species.blood))
+    first = np.zeros(len(tree.rate))
+    for name, cells in flow.items():
+        first[tree.first[name]] = cells
+    change, _ = lineages.well_mixed_change(tree.rest, np.ones(len(SIGNALS)), first, tree)
+    assert np.abs(change[tree.rest > 0] / tree.rest[tree.rest > 0]).max() < 1e-12
+    assert tree.renewal[tree.first["MPP"]] < grow(species).renewal[tree.first["MPP"]]
+    assert tree.total(tree.rest, "MPP") == species.lineages["MPP"].number
+
+
+# ------------------------------------------------------------------------------------------- contradictions
+
+
+@pytest.mark.parametrize(("name", "changes"), [
+    ("MPP", {"division": 1e-5}),                          # cannot even replace what enters
+    ("CMP", {"number": 1000.0}),                          # so few cells cannot pass on that many
+    ("MPP", {"renewal_limit": 0.3}),                      # renewal at rest above what strong signals give
+    ("erythroblast", {"stages": 1}),                      # one doubling cannot make the blood's red cells
+    ("erythroblast", {"stages": 2}),
+])
+def test_contradictory_numbers_are_refused_by_name(species, name, changes):
+    with pytest.raises(ValueError, match=rf"lineages\.{name}\b"):
+        grow(species, **{name: dataclasses.replace(species.lineages[name], **changes)})
+
+
+@pytest.mark.parametrize(("name", "changes"), [
+    ("CMP", {"into": {"GMP": 0.5, "MEP": 0.4}}),          # a tenth of the cells would vanish
+    ("CMP", {"into": {"GMP": 0.6, "MEP": 0.6}}),
+    ("GMP", {"into": {"GM": 0.9, "MPP": 0.1}}),           # upstream: the resting numbers could not be found in one pass
+    ("GMP", {"into": {"GM": 0.9, "basophil": 0.1}}),      # nobody of that name
+    ("GM", {"transit": None}),                            # neither number nor transit
+    ("GM", {"rate_limit": 0.5 / 24}),                     # at rest already faster than its fastest
+])
+def test_a_tree_that_does_not_hang_together_is_refused_by_name(species, name, changes):
+    with pytest.raises(ValueError, match=rf"lineages\.{name}\b"):
+        grow(species, **{name: dataclasses.replace(species.lineages[name], **changes)})
+
+
+# --------------------------------------------------------------------------------------------- signals at work
+
+
+def stage(tree, species, signals, name):
+    """(rate, renewal, survival) of the first stage of `name`, read off the equation itself."""
+    felt = np.array([signals.get(s, 1.0) for s in SIGNALS])
+    row, alone = tree.first[name], np.zeros(len(tree.rate))
+    alone[row] = 1.0
+    change, exits = lineages.well_mixed_change(alone, felt, np.zeros_like(alone), tree)
+    return change, exits
+
+
+def test_more_scf_means_more_divisions_up_to_the_limit(tree, species):
+    """MPP at SCF x: r = r₀ m/(1 + (m − 1) r₀/r_max), m = x²; renewal Hill of x times the vessel signal."""
+    c, row = species.lineages["MPP"], tree.first["MPP"]
+    for x in (0.2, 1.0, 1.19):                            # below the threshold of the emergency chain
+        m, v = x**2, 0.7
+        rate = c.division * m / (1 + (m - 1) * c.division / c.rate_limit)
+        renewal = c.renewal_limit * x * v / (x * v + c.renewal_limit / tree.renewal[row] - 1)
+        change, _ = stage(tree, species, {"SCF": x, "vessel": v}, "MPP")
+        assert change[row] == pytest.approx(rate * (2 * renewal - 1), rel=1e-12)
+        assert change[tree.first["HPC1"]] == pytest.approx(2 * rate * (1 - renewal), rel=1e-12)
+
+
+def test_shares_lean_to_the_lineage_in_demand(tree, species):
+    """EPO x e takes CMP towards MEP by e^0.15, the shares still adding up to one."""
+    into = species.lineages["CMP"].into
+    change, _ = stage(tree, species, {"EPO": 8.0}, "CMP")
+    weights = {"GMP": into["GMP"], "MEP": into["MEP"] * 8.0**0.15, "MkP": into["MkP"]}
+    given = {name: change[tree.first[name]] for name in weights}
+    for name, w in weights.items():
+        assert given[name] / sum(given.values()) == pytest.approx(w / sum(weights.values()), rel=1e-12)
+
+
+def test_the_emergency_chain_opens_above_its_threshold_only(tree, species):
+    """Demand is 0 up to the threshold, ½ where the excess is the half value, and nears 1; it takes cells one way."""
+    b = species.burst
+    assert lineages.demand(np.array([0.0, 1.0, b.threshold]), tree).tolist() == [0, 0, 0]
+    assert lineages.demand(b.threshold * (1 + b.half), tree) == pytest.approx(0.5, rel=1e-12)
+    assert 0.99 < lineages.demand(100.0, tree) < 1
+    for name, at in b.entry.items():
+        change, _ = stage(tree, species, {"SCF": b.threshold * (1 + b.half)}, name)
+        assert change[tree.first["burst"] + at - 1] == pytest.approx(0.5 * species.lineages[name].burst, rel=1e-12)
+    # one cell in at the first doubling comes out as two to the number of doublings
+    flow, x = np.zeros(len(tree.rate)), tree.rows("burst")
+    flow[x.start] = 1.0
+    counts = np.zeros(len(tree.rate))
+    counts[x] = 2.0 ** np.arange(b.doublings) / tree.rate[x]
+    change, _ = lineages.well_mixed_change(counts, np.ones(len(SIGNALS)), flow, tree)
+    assert np.abs(change[x]).max() < 1e-10
+    assert change[tree.first["CMP"]] + change[tree.first["CLP"]] == pytest.approx(2.0**b.doublings, rel=1e-12)
+
+
+def test_a_tree_is_data():
+    """Two compartments made up here: a self-renewing one and a chain of three doublings into two exits."""
+    pair = {
+        "A": Compartment(into={"B": 1.0}, number=100.0, division=0.05, rate_limit=0.1),
+        "B": Compartment(into={"neutrophils": 0.25, "monocytes": 0.75}, transit=30.0, stages=3, rate_limit=1.0),
+    }
+    burst = Burst(doublings=2, transit=10.0, threshold=2.0, half=1.0, entry={}, into={"A": 1.0})
+    tree = lineages.grow(pair, burst, inflow={"A": 1.0}, production={})
+    assert tree.names == ("A", "B1", "B2", "B3", "burst1", "burst2")
+    assert tree.renewal[0] == pytest.approx((1 - 0.01 / 0.05) / 2)
+    assert tree.rest[:4] == pytest.approx([100.0, 60.0, 120.0, 240.0])
+    assert tree.output[EXITS.index("neutrophils")] == pytest.approx(12.0)
+    assert tree.output[EXITS.index("monocytes")] == pytest.approx(36.0)
+    assert tree.total(tree.rest, "B") == pytest.approx(420.0)

@@ -1,0 +1,153 @@
+"""What a stem cell feels and does about it: rests at the measured rates, answers monotonously, nears its limits."""
+
+import dataclasses
+
+import lab
+import numpy as np
+import pytest
+
+from marrow_niche.marrow import stem_cells
+
+REST = {"membrane_scf": 1.0, "scf": 1.0, "tpo": 1.0, "tgf": 1.0, "vessel": 1.0}
+WAKE, RENEWAL, DEATH, SHARE = range(4)
+
+
+@pytest.fixture(scope="module")
+def spec():
+    return lab.scenario().parameters.stem_cells
+
+
+@pytest.fixture(scope="module")
+def rest(spec):
+    return stem_cells.rest(spec)
+
+
+def rates(spec, rest, **felt):
+    felt = REST | felt
+    return stem_cells.fate_rates(*(felt[name] for name in REST), spec, rest)
+
+
+def growth(spec, r):
+    """Division rate and net growth [1/h] of the two-state model Q' = 2pC/T − wQ − δQ, C' = wQ − C/T − δC, long after."""
+    wake, renewal, death, _ = r
+    out = 1 / spec.cycle_time
+    matrix = np.array([[-wake - death, 2 * renewal * out], [wake, -out - death]])
+    values, vectors = np.linalg.eig(matrix)
+    k = np.argmax(values.real)
+    mix = np.abs(vectors[:, k].real) / np.abs(vectors[:, k].real).sum()
+    return mix[1] / spec.cycle_time, values[k].real
+
+
+def test_at_rest_the_rates_are_the_resting_ones(spec, rest):
+    assert rates(spec, rest) == pytest.approx((rest.wake, rest.renewal, rest.death, rest.share_mkp), rel=1e-14)
+
+
+def test_the_resting_rates_balance(spec, rest):
+    """Stem cells neither grow nor shrink, divide at the measured rate, and give MPP and MkP at theirs."""
+    division, net = growth(spec, rates(spec, rest))
+    assert abs(net) < 1e-15
+    assert division == pytest.approx(spec.division, rel=1e-10)
+    leaving = 2 * (1 - rest.renewal) * spec.division
+    assert leaving * rest.share_mkp == pytest.approx(spec.to_mkp, rel=1e-12)
+    assert leaving * (1 - rest.share_mkp) == pytest.approx(spec.to_mpp, rel=1e-12)
+    assert rest.quiescent == pytest.approx(1 - spec.division * spec.cycle_time, rel=1e-14)
+
+
+# (signal, quantity, sign): which way each answer goes
+ANSWERS = [
+    ("membrane_scf", RENEWAL, +1), ("membrane_scf", DEATH, -1), ("membrane_scf", WAKE, 0), ("membrane_scf", SHARE, 0),
+    ("scf", WAKE, +1), ("scf", SHARE, -1), ("scf", RENEWAL, 0), ("scf", DEATH, 0),
+    ("tpo", WAKE, +1), ("tpo", RENEWAL, +1), ("tpo", DEATH, -1), ("tpo", SHARE, +1),
+    ("tgf", WAKE, -1), ("tgf", RENEWAL, 0), ("tgf", DEATH, 0), ("tgf", SHARE, 0),
+    ("vessel", RENEWAL, +1), ("vessel", DEATH, -1), ("vessel", WAKE, 0), ("vessel", SHARE, 0),
+]
+
+
+@pytest.mark.parametrize(("signal", "quantity", "sign"), ANSWERS)
+def test_each_answer_goes_one_way(spec, rest, signal, quantity, sign):
+    x = np.concatenate([[0.0], np.geomspace(1e-3, 1e3, 60)])
+    value = np.broadcast_to(rates(spec, rest, **{signal: x})[quantity], x.shape)
+    step = np.diff(value)
+    if sign == 0:
+        assert (step == 0).all()
+    else:
+        assert (sign * step >= 0).all()
+        assert sign * (value[-1] - value[0]) > 0.05 * abs(value[0])
+
+
+def test_without_and_with_endless_signal(spec, rest):
+    """Renewal goes from 0 to its limit, waking from 0 to its limit, death from its highest to 0."""
+    assert rates(spec, rest, membrane_scf=0.0)[RENEWAL] < 1e-8
+    assert rates(spec, rest, vessel=0.0)[RENEWAL] < 1e-8
+    assert rates(spec, rest, membrane_scf=1e12)[RENEWAL] == pytest.approx(spec.renewal_limit, rel=1e-9)
+    assert rates(spec, rest, membrane_scf=0.0)[DEATH] == pytest.approx(rest.death * (1 + spec.death_response), rel=1e-14)
+    assert rates(spec, rest, membrane_scf=1e12)[DEATH] < 1e-11 * rest.death
+    assert rates(spec, rest, scf=0.0)[WAKE] == 0.0
+    assert rates(spec, rest, scf=1e9)[WAKE] == pytest.approx(spec.wake_limit, rel=1e-9)
+    assert rates(spec, rest, scf=1e-12)[SHARE] == pytest.approx(1.0, abs=1e-4)
+    assert rates(spec, rest, tpo=0.0)[RENEWAL] < rest.renewal
+    for value in rates(spec, rest, membrane_scf=0.0, scf=0.0, tpo=0.0, tgf=0.0, vessel=0.0):
+        assert np.isfinite(value)
+
+
+def test_renewal_is_the_hill_of_the_product_of_what_holds(spec, rest):
+    """y = x_m τ(t) V: contact twice and a vessel at half are as both at rest, and so is any split of the product."""
+    a = rates(spec, rest, membrane_scf=2.0, vessel=0.5)
+    assert a[RENEWAL] == pytest.approx(rest.renewal, rel=1e-14) and a[DEATH] == pytest.approx(rest.death, rel=1e-14)
+    for y in (0.05, 0.6, 4.0):
+        expected = spec.renewal_limit * y / (y + spec.renewal_limit / rest.renewal - 1)
+        assert rates(spec, rest, membrane_scf=y)[RENEWAL] == pytest.approx(expected, rel=1e-14)
+        assert rates(spec, rest, vessel=y)[RENEWAL] == pytest.approx(expected, rel=1e-14)
+
+
+def test_the_mpl_signal_saturates(spec):
+    """t = x (1 + s)/(x + s): 1 at rest, half of its greatest 1 + s at x = s."""
+    s = spec.mpl_saturation
+    assert stem_cells.mpl_signal(1.0, spec) == 1.0
+    assert stem_cells.mpl_signal(0.0, spec) == 0.0
+    assert stem_cells.mpl_signal(s, spec) == pytest.approx((1 + s) / 2, rel=1e-14)
+    assert stem_cells.mpl_signal(1e12, spec) == pytest.approx(1 + s, rel=1e-9)
+
+
+def test_the_vessel_signal_is_one_intact_and_none_without():
+    assert stem_cells.vessel_signal(1.0) == 1.0 and stem_cells.vessel_signal(0.0) == 0.0
+    assert stem_cells.vessel_signal(0.25) == pytest.approx(0.625)
+
+
+def test_a_flood_of_tpo_drives_stem_cells_about_twelvefold(spec, rest):
+    """The drive into cycle: x 12 under a TPO mimetic (Morcos 2022), less what the clearance of Mpl holds back; the direct
+    route to MkP rises by 7.4 in odds. Speed limits of the cell cycle are apart from the drive, and only lower it."""
+    free = dataclasses.replace(spec, wake_limit=1e9)
+    assert 10 < rates(free, rest, tpo=1e6)[WAKE] / rest.wake < 12
+    bound = rates(spec, rest, tpo=1e6)[WAKE] / rest.wake
+    assert 8 < bound < rates(free, rest, tpo=1e6)[WAKE] / rest.wake
+
+    def odds(share):
+        return share / (1 - share)
+
+    assert odds(rates(spec, rest, tpo=1e6)[SHARE]) / odds(rest.share_mkp) == pytest.approx(7.4, rel=0.1)
+
+
+def test_megakaryocyte_loss_triples_waking(spec, rest):
+    """Without the TGF-beta of megakaryocytes (three quarters of all), waking rises by about three (Zhao 2014, Bruns 2014)."""
+    assert rates(spec, rest, tgf=0.25)[WAKE] / rest.wake == pytest.approx(2.6, abs=0.3)
+    assert rates(spec, rest, tgf=0.0)[WAKE] / rest.wake == pytest.approx(3.0, abs=0.2)
+
+
+def test_without_tpo_stem_cells_dwindle_unless_contact_makes_up_for_it(spec, rest):
+    """What holds them is a product: contact over one part in `tpo_floor` balances the loss of TPO, and little else does."""
+    def net(contact):
+        return growth(spec, rates(spec, rest, tpo=0.0, membrane_scf=contact))[1]
+
+    assert net(1.0) < net(0.9 / spec.tpo_floor) < 0 < net(1.2 / spec.tpo_floor)
+
+
+@pytest.mark.parametrize("changes", [
+    {"to_mkp": 0.2 / 24},                                 # gives away more than it makes
+    {"division": 0.03 / 24},
+    {"cycle_time": 600.0},                                # more than all cells in cycle
+    {"renewal_limit": 0.6},                               # renewal at rest above the limit
+])
+def test_contradictory_numbers_are_refused(spec, changes):
+    with pytest.raises(ValueError, match="stem_cells"):
+        stem_cells.rest(dataclasses.replace(spec, **changes))
