@@ -58,8 +58,7 @@ def advance(counts, signals, dt, weight, tree, seed, step, luck=None):
             drive = product_of_powers(tree.rate_response[c], felt)
             rate = tree.rate[c] * drive / (1 + (drive - 1) * tree.rate[c] / tree.rate_limit[c])
             chance, lives = luck.pair(c, v, TREE, 0)
-            chance_event = min(1.0, rate * dt)
-            events = int(binomial_u(cells, chance_event, chance))
+            events = int(binomial_u(cells, min(1.0, rate * dt), chance))
             renews = enters = 0.5
             if tree.burst_rate[c] > 0 or tree.renewal[c] > 0:
                 renews, enters = luck.pair(c, v, TREE, 1)
@@ -67,8 +66,7 @@ def advance(counts, signals, dt, weight, tree, seed, step, luck=None):
             hurried, excess = 0, felt[SIGNALS.index("SCF")] / tree.burst_threshold - 1
             if tree.burst_rate[c] > 0 and excess > 0:
                 call = tree.burst_rate[c] * dt * excess**2 / (excess**2 + tree.burst_half**2)
-                # of those without an event: the mean is then the rate times dt
-                hurried = int(binomial_u(cells - events, min(1.0, call / max(1 - chance_event, 1e-12)), enters))
+                hurried = int(binomial_u(cells - events, min(1.0, call), enters))
             if hurried:
                 into, (u, _) = tree.burst_target[c], luck.pair(c, v, TREE, 6)
                 arriving[into, v] += handed_over(hurried, weight[c] / weight[into], u)
@@ -142,18 +140,15 @@ def kill(counts, survival, seed, step, luck=None):
 
 def distance_to_walls(point, walls, kinds, wanted):
     """Signed distance of one point to the nearest tube of the `wanted` kinds, among all of them [um]."""
-    nearest = math.inf
-    for a, b, radius, kind in zip(walls.a, walls.b, walls.radius, kinds):
-        if kind not in wanted:
-            continue
-        along = b - a
-        length = along @ along
-        t = min(max((point - a) @ along / length, 0.0), 1.0) if length > 0 else 0.0
-        nearest = min(nearest, float(np.linalg.norm(point - a - t * along)) - radius)
-    return nearest
+    mine = np.isin(kinds, wanted)
+    a, along = walls.a[mine], walls.b[mine] - walls.a[mine]
+    length = (along**2).sum(axis=1)
+    t = ((point - a) * along).sum(axis=1) / np.where(length > 0, length, 1.0)
+    foot = a + np.clip(t, 0, 1)[:, None] * along
+    return float((np.linalg.norm(point - foot, axis=1) - walls.radius[mine]).min())
 
 
-def contact(point, wall, stroma, integrity, vessel, wall_share, reach):
+def contact(point, wall, stroma, integrity, vessel, wall_share, stroma_reach, wall_reach):
     """Membrane SCF at one point before competition: the best of all stromal cells and the sinusoid wall."""
-    best = max((s * math.exp(-math.dist(point, place) / reach) for s, place in zip(integrity, stroma)), default=0.0)
-    return (1 - wall_share) * best + wall_share * vessel * math.exp(-max(wall, 0.0) / reach)
+    best = max((s * math.exp(-math.dist(point, place) / stroma_reach) for s, place in zip(integrity, stroma)), default=0.0)
+    return (1 - wall_share) * best + wall_share * vessel * math.exp(-max(wall, 0.0) / wall_reach)

@@ -17,8 +17,7 @@ def irradiate(marrow, body, model, dose):
     marrow.cycling *= cycling
     for name, lq in r.lineages.items():
         marrow.counts[tree.rows(name)] *= damage.survival(lq, dose, dose**2)
-    lives = (1 - r.resistant_share) * damage.survival(r.lymphocytes, dose, dose**2)
-    lives += r.resistant_share * damage.survival(r.resistant_lymphocytes, dose, dose**2)
+    lives = damage.lymphocyte_survival(r, dose, dose**2)
     killed = damage.survival(r.nk_cells, dose, dose**2)
     body.dying_b, body.dying_t, body.dying_nk = body.b * (1 - lives), body.t * (1 - lives), body.nk * (1 - killed)
     body.b, body.t, body.nk, body.nkp = body.b * lives, body.t * lives, body.nk * killed, body.nkp * killed

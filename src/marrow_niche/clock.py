@@ -1,4 +1,4 @@
-"""One notion of *due*, for recording, events and whatever is not done every step.
+"""One notion of *due*, for recording and whatever is not done every step. (Exposures strike within an hour, exactly.)
 
 The run steps through whole hours, `for hour in range(...)`. What is wanted at a time t happens at the first whole hour
 that is not before t: at 0.5 h means at hour 1. Times closer than a nanohour are the same time, so that thirty tenths

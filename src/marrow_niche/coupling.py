@@ -194,7 +194,7 @@ def voxel_signals(state, model, number=None):
 
 
 def stem_signals(state, model, number=None):
-    """What each stem cell feels, ratios to rest: membrane_scf, scf, tpo, tgf, vessel, cxcl12 ((k,) each, blood reads 0)."""
+    """What each stem cell feels, ratios to rest: membrane_scf, scf, tpo, tgf, vessel, cxcl12 ((k,) each; of cells in blood only the first is 0, and none is used)."""
     s, stem, species = state.stem, model.species.stem_cells, model.species
     if not model.switches.local_responses:
         felt = stirred(totals(state, model, number), state.hormones, model)
@@ -447,10 +447,10 @@ def arrive(state, pull, model):
         dose=np.zeros(number),
     )
     state.stem = joined(state.stem, fresh)
-    left = (twin.quiescent + twin.cycling) * -np.expm1(-p.egress)
-    stay = 1.0 - left / (twin.quiescent + twin.cycling)
-    twin.quiescent, twin.cycling = twin.quiescent * stay + lodging, twin.cycling * stay
-    twin.in_blood += max(1.0 - model.piece_share, 0.0) * left - lodging
+    outside = max(1.0 - model.piece_share, 0.0)
+    leaves = -np.expm1(-p.egress)
+    twin.in_blood += outside * (leaves * (twin.quiescent + twin.cycling) - lodging) - model.stem_weight * number
+    twin.quiescent, twin.cycling = twin.quiescent * (1 - leaves) + lodging, twin.cycling * (1 - leaves)
 
 
 def place(stem, who, voxel, model, step):

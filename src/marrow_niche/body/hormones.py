@@ -2,7 +2,7 @@
 
     TPO' = k (1 − (n + p·platelets + m·megakaryocytes) TPO)                constant production, cleared by its target cells
     EPO' = k (E(Hb) − (n + (1 − n)·CFU-E) EPO),    E = min(exp(κ (1 − Hb)), E_max)   production by the kidney
-    G-CSF' = k (1 − (n + (1 − n)·neutrophils·(1 + 1/K)/(1 + G/K)) G)       saturable clearance by neutrophils
+    G-CSF' = k (1 − (n + (1 − n)·N·(1 + 1/K)/(1 + G/K)) G)      saturable clearance by neutrophils of blood and reserve, N
 
 Cell numbers are ratios to rest. Each step is exact for coefficients held over it.
 """

@@ -146,7 +146,7 @@ def build_geometry(spec: GeometrySpec, anatomy: Anatomy, *, seed: int, folder: P
     near_sinusoid = near_sinusoid.of(kept)
 
     every = boxed(*tubes, cell=30.0, margin=anatomy.megakaryocyte_radius)
-    sinusoid_area, arteriole_area = walls.vessel_area(vessels, every, lattice)
+    sinusoid_area, arteriole_area = walls.vessel_area(vessels, boxed(*tubes, cell=30.0), lattice)
     bone_area = walls.endosteal_area(lattice, inset)
     niches = make_niches(
         lattice,

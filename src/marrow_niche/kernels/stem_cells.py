@@ -33,7 +33,7 @@ def wall_distance(position, voxel, start, item, a, b, radius, cap, out):
 def lodge(
     voxel, centre, cells, spacing, start, item, a, b, radius, cap, trials, seed, step, purpose, position, distance
 ):
-    """A random point of each voxel (k,) outside every vessel, or the outermost of `trials`, into `position`, `distance`.
+    """A random point of each voxel (k,) outside sinusoids, or the outermost of `trials`, into `position`, `distance`.
 
     `centre` (k, 3) are the voxels' centres [um], `cells` (k,) the ids that make the draws.
     """

@@ -7,6 +7,7 @@ any dose rate, fractions or split dose, because only R and U are ever needed. U 
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -57,7 +58,7 @@ def advance(state, exposures, start, stop, half_time):
     Parameters
     ----------
     exposures : sequence of (begin, end, dose)
-        [h, h, Gy], evenly given from begin to end; begin == end is an acute exposure.
+        [h, h, Gy], evenly given from begin to end; begin == end is an acute exposure. They may overlap.
 
     Returns
     -------
@@ -68,28 +69,22 @@ def advance(state, exposures, start, stop, half_time):
     """
     mu = math.log(2.0) / half_time
     linear = quadratic = 0.0
-    now = start
-    for begin, end, dose in sorted(exposures):
-        if begin == end:
-            if start <= begin < stop:
-                state.unrepaired *= math.exp(-mu * (begin - now))
-                now = begin
+    edges = {start, stop, *(t for begin, end, _ in exposures for t in (begin, end) if start < t < stop)}
+    marks = sorted(edges)
+    for low, high in pairwise(marks):
+        for begin, end, dose in exposures:  # at once, at this moment
+            if begin == end == low:
                 quadratic += 2.0 * dose * state.unrepaired + dose * dose
                 linear += dose
                 state.unrepaired += dose
-            continue
-        low, high = max(begin, now), min(end, stop)
-        if high <= low:
-            continue
-        state.unrepaired *= math.exp(-mu * (low - now))
-        span, rate = high - low, dose / (end - begin)
+        rate = sum(dose / (end - begin) for begin, end, dose in exposures if begin <= low and high <= end)
+        span = high - low
         fade = -math.expm1(-mu * span)
-        over = state.unrepaired * fade / mu + rate / mu * (span - fade / mu)
-        quadratic += 2.0 * rate * over
-        linear += rate * span
+        if rate > 0:
+            over = state.unrepaired * fade / mu + rate / mu * (span - fade / mu)
+            quadratic += 2.0 * rate * over
+            linear += rate * span
         state.unrepaired += (rate / mu - state.unrepaired) * fade
-        now = high
-    state.unrepaired *= math.exp(-mu * (stop - now))
     state.dose += linear
     return linear, quadratic
 
@@ -99,8 +94,17 @@ def survival(lq, linear, quadratic):
     return math.exp(-lq.alpha * linear - lq.beta * quadratic)
 
 
+def lymphocyte_survival(sensitivity, linear, quadratic):
+    """Share of B and T cells that live: most are sensitive, a few resist."""
+    s = sensitivity
+    sensitive = survival(s.lymphocytes, linear, quadratic)
+    return sensitive + s.resistant_share * (survival(s.resistant_lymphocytes, linear, quadratic) - sensitive)
+
+
 def stem_survival(sensitivity, linear, quadratic, cycling):
     """Survival of quiescent and of cycling stem cells, (2,), whose resting mix survives exactly as published.
+
+    Exact for an acute exposure; over the hours of a long one cells change between the two, and the mix follows nearly.
 
     With f the resting share in cycle, S the published survival and ρ = exp(−(r − 1) α D) the ratio of the two:
     S_q = S / (1 − f + f ρ), S_c = ρ S_q.
@@ -114,4 +118,6 @@ def stem_survival(sensitivity, linear, quadratic, cycling):
 def lea_catcheside(hours, half_time):
     """The dose-protraction factor G of one exposure at a constant rate (Lea and Catcheside 1942): the closed form."""
     x = math.log(2.0) / half_time * hours
-    return 1.0 if x < 1e-6 else 2.0 / x**2 * (math.exp(-x) - 1.0 + x)
+    if x < 0.01:  # the series, where the closed form would cancel
+        return 1 - x / 3 * (1 - x / 4 * (1 - x / 5 * (1 - x / 6)))
+    return 2.0 / x**2 * (math.expm1(-x) + x)

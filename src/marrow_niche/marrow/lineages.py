@@ -100,6 +100,23 @@ def _exponents(response):
     return row
 
 
+def _hangs_together(name, c, order):
+    """Raises ValueError when compartment `name` cannot be laid out in this order of names."""
+    later = [*order[order.index(name) + 1 :], *EXITS]
+    for target in c.into:
+        if target not in later:
+            known = ", ".join(later)
+            raise ValueError(f"lineages.{name}: '{target}' in into is not a later compartment or an exit; known: {known}")
+    total = sum(c.into.values())
+    if abs(total - 1.0) > 1e-6 or min(c.into.values()) < 0:
+        raise ValueError(f"lineages.{name}: the shares in into add up to {total:g}; they are parts of 1")
+    if (c.number is None) == (c.transit is None) or (c.number is not None and c.division is None):
+        raise ValueError(f"lineages.{name}: needs either number and division (it renews itself) or transit (a chain)")
+    rate = c.division if c.number is not None else c.stages / c.transit if c.transit else np.inf
+    if rate > c.rate_limit:
+        raise ValueError(f"lineages.{name}: {24 * rate:g}/d at rest is above its rate_limit of {24 * c.rate_limit:g}/d")
+
+
 def grow(lineages, burst, *, inflow, production):
     """Lay the lineages out as arrays and find their resting numbers.
 
@@ -121,8 +138,12 @@ def grow(lineages, burst, *, inflow, production):
     Raises
     ------
     ValueError
-        Where the resting numbers contradict each other (a renewal probability outside 0..1/2, a survival above 1).
+        Where a compartment contradicts itself or another, by name: shares that do not add up to 1, a target that is
+        unknown or stands upstream, neither number nor transit, a resting rate above its limit, a renewal probability
+        outside 0..1/2, a survival above 1.
     """
+    for name, c in lineages.items():
+        _hangs_together(name, c, list(lineages))
     chain = Compartment(into={}, transit=burst.transit, stages=burst.doublings, rate_limit=np.inf)
     everyone = {**lineages, "burst": chain}
     first, n_stage = {}, 0

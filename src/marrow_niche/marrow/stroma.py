@@ -62,7 +62,7 @@ def advance(state, cellularity, kit, at_stroma, gcsf, p, dt):
     given = p.vessel_unaided + (1 - p.vessel_unaided) * np.minimum(kit, 1.5)
     v, s = state.vessel, state.stroma
     there = empty[at_stroma]
-    v += dt * (p.vessel_healing * given * v * (1 - v) - p.vessel_injury * empty * (v - p.vessel_remnant))
+    v += dt * (p.vessel_healing * given * v * (1 - v) - p.vessel_injury * empty * np.maximum(v - p.vessel_remnant, 0.0))
     lost = p.stroma_injury * there * s
     turned = np.zeros_like(v)
     present = np.zeros_like(v)

@@ -80,10 +80,7 @@ def expose(state, model, linear, quadratic, hour):
         """Of a pool of the whole organism, when only the piece is exposed."""
         return 1 - hit * (1 - share)
 
-    sensitive = damage.survival(r.lymphocytes, linear, quadratic)
-    lives = (1 - r.resistant_share) * sensitive + r.resistant_share * damage.survival(
-        r.resistant_lymphocytes, linear, quadratic
-    )
+    lives = damage.lymphocyte_survival(r, linear, quadratic)
     for pool, share in (("b", lives), ("t", lives), ("nk", damage.survival(r.nk_cells, linear, quadratic))):
         before, share = getattr(ly, pool), left(share)
         setattr(ly, pool, before * share)

@@ -137,6 +137,7 @@ def stage_densities(logs, inflow, before, from_burst, model):
             continue
         rate, live, renew, hurry, shares = stage_rates(row, logs, tree)
         events = np.minimum(rate, 1.0 / model.lineage_step)
+        hurry = hurry * (1 - events * model.lineage_step)  # of those that have no event in the step
         loss = events * (1 - tree.daughters[row] * live * renew) + hurry
         guess = before[row] * model.weight[row] / f
         answer = solve_compact(

@@ -249,8 +249,8 @@ def _late_events(tables: Mapping[str, Any]) -> Iterator[str]:
             continue
         lasting = event.exposures() if hasattr(event, "exposures") else ()
         end = max((last for _, last, _ in lasting), default=event.at)
-        if event.at > run.duration:
-            late = f"{_day(event.at)} is after the end of the run ({_day(run.duration)})"
+        if event.at >= run.duration:
+            late = f"{_day(event.at)} is not before the end of the run ({_day(run.duration)})"
             yield f"events[{number}].at: {late}; lengthen the run's duration."
         elif end > run.duration:
             late = f"ends at {_day(end)}, after the end of the run ({_day(run.duration)})"

@@ -74,9 +74,9 @@ def lay_out(scenario, geometry, lineage_step=LINEAGE_STEP, field_step=FIELD_STEP
     stored = min(stem.number, stem.agent_cap) if whole else max(1.0, share * stem.number)
     v = geometry.vessels
     hop = species.stroma.wandering * field_step / lattice.spacing**2
-    rounds = max(1, int(np.ceil(hop * 10)))
+    rounds = max(1, int(np.ceil(hop * 12)))
     stride = np.sqrt(2 * stem.motility)
-    hops = max(1, int(np.ceil(stride / 5.0)))
+    hops = max(1, int(np.ceil((stride / 5.0) ** 2)))
     model = Model(
         geometry=geometry,
         domain=prepare(lattice.neighbour),
@@ -177,6 +177,6 @@ def at_rest(model, report=None, calibrate=False):
         stem_weight=model.stem_weight,
         **{f"share_{name}": float(s) for name, s in zip(EXITS, share)},
     )
-    state.output = wanted.copy()
+    state.output = rest.output.copy()
     rest_cells = model.weight * rest.expected.sum(axis=1, dtype=float)
     return dataclasses.replace(model, share=share, rest_cells=rest_cells, facts=facts), state

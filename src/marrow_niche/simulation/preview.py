@@ -125,7 +125,7 @@ def _events(scenario, model):
         survive = {
             "stem cells": damage.survival(r.stem_cells, linear, quadratic),
             "GMP": damage.survival(r.lineages["GMP"], linear, quadratic),
-            "B and T cells": damage.survival(r.lymphocytes, linear, quadratic),
+            "B and T cells": damage.lymphocyte_survival(r, linear, quadratic),
             "stroma": damage.survival(r.stroma, linear, quadratic),
         }
         lines.append(

@@ -88,7 +88,7 @@ def wander(state, model):
 
 
 def advance_lineages(state, model):
-    """Step every committed cell by the lineage step, let it hop, and keep the books. Raises NumericsError if they do not close."""
+    """Step every committed cell by the lineage step and keep the books. Raises NumericsError if they do not close."""
     t = model.tree
     logs = coupling.voxel_signals(state, model)
     before = state.counts.sum(axis=1, dtype=np.int64)

@@ -195,11 +195,15 @@ def _progenitors(ax: "Axes", table: "pd.DataFrame") -> None:
     shown = [(name, colour) for name, colour in PROGENITORS if f"{name}_cells" in table]
     shown = [(name, colour) for name, colour in shown if table[f"{name}_cells"].iloc[0] > 0]
     shares = [100 * table[f"{name}_cells"].to_numpy() / table[f"{name}_cells"].iloc[0] for name, _ in shown]
+    log = _by_decades(np.concatenate([*shares, [100.0]]))
     for share, (_, colour) in zip(shares, shown, strict=True):
-        _series(ax, table["day"].to_numpy(), share, colour, log=True, width=1.3)
-    ax.axhline(100, color=style.FAINT, lw=0.8, ls=(0, (4, 3)), zorder=0)
+        _series(ax, table["day"].to_numpy(), share, colour, log=log, width=1.3)
+    _resting(ax, np.array([100.0]))
     _head(ax, "Progenitors", "% of rest")
-    _plain_log(ax, shares)
+    if log:
+        _plain_log(ax, shares)
+    else:
+        ax.set_ylim(0, 1.15 * max(float(share.max()) for share in shares))
     _key(ax, shown, columns=3)
 
 
@@ -228,13 +232,10 @@ def _series(
     ax: "Axes", day: np.ndarray, value: np.ndarray, colour: str, *, log: bool | None = None, width: float = 1.6
 ) -> None:
     """A line; on a logarithmic axis where it falls by decades, nothing drawn where it is zero."""
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     good = value[np.isfinite(value)]
-    positive = good[good > 0]
-    if log is None:
-        log = positive.size > 1 and positive.min() < DECADES * positive.max()
-    if log:
+    if _by_decades(good) if log is None else log:
         ax.set_yscale("log")
         ax.plot(day, np.where(value > 0, value, np.nan), color=colour, lw=width, zorder=3)
         gone = np.isfinite(value) & (value <= 0)
@@ -246,9 +247,16 @@ def _series(
     ax.plot(day, value, color=colour, lw=width, zorder=3)
     top = float(good.max(initial=0.0))
     ax.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10], integer=top >= 2))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: words.plain(value)))
     if len(day) == 1:
         ax.plot(day, value, "o", color=colour, ms=3, zorder=3)
     ax.set_ylim(0, 1.15 * top if top > 0 else 1.0)
+
+
+def _by_decades(value: np.ndarray) -> bool:
+    """Whether values fall so far that only a logarithmic axis shows them."""
+    positive = value[np.isfinite(value) & (value > 0)]
+    return bool(positive.size > 1 and positive.min() < DECADES * positive.max())
 
 
 def _plain_log(ax: "Axes", values: Sequence[np.ndarray]) -> None:

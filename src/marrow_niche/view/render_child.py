@@ -236,7 +236,8 @@ class View:
         chosen = (self.vessels["kind"] == kind) & near[edges].any(axis=1)
         if not chosen.any():
             return None
-        edges, radius = edges[chosen], radius[chosen]
+        used, ends = np.unique(edges[chosen], return_inverse=True)
+        nodes, edges, radius = nodes[used], ends.reshape(-1, 2), radius[chosen]
         meeting = np.bincount(edges.ravel(), minlength=len(nodes))
         mean = np.bincount(edges.ravel(), np.repeat(radius, 2), minlength=len(nodes)) / np.maximum(meeting, 1)
         lines = pyvista.PolyData()
@@ -307,9 +308,9 @@ class View:
         if "vessel_integrity" not in self.results.fields:
             return np.ones(len(points))
         field = self.results.field("vessel_integrity")
-        values = field.isel(time=int(np.abs(field["time"].to_numpy() - day).argmin())).to_numpy()
+        values = field.isel(time=int(np.abs(field["time"].to_numpy() - day).argmin())).to_numpy()[self.index]
         nearest = ndimage.distance_transform_edt(np.isnan(values), return_distances=False, return_indices=True)
-        voxel = np.floor((points - self.low) / self.h).astype(int)
+        voxel = np.floor((points - self.corner) / self.h).astype(int)
         x, y, z = np.clip(voxel, 0, np.array(values.shape[::-1]) - 1).T
         return values[tuple(nearest)][z, y, x]
 

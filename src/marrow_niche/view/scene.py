@@ -32,6 +32,7 @@ LARGE, MEDIUM, SMALL, WHOLE = (1360, 1030), (1040, 788), (720, 545), (280, 580)
 SINUSOID, WASTED, ARTERIOLE, VEIN = "#d0786d", "#cdc9c3", "#d3141f", "#8d5a86"
 QUIET, AWAKE, SENESCENT = "#17479e", "#f2b705", "#4a4a4a"
 IVORY, GROUND = "#efe6d4", "#f7e6e1"
+CHILD = ("-m", "marrow_niche.view.render_child")
 TIMEOUT = 300.0
 
 
@@ -107,7 +108,7 @@ def _rendered(
         },
     }
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
-    command = [sys.executable, "-m", "marrow_niche.view.render_child", str(folder / "job.json")]
+    command = [sys.executable, *CHILD, str(folder / "job.json")]
     try:
         done = subprocess.run(
             command, env=_environment(found.environment), capture_output=True, text=True, timeout=timeout

@@ -172,13 +172,13 @@ def test_contact_is_the_best_of_all_stroma_and_the_wall():
     vessel = np.array([1.0, 0.5, 0.0, 0.9, 0.2])
     start, item = np.arange(6) * 40, np.tile(np.arange(40, dtype=np.int32), 5)
     found = np.empty(200)
-    kernel.contact(points, voxel, wall, start, item, stroma, integrity, vessel, 0.34, 10.0, found)
+    kernel.contact(points, voxel, wall, start, item, stroma, integrity, vessel, 0.34, 25.0, 10.0, found)
     for i in range(200):
-        expected = naive.contact(points[i], wall[i], stroma, integrity, vessel[voxel[i]], 0.34, 10.0) if i != 7 else 0.0
+        expected = naive.contact(points[i], wall[i], stroma, integrity, vessel[voxel[i]], 0.34, 25.0, 10.0) if i != 7 else 0.0
         assert found[i] == pytest.approx(expected, rel=1e-13)
     one = np.empty(1)
     kernel.contact(stroma[1:2].copy(), np.zeros(1, np.int32), np.array([-3.0]), start, item, stroma, np.ones(40), np.ones(5),
-                   0.34, 10.0, one)
+                   0.34, 25.0, 10.0, one)
     assert one[0] == pytest.approx(1.0, rel=1e-15)
 
 

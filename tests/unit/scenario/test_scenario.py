@@ -228,7 +228,7 @@ def test_a_mistake_is_told_with_its_place_and_cure(mistakes, text, mistake):
             "events[1].dos: Radiation has no such parameter. Did you mean 'dose'?",
         ),
         ('at = "0 d"', "events[1].dose: missing. Dose of each fraction [Gy]."),
-        ('at = "61 d"\ndose = "6 Gy"', "events[1].at: 61 d is after the end of the run (60 d)"),
+        ('at = "61 d"\ndose = "6 Gy"', "events[1].at: 61 d is not before the end of the run (60 d)"),
         (
             'at = "0 d"\ndose = "6 Gy"\nfractions = 4\nevery = "21 d"',
             "events[1]: ends at 63 d, after the end of the run (60 d)",

@@ -1,0 +1,143 @@
+"""No cell of a run is lost or made of nothing: hour by hour, through a dose and what follows."""
+
+import dataclasses
+
+import lab
+import numpy as np
+import pytest
+
+from marrow_niche import coupling
+from marrow_niche.errors import NumericsError
+from marrow_niche.kernels import lineages as kernel
+from marrow_niche.marrow import fate
+from marrow_niche.marrow.lineages import EXITS
+from marrow_niche.perturbations.radiation import Radiation
+from marrow_niche.simulation import advance, step
+
+
+@pytest.fixture(scope="module")
+def hours():
+    """What was seen in each of 24 hours with 2 Gy in the seventh: stem cells, births, losses, fates, committed cells."""
+    model, state = lab.marrow()
+    model = dataclasses.replace(model, exposures=Radiation(at=6.0, dose=2.0).exposures())
+    seen, drawn = [], []
+    decide = fate.decide
+
+    def noted(*args):
+        drawn.append(decide(*args))
+        return drawn[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fate, "decide", noted)
+        for _ in range(24):
+            before = (len(state.stem.id), state.born, state.died, state.next_id, state.counts.copy(), set(state.stem.id.tolist()))
+            advance(state, model)
+            seen.append((before, len(state.stem.id), state.born, state.died, state.next_id, state.counts.copy(),
+                         set(state.stem.id.tolist())))
+    return model, seen, drawn, state
+
+
+def test_stem_cells_after_are_those_before_less_the_lost_and_the_born(hours):
+    """Every hour: list after = before − killed − died or left + born; ids are never used twice."""
+    _, seen, drawn, _ = hours
+    for hour, ((n, born, died, next_id, _, ids), after, born_now, died_now, next_now, _, ids_now) in enumerate(seen):
+        killed = n - len(drawn[hour].dies)
+        assert (killed > 0) == (hour == 6)
+        assert after == n - killed - (died_now - died) + (born_now - born)
+        assert next_now - next_id == born_now - born == len(ids_now - ids)
+        assert all(new >= next_id for new in ids_now - ids)
+    assert sum(s[2] - s[0][1] for s in seen) > 100
+
+
+def test_each_daughter_goes_one_way(hours):
+    _, _, drawn, _ = hours
+    for o in drawn:
+        assert (o.stay + o.mkp + o.mpp == 2 * o.divides).all()
+        assert not (o.dies & o.divides).any()
+
+
+def test_daughters_that_leave_are_found_in_the_lineages(hours):
+    """In hours without a step of the lineages, MPP and MkP grow by the leavers (at their weights, up to a cell each), and
+    no other compartment changes; a dose only takes."""
+    model, seen, drawn, _ = hours
+    quiet = 0
+    for hour, ((*_, before, _), *_, after, _) in enumerate(seen):
+        if (hour + 1) % model.lineage_step == 0:
+            continue
+        gained = after.astype(int) - before
+        if hour == 6:
+            assert (np.delete(gained, [model.tree.first["MPP"], model.tree.first["MkP"]], axis=0) <= 0).all()
+            continue
+        for name, left in (("MPP", drawn[hour].mpp.sum()), ("MkP", drawn[hour].mkp.sum())):
+            ratio = model.stem_weight / model.weight[model.tree.first[name]]
+            got = gained[model.tree.first[name]].sum()
+            assert np.floor(ratio) * left <= got <= np.ceil(ratio) * left
+            quiet += got
+        assert not np.delete(gained, [model.tree.first["MPP"], model.tree.first["MkP"]], axis=0).any()
+    assert quiet > 0
+
+
+def test_counts_and_pools_never_fall_below_none(hours):
+    _, seen, _, state = hours
+    assert all((s[5] >= 0).all() for s in seen)
+    for part in (state.blood, state.lymphoid, state.stroma):
+        for f in dataclasses.fields(part):
+            assert (np.asarray(getattr(part, f.name)) >= 0).all(), f.name
+    assert (state.fields >= 0).all()
+
+
+def test_the_piece_gives_blood_what_left_it(hours):
+    """Output over the lineage step is what the kernel says left by each exit, in real cells of the piece."""
+    model, _, _, state = hours
+    copy, counts = dataclasses.replace(state, counts=state.counts.copy()), state.counts.copy()
+    logs = coupling.voxel_signals(copy, model)
+    step.advance_lineages(copy, model)
+    t = model.tree
+    left, _ = kernel.advance(
+        counts, logs, float(model.lineage_step), model.weight, t.rate, t.rate_limit, t.rate_response, t.daughters, t.renewal,
+        t.renewal_limit, t.renewal_response, t.survival, t.survival_response, t.target, t.share, t.share_response, t.burst_rate,
+        t.burst_target, 0, t.burst_threshold, t.burst_half, model.seed, state.hour)
+    assert copy.output[:len(left)] * model.lineage_step == pytest.approx(left, rel=1e-12)
+    assert len(copy.output) == len(EXITS) and (left[:5] > 0).all()
+    assert copy.counts.sum() == counts.sum()              # hops move cells and nothing more
+
+
+def test_books_that_do_not_close_stop_the_run(monkeypatch):
+    """If a cell were lost in the kernel the run would end with the hour and the compartment."""
+    model, state = lab.marrow()
+    honest = kernel.advance
+
+    def careless(counts, *args):
+        out = honest(counts, *args)
+        counts[5, int(np.argmax(counts[5]))] -= 1
+        return out
+
+    monkeypatch.setattr(kernel, "advance", careless)
+    state.hour = 42
+    with pytest.raises(NumericsError, match=rf"hour 42.*{model.tree.names[5]}"):
+        step.advance_lineages(state, model)
+
+
+def test_stem_cells_pass_between_piece_and_organism_without_loss():
+    """Of a piece apart: what leaves it is in the organism's blood at its weight, what comes was there and has a new name;
+    piece, blood and the marrow outside (the twin less the piece's share) hold as many after every hour as before."""
+    model, state = lab.marrow()
+    model = dataclasses.replace(model, apart=True)
+    state.stroma.vessel[::3] = 0.2
+    twin, came = state.twin, 0
+
+    def organism():
+        outside = (1 - model.piece_share) * (twin.quiescent + twin.cycling)
+        return outside + twin.in_blood + model.stem_weight * len(state.stem.id)
+
+    for state.hour in range(30):
+        whole, blood, listed, next_id = organism(), twin.in_blood, len(state.stem.id), state.next_id
+        stays = coupling.egress(state, coupling.stem_signals(state, model), model)
+        gone = int((~stays).sum())
+        assert listed - gone == len(state.stem.id)
+        assert twin.in_blood - blood == pytest.approx(gone * model.stem_weight, abs=1e-9)
+        coupling.home(state, model)
+        came += state.next_id - next_id
+        assert len(state.stem.id) == listed - gone + state.next_id - next_id
+        assert organism() == pytest.approx(whole, rel=1e-13)
+    assert came > 50

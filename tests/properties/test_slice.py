@@ -1,0 +1,26 @@
+"""A slice is a slab one voxel thick: densities are per volume, so its resting fields are those of the bone around it."""
+
+import lab
+import numpy as np
+import pytest
+from marrow_niche.scenario.scenario import scenario_from
+from marrow_niche.simulation import build
+
+
+def test_fields_of_a_slice_rest_near_those_of_a_section():
+    """Mean over the marrow of each field, and stem cells over the species' density, within 15 %."""
+    section, state = lab.marrow()
+    geometry = {"bone": "long bone", "voxel": "25 um", "section": {"axis": "long", "at": "50 %"}}
+    asked = scenario_from(
+        {"species": "mouse", "seed": 7, "duration": "1 d", "geometry": geometry, "parameters": lab.FEWER_AGENTS}
+    )
+    slice_, flat = build(asked)
+    assert slice_.lattice.dimension == 2
+    f = section.geometry.extravascular
+    thick = (state.fields * f).sum(axis=1) / f.sum()
+    f = slice_.geometry.extravascular
+    thin = (flat.fields * f).sum(axis=1) / f.sum()
+    assert thin == pytest.approx(thick, rel=0.15)
+    level = slice_.facts["stem_cells_over_species"] / section.facts["stem_cells_over_species"]
+    assert level == pytest.approx(1.0, abs=0.15)
+    assert np.allclose(flat.stem.position[:, 2].max() - flat.stem.position[:, 2].min(), 25.0, atol=1.0)
