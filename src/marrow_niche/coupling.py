@@ -194,7 +194,10 @@ def voxel_signals(state, model, number=None):
 
 
 def stem_signals(state, model, number=None):
-    """What each stem cell feels, ratios to rest: membrane_scf, scf, tpo, tgf, vessel, cxcl12 ((k,) each; of cells in blood only the first is 0, and none is used)."""
+    """What each stem cell feels, ratios to rest: membrane_scf, scf, tpo, tgf, vessel, cxcl12, (k,) each.
+
+    What is given for cells in blood has no meaning and is not used.
+    """
     s, stem, species = state.stem, model.species.stem_cells, model.species
     if not model.switches.local_responses:
         felt = stirred(totals(state, model, number), state.hormones, model)

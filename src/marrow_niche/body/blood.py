@@ -34,7 +34,7 @@ class Blood:
 
 @dataclass
 class BloodState:
-    """Cells of the organism: totals of each pool; `maturing` reticulocytes not yet in blood, `red`, `platelet` (n,) by age stage."""
+    """Cells of the organism by pool; `maturing` reticulocytes are not yet in blood, `red` and `platelet` (n,) go by age."""
 
     neutrophils: float
     monocytes: float

@@ -208,10 +208,13 @@ def principal_axes(vertices: np.ndarray, triangles: np.ndarray) -> tuple[np.ndar
 def _read_by_meshio(path: Path) -> tuple[np.ndarray, np.ndarray]:
     import contextlib
     import io
+    import warnings
 
     import meshio
 
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+    silent = io.StringIO()
+    with warnings.catch_warnings(), contextlib.redirect_stdout(silent), contextlib.redirect_stderr(silent):
+        warnings.simplefilter("ignore")
         mesh = meshio.read(path)
     points = np.asarray(mesh.points, float)
     if points.ndim == 2 and points.shape[1] == 2:

@@ -14,6 +14,9 @@ import numpy as np
 from marrow_niche.quantities.parameters import quantity
 
 
+OVER = 0.01
+
+
 @dataclass(frozen=True, kw_only=True)
 class LinearQuadratic:
     """Survival exp(−αD − βD²) of one kind of cell after an acute dose D."""
@@ -46,10 +49,13 @@ class Radiosensitivity:
 
 @dataclass
 class DamageState:
-    """`unrepaired` damage U [Gy] and the `dose` received so far [Gy]."""
+    """`unrepaired` damage U [Gy], the `dose` received so far [Gy], and what of it belongs to the exposure that is going on:
+    its `linear` [Gy] and `quadratic` [Gy²] part. An exposure is over when repair has left less than `OVER` of its dose."""
 
     unrepaired: float = 0.0
     dose: float = 0.0
+    linear: float = 0.0
+    quadratic: float = 0.0
 
 
 def advance(state, exposures, start, stop, half_time):
@@ -69,6 +75,8 @@ def advance(state, exposures, start, stop, half_time):
     """
     mu = math.log(2.0) / half_time
     linear = quadratic = 0.0
+    if state.unrepaired < OVER * state.linear:
+        state.linear = state.quadratic = 0.0
     edges = {start, stop, *(t for begin, end, _ in exposures for t in (begin, end) if start < t < stop)}
     marks = sorted(edges)
     for low, high in pairwise(marks):
@@ -86,12 +94,23 @@ def advance(state, exposures, start, stop, half_time):
             linear += rate * span
         state.unrepaired += (rate / mu - state.unrepaired) * fade
     state.dose += linear
+    state.linear += linear
+    state.quadratic += quadratic
     return linear, quadratic
 
 
 def survival(lq, linear, quadratic):
     """Share of cells that live through an exposure of this linear [Gy] and quadratic [Gy²] dose."""
     return math.exp(-lq.alpha * linear - lq.beta * quadratic)
+
+
+def of_a_mixture(share, state, linear, quadratic):
+    """Share of a mixture that lives through the last `linear` and `quadratic` dose of the exposure that is going on.
+
+    `share(linear, quadratic)` is what of the mixture survives a whole exposure. Its tough part is not sensitive anew each
+    hour: the ratio of the shares after and before is taken.
+    """
+    return share(state.linear, state.quadratic) / share(state.linear - linear, state.quadratic - quadratic)
 
 
 def lymphocyte_survival(sensitivity, linear, quadratic):

@@ -1,6 +1,7 @@
 """Radiation: an exposure edits the state once an hour while it lasts; what it leaves is stepped in `marrow.damage`."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -80,7 +81,7 @@ def expose(state, model, linear, quadratic, hour):
         """Of a pool of the whole organism, when only the piece is exposed."""
         return 1 - hit * (1 - share)
 
-    lives = damage.lymphocyte_survival(r, linear, quadratic)
+    lives = damage.of_a_mixture(partial(damage.lymphocyte_survival, r), state.damage, linear, quadratic)
     for pool, share in (("b", lives), ("t", lives), ("nk", damage.survival(r.nk_cells, linear, quadratic))):
         before, share = getattr(ly, pool), left(share)
         setattr(ly, pool, before * share)
@@ -90,8 +91,13 @@ def expose(state, model, linear, quadratic, hour):
     ripe = left(damage.survival(r.thymocytes_dp, linear, quadratic))
     ly.dp, ly.sp = ly.dp * ripe, ly.sp * ripe
 
+    def working(spared, lq):
+        """What outlasts the death of its cells, and what does not: the share left by this part of the exposure."""
+        return damage.of_a_mixture(
+            lambda d, q: spared + (1 - spared) * damage.survival(lq, d, q), state.damage, linear, quadratic
+        )
+
     niche = state.stroma
-    niche.vessel *= r.vessel_spared + (1 - r.vessel_spared) * damage.survival(r.endothelium, linear, quadratic)
-    lost = (1 - r.stroma_spared) * (1 - damage.survival(r.stroma, linear, quadratic))
-    niche.stroma *= 1 - lost
-    niche.osteoblast *= 1 - lost
+    niche.vessel *= working(r.vessel_spared, r.endothelium)
+    niche.stroma *= working(r.stroma_spared, r.stroma)
+    niche.osteoblast *= working(r.stroma_spared, r.stroma)

@@ -29,7 +29,7 @@ def describe(scenario):
         _events(scenario, model),
         _size(scenario, model, state),
     ):
-        lines += part + [""]
+        lines += [*part, ""]
     return "\n".join(lines[:-1])
 
 
@@ -45,7 +45,8 @@ def _bone(model):
         f"{100 * f['share_of_bone_marrow']:.2g} % of this bone's.",
     ]
     lines.append(
-        f"  Sinusoids fill {100 * f['sinusoid_fraction']:.0f} % of it; {100 * f['share_within_10um_of_sinusoid']:.0f} % of the rest "
+        f"  Sinusoids fill {100 * f['sinusoid_fraction']:.0f} % of it; "
+        f"{100 * f['share_within_10um_of_sinusoid']:.0f} % of the rest "
         f"lies within 10 um of one. {f['stroma']:,} stromal cells, {f['megakaryocytes']:,} megakaryocytes."
     )
     return lines
@@ -58,7 +59,8 @@ def _cells(scenario, model, state):
         "The piece and its organism",
         f"  By volume the piece is {100 * model.piece_share:.3g} % of the organism's marrow; at rest it makes "
         f"{_span(model.share / model.piece_share)} times that share of the blood.",
-        f"  It holds {model.stem_weight * stored:.3g} stem cells ({100 * f['stem_cells_over_species']:.0f} % of the species' density), "
+        f"  It holds {model.stem_weight * stored:.3g} stem cells "
+        f"({100 * f['stem_cells_over_species']:.0f} % of the species' density), "
         f"stored as {stored:,} that weigh {model.stem_weight:.3g} each.",
     ]
     if scenario.organism.agents == "anatomical":
@@ -67,7 +69,8 @@ def _cells(scenario, model, state):
         )
     elif s.number > s.agent_cap:
         lines.append(
-            f"  The organism has {s.number:,.0f}; {s.agent_cap:,.0f} are stored, so clones drift {s.number / s.agent_cap:.2g} times faster."
+            f"  The organism has {s.number:,.0f}; {s.agent_cap:,.0f} are stored, "
+            f"so clones drift {s.number / s.agent_cap:.2g} times faster."
         )
     else:
         lines.append(

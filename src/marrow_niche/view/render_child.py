@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 BONE, MARROW = 1, 2
 SINUSOIDS, ARTERIOLES, VEINS = 0, 1, 2
-TUBES = 22_000
+TUBES = 60_000
 """More sinusoids than this are too many to be told apart: the middle of the piece is drawn."""
 STEM_CELL = 4.5
 """Radius of a stem cell [um]."""
@@ -53,7 +53,7 @@ def draw(results: "Results", job: dict[str, Any]) -> dict[str, Any]:
     pictures = []
     for picture in job["pictures"]:
         wide, high = picture["size"]
-        um_per_pixel = view.fit(wide, high, picture["head"])
+        um_per_pixel = view.fit(wide, high, picture["head"], picture["foot"])
         cells = view.cells(picture["day"])
         ball = BALL * um_per_pixel * wide
         things = _things(view, picture["day"], bone, vessels, colours)
@@ -171,14 +171,14 @@ class View:
         """The bone's x, y, z in the picture: share to the right and up."""
         return {name: (float(self.right[k]), float(self.above[k])) for k, name in enumerate("xyz")}
 
-    def fit(self, wide: int, high: int, head: float) -> float:
-        """um a pixel so that what is drawn fills the picture below its `head`, a share; centres the camera on it."""
+    def fit(self, wide: int, high: int, head: float, foot: float) -> float:
+        """um a pixel so that what is drawn fills the picture between `head` and `foot`, shares; centres the camera."""
         corners = np.array(np.meshgrid(*zip(self.corner, self.top, strict=True))).reshape(3, -1).T
         if not self.slice and self.opening is not None:
             corners = self._outline()
         x, y = corners @ self.right, corners @ self.above
-        um_per_pixel = float(max(np.ptp(x) / (0.96 * wide), np.ptp(y) / ((0.97 - head) * high)))
-        up = 0.5 * (y.min() + y.max()) + 0.5 * head * high * um_per_pixel
+        um_per_pixel = float(max(np.ptp(x) / (0.96 * wide), np.ptp(y) / ((1.0 - head - foot) * high)))
+        up = 0.5 * (y.min() + y.max()) + 0.5 * (head - foot) * high * um_per_pixel
         self.centre = (
             self.right * 0.5 * (x.min() + x.max()) + self.above * up + self.toward * (self.middle @ self.toward)
         )
@@ -357,7 +357,7 @@ def _balls(cells: dict[str, np.ndarray], radius: float, colours: dict[str, str])
 
 
 def _shot(
-    view: View,
+    view: "View | _Camera",
     things: list[tuple[Any, dict]],
     wide: int,
     high: int,
@@ -425,7 +425,7 @@ def _whole_bone(results: "Results", view: View, wanted: dict[str, Any], colours:
     things = [(part, {**matter, "color": colours["bone"]}) for part in rest if part.n_cells]
     if here.n_cells:
         things.append((here, {**matter, "color": colours["here"]}))
-    _save(_shot(small, things, wide, high, um_per_pixel), wanted["file"])  # type: ignore[arg-type]
+    _save(_shot(small, things, wide, high, um_per_pixel, clear=True), wanted["file"])
     return True
 
 
@@ -444,7 +444,7 @@ def _rgb(colour: str) -> tuple[int, int, int]:
 def _save(picture: np.ndarray, path: str) -> None:
     from matplotlib.image import imsave
 
-    imsave(path, np.clip(np.rint(picture[..., :3]), 0, 255).astype(np.uint8))
+    imsave(path, np.clip(np.rint(picture), 0, 255).astype(np.uint8))
 
 
 if __name__ == "__main__":

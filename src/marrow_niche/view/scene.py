@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from marrow_niche.record.results import Results
 
-LARGE, MEDIUM, SMALL, WHOLE = (1360, 1030), (1040, 788), (720, 545), (280, 580)
+LARGE, MEDIUM, SMALL, WHOLE = (1360, 1030), (1040, 788), (720, 545), (150, 600)
 """Pixels of the first picture, of the others, and of the whole bone."""
 SINUSOID, WASTED, ARTERIOLE, VEIN = "#d0786d", "#cdc9c3", "#d3141f", "#8d5a86"
 QUIET, AWAKE, SENESCENT = "#17479e", "#f2b705", "#4a4a4a"
@@ -90,7 +90,7 @@ def _rendered(
         "directory": str(results.directory.resolve()),
         "answer": str(folder / "answer.json"),
         "pictures": [
-            {"day": day, "size": size, "head": 0.10 if size == LARGE else 0.17, "file": str(folder / f"{k}.png")}
+            {"day": day, "size": size, **_margins(k, len(days)), "file": str(folder / f"{k}.png")}
             for k, ((day, _), size) in enumerate(zip(days, _sizes(len(days)), strict=True))
         ],
         "whole": {"size": WHOLE, "file": str(folder / "whole.png")},
@@ -126,6 +126,11 @@ def _rendered(
 def _sizes(number: int) -> list[tuple[int, int]]:
     """Pixels of each picture: one or the first of three is large."""
     return [MEDIUM] * 2 if number == 2 else [LARGE, *[SMALL] * (number - 1)]
+
+
+def _margins(k: int, number: int) -> dict[str, float]:
+    """Shares of a picture's height kept free above for its title and below for the scale."""
+    return {"head": 0.10 if k == 0 and number != 2 else 0.17, "foot": 0.03 if k else 0.08}
 
 
 def _environment(setting: Mapping[str, str]) -> dict[str, str]:
@@ -177,18 +182,17 @@ def _composed(answer: dict[str, Any], days: list[tuple[float, str]], folder: Pat
         ax.set_axis_off()
         cells = answer["pictures"][k]["shown"]
         under = f"{called}: " * bool(called) + f"{cells} stem cell{'s' * (cells != 1)}"
-        size, lower = (9.0, 0.935) if k == 0 and large > 4 else (8.0, 0.90)
-        at_top: dict[str, Any] = {"transform": ax.transAxes, "va": "top"}
-        ax.text(0.015, 0.985, f"day {words.day(day)}", fontsize=size, weight="bold", **at_top)
-        ax.text(0.015, lower, under, fontsize=7.5, color=style.SOFT, **at_top)
+        for text, down, look in ((f"day {words.day(day)}", -4, {"weight": "bold", "fontsize": 9}), (under, -17, {})):
+            corner: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "top"}
+            ax.annotate(text, (0, 1), xytext=(6, down), **corner, **({"fontsize": 7.5, "color": style.SOFT} | look))
         if k == 0:
             _bar(ax, answer["pictures"][0]["um_per_pixel"], image.shape)
             _axes_cross(ax, answer["axes"], image.shape)
     if answer["whole"]:
         whole = imread(folder / "whole.png")
-        tall_inset = 0.27 * tall / height
-        ax = drawn.add_axes((large / wide - 0.075, foot / height + 0.72 * tall / height, 0.07, tall_inset))
-        ax.imshow(whole, interpolation="antialiased")
+        size = 0.27 * large / wide, 0.27 * large * WHOLE[0] / WHOLE[1] / height
+        ax = drawn.add_axes((0.99 * large / wide - size[0], 1.0 - size[1] - 0.05 / height, *size))
+        ax.imshow(np.rot90(whole, -1), interpolation="antialiased")
         ax.set_axis_off()
     _key(drawn, answer, 0.5 * foot / height)
     return drawn

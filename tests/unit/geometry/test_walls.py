@@ -68,7 +68,7 @@ def test_walls_inside_other_vessels_are_no_walls():
 
 
 def test_kinds_are_told_apart():
-    nodes = [[-50.0, 100.0, 100.0], [450.0, 100.0, 100.0], [-50.0, 300.0, 300.0], [450.0, 300.0, 300.0]]
+    nodes = [[-50.0, 93.0, 102.0], [450.0, 121.0, 87.0], [-50.0, 300.0, 300.0], [450.0, 300.0, 300.0]]
     v = vessels(nodes, [[0, 1], [2, 3]], [10.0, 45.0], [ARTERIOLE, VEIN])
     volume, area, arterial = measure(v, room(20.0))
     assert arterial.sum() == pytest.approx(2.0 * np.pi * 10.0 * 400.0, rel=0.02)
