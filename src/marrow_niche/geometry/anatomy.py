@@ -20,6 +20,7 @@ class Anatomy:
     sinusoid_tortuosity: float = quantity("um", "displacement of sinusoids from straight lines", low=0.0)
     vein_radius: float = quantity("um", "radius of the central vein", low=1.0)
     arteriole_tip_radius: float = quantity("um", "radius of a terminal arteriole", low=1.0)
+    artery_radius: float = quantity("um", "radius of the central artery, the widest", low=1.0, default=30.0)
     arteriole_spacing: float = quantity("um", "least distance between terminal arterioles", low=20.0)
     stroma_density: float = quantity("1/mm^3", "perivascular (LepR+, CAR) stromal cells in marrow", low=0.0)
     stroma_gap: float = quantity("um", "farthest a stromal cell's centre lies from the sinusoid wall", low=0.0)

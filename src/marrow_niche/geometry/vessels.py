@@ -200,7 +200,7 @@ def _arteries(
     high: np.ndarray,
     draws: np.random.Generator,
 ) -> Vessels:
-    """Shortest paths over neighbouring cords from a root beside the vein to terminals near the endosteum, Murray's radii."""
+    """Shortest paths over neighbouring cords from a root beside the vein to terminals near the endosteum, Murray's radii up to the artery's."""
     depth = inset.at(seeds)
     able = np.flatnonzero(depth > anatomy.arteriole_tip_radius + 2.0 * WALL_GAP)
     if able.size < 4:
@@ -239,6 +239,7 @@ def _arteries(
     graph.carry_down(np.argsort(-cost_to, kind="stable"), before.astype(np.int64), load)
     child = np.flatnonzero((load > 0.0) & (before >= 0))
     radius = anatomy.arteriole_tip_radius * np.maximum(load[child], 1.0) ** (1.0 / 3.0)
+    radius = np.minimum(radius, anatomy.artery_radius)
     edges = np.stack([before[child], child], axis=1)
     used, edges = np.unique(edges, return_inverse=True)
     edges = edges.reshape(-1, 2)

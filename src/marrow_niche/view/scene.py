@@ -130,7 +130,9 @@ def _sizes(number: int) -> list[tuple[int, int]]:
 
 def _margins(k: int, number: int) -> dict[str, float]:
     """Shares of a picture's height kept free above for its title and below for the scale."""
-    return {"head": 0.10 if k == 0 and number != 2 else 0.17, "foot": 0.03 if k else 0.08}
+    if number == 2:
+        return {"head": 0.15, "foot": 0.09}
+    return {"head": 0.21, "foot": 0.03} if k else {"head": 0.10, "foot": 0.08}
 
 
 def _environment(setting: Mapping[str, str]) -> dict[str, str]:
@@ -182,9 +184,9 @@ def _composed(answer: dict[str, Any], days: list[tuple[float, str]], folder: Pat
         ax.set_axis_off()
         cells = answer["pictures"][k]["shown"]
         under = f"{called}: " * bool(called) + f"{cells} stem cell{'s' * (cells != 1)}"
-        for text, down, look in ((f"day {words.day(day)}", -4, {"weight": "bold", "fontsize": 9}), (under, -17, {})):
-            corner: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "top"}
-            ax.annotate(text, (0, 1), xytext=(6, down), **corner, **({"fontsize": 7.5, "color": style.SOFT} | look))
+        corner: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "top"}
+        ax.annotate(f"day {words.day(day)}", (0, 1), xytext=(6, -4), fontsize=9, weight="bold", **corner)
+        ax.annotate(under, (0, 1), xytext=(6, -17), fontsize=7.5, color=style.SOFT, **corner)
         if k == 0:
             _bar(ax, answer["pictures"][0]["um_per_pixel"], image.shape)
             _axes_cross(ax, answer["axes"], image.shape)

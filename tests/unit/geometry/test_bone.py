@@ -15,7 +15,7 @@ def surface(vertices, triangles):
 def test_depth_is_the_distance_to_the_triangles():
     """Every node inside, and the layers around the surface, agree with the least of all triangle distances."""
     solid = surface(*naive.rod(300.0, 900.0, around=8, along=1))
-    field = depth_field(solid, solid.vertices.min(axis=0), solid.vertices.max(axis=0), nodes=25)
+    field = depth_field(solid, solid.vertices.min(axis=0), solid.vertices.max(axis=0), nodes=12)
     corner = solid.vertices[solid.triangles]
     for node, value in zip(field.nodes(), field.values.reshape(-1), strict=True):
         away = min(naive.triangle_distance(node, *t) for t in corner)

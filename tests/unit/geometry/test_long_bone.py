@@ -32,8 +32,6 @@ def test_its_lengths_are_those_published(femur):
     bone = make_bone(femur, cortex=None, default_cortex=160.0, share=0.4)
     assert bone.axis == 2
     assert bone.length == pytest.approx(15_500.0, rel=1e-4)
-    middle = np.abs(femur.vertices[:, 2] - femur.vertices[:, 2].mean()) < 0
-    assert not middle.any()
     marrow = np.interp(7_750.0, bone.station, bone.area) * 1e-6
     assert 0.7 < marrow < 1.0
     assert 12.0 < bone.marrow_volume * 1e-9 < 20.0
