@@ -59,7 +59,9 @@ def share(centre, spacing, n, a, b, radius, kind, kinds):
 
 def sphere(radius, centre=(0.0, 0.0, 0.0), rings=24):
     """Closed sphere of triangles: vertices (v, 3), triangles (t, 3), outwards."""
-    return _lathe([(radius * np.sin(t), -radius * np.cos(t)) for t in np.linspace(0.0, np.pi, rings + 1)], 2 * rings, centre)
+    return _lathe(
+        [(radius * np.sin(t), -radius * np.cos(t)) for t in np.linspace(0.0, np.pi, rings + 1)], 2 * rings, centre
+    )
 
 
 def rod(radius, length, centre=(0.0, 0.0, 0.0), around=48, along=24):

@@ -111,7 +111,7 @@ def report(directory: Run, /) -> int:
     """Draw the figures of a run and write its report.html."""
     from marrow_niche.record.results import open_results
 
-    _report(open_results(directory), directory)
+    _report(open_results(directory))
     return DONE
 
 
@@ -195,33 +195,18 @@ def _simulated(directory: Path, simulation: Callable[[Callable[[float, float], N
         else:
             print("Stopped before anything was written; run it again.", file=sys.stderr)
         return STOPPED
-    print(summary(results, directory, time.monotonic() - began))
-    _report(results, directory)
+    took = _clock(time.monotonic() - began)
+    print(f"Simulated in {took}, written to {directory}. Drawing the report ...", file=sys.stderr, flush=True)
+    _report(results)
     return DONE
 
 
-def _report(results: "Results", directory: Path) -> None:
+def _report(results: "Results") -> None:
     from marrow_niche.view.report import report as draw
+    from marrow_niche.view.report import summary
 
     draw(results)
-    print(f"Report: {directory / 'report.html'}")
-
-
-def summary(results: Any, directory: Path, seconds: float) -> str:
-    """What came out, in a few lines: each blood count at the start, at its lowest and at the end."""
-    blood = results.blood
-    days = blood["day"].to_numpy()
-    lines = [f"{days[-1]:g} d simulated in {_clock(seconds)}, recorded {len(days)} times in {directory}"]
-    counts = [name for name in ("neutrophils", "lymphocytes", "platelets", "red_cells") if f"{name}_per_uL" in blood]
-    if counts:
-        lines.append(f"{'per uL of blood':<16}{'at the start':>14}{'lowest':>12}{'on day':>8}{'at the end':>12}")
-    for name in counts:
-        values = blood[f"{name}_per_uL"].to_numpy()
-        low = int(values.argmin())
-        row = f"{name.replace('_', ' '):<16}{values[0]:>14,.0f}{values[low]:>12,.0f}{days[low]:>8g}{values[-1]:>12,.0f}"
-        lines.append(row)
-    lines.append(f"In 3D: cd {directory} && paraview --script=open_in_paraview.py")
-    return "\n".join(lines)
+    print(summary(results))
 
 
 @contextmanager

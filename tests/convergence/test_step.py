@@ -5,6 +5,7 @@ import dataclasses
 import lab
 import numpy as np
 import pytest
+
 from marrow_niche.simulation import advance, observe
 
 COUNTS = (

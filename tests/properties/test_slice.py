@@ -3,6 +3,7 @@
 import lab
 import numpy as np
 import pytest
+
 from marrow_niche.scenario.scenario import scenario_from
 from marrow_niche.simulation import build
 

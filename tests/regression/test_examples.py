@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from marrow_niche import read_scenario, simulate
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.toml"))

@@ -7,7 +7,6 @@ import sys
 import time
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from marrow_niche import cli
@@ -25,11 +24,9 @@ section = { at = "50 %", thickness = "100 um" }
 
 
 class Outcome:
-    """What a run gives back, as much of it as the summary reads."""
+    """What a run gives back, as much of it as is passed on here."""
 
-    blood = pd.DataFrame(
-        {"day": [0.0, 1.0, 2.0], "neutrophils_per_uL": [1000.0, 20.0, 300.0], "platelets_per_uL": [1e6, 9e5, 8e5]}
-    )
+    directory = Path("runs/femur")
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +53,7 @@ def calls(monkeypatch):
 
     monkeypatch.setattr("marrow_niche.simulation.simulate", simulate)
     monkeypatch.setattr("marrow_niche.simulation.resume", resume)
-    monkeypatch.setattr(cli, "_report", lambda results, directory: calls.append(("report", Path(directory))))
+    monkeypatch.setattr(cli, "_report", lambda results: calls.append(("report", results.directory)))
     return calls
 
 
@@ -108,9 +105,8 @@ def test_run_goes_into_runs_by_the_name_of_the_file(calls, capsys):
     assert main(["run", "femur.toml"]) == 0
     assert calls == [("simulate", 1, Path("runs/femur"), False, None), ("report", Path("runs/femur"))]
     out = capsys.readouterr()
-    assert "2 d simulated" in out.out
-    assert "neutrophils" in out.out and "20" in out.out
     assert "day 1 of 2" in out.err
+    assert "runs/femur" in out.err
 
 
 def test_run_passes_its_options_on(calls, monkeypatch):

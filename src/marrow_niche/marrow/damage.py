@@ -13,7 +13,6 @@ import numpy as np
 
 from marrow_niche.quantities.parameters import quantity
 
-
 OVER = 0.01
 
 

@@ -18,7 +18,8 @@ MOUSE = Anatomy(
     sinusoid_tortuosity=6.0,
     vein_radius=45.0,
     arteriole_tip_radius=5.0,
-    arteriole_spacing=130.0,
+    artery_radius=30.0,
+    arteriole_spacing=115.0,
     stroma_density=1.5e4,
     stroma_gap=5.0,
     stroma_diameter=10.0,
@@ -56,9 +57,7 @@ def build(rod_mesh):
         if key not in made:
             section = None if at is None else Section(axis=axis, at=at, thickness=thickness)
             spec = GeometrySpec(mesh=rod_mesh.name, unit="mm", voxel=voxel, section=section, cortex=cortex)
-            made[key] = build_geometry(
-                spec, dataclasses.replace(MOUSE, **anatomy), seed=seed, folder=rod_mesh.parent
-            )
+            made[key] = build_geometry(spec, dataclasses.replace(MOUSE, **anatomy), seed=seed, folder=rod_mesh.parent)
         return made[key]
 
     return of

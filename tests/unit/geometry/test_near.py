@@ -62,7 +62,9 @@ def test_points_are_found_like_tubes_of_no_length():
 
 def test_nothing_to_find():
     grid = lattice(50.0)
-    found, near = search(middled(np.empty((0, 3)), np.empty((0, 3)), np.empty(0), cell=30.0), make_blocks(grid), cap=90.0)
+    found, near = search(
+        middled(np.empty((0, 3)), np.empty((0, 3)), np.empty(0), cell=30.0), make_blocks(grid), cap=90.0
+    )
     assert (found == 90.0).all()
     assert near.start[-1] == 0
     assert not boxed(np.empty((0, 3)), np.empty((0, 3)), np.empty(0), cell=30.0).hold(np.zeros((2, 3))).any()

@@ -124,6 +124,7 @@ def test_arteries_are_a_tree_with_the_radii_of_murray(laid, mouse):
 def test_a_piece_carries_the_artery_of_the_whole(mouse):
     """Mid-shaft, the artery that feeds both ends of the bone is about as wide in a section as in the whole bone."""
     bone = make_bone(close_surface(*naive.rod(450.0, 6000.0), name="rod"), cortex=50.0, default_cortex=0.0, share=0.0)
+    mouse = dataclasses.replace(mouse, artery_radius=1000.0)
     widest = []
     for half in (3000.0, 400.0):
         low, high = bone.low.copy(), bone.high.copy()
@@ -135,6 +136,14 @@ def test_a_piece_carries_the_artery_of_the_whole(mouse):
         near = (v.kind == ARTERIOLE) & (np.abs(0.5 * (v.a + v.b))[:, 2] < 300.0)
         widest.append(v.radius[near].max())
     assert widest[1] == pytest.approx(widest[0], rel=0.15)
+
+
+def test_no_artery_is_wider_than_told(laid, mouse):
+    bone, inset, v = laid
+    capped = lay(bone, inset, dataclasses.replace(mouse, artery_radius=8.0))
+    free = v.radius[v.kind == ARTERIOLE]
+    assert capped.radius[capped.kind == ARTERIOLE] == pytest.approx(np.minimum(free, 8.0))
+    assert free.max() > 15.0
 
 
 def test_wider_spacing_makes_a_sparser_plexus(laid, mouse):
