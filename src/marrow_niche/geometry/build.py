@@ -118,7 +118,7 @@ def build_geometry(spec: GeometrySpec, anatomy: Anatomy, *, seed: int, folder: P
     around = marrow_volume(inset, far_low, far_high)
     _refuse_hopeless(spec, bone, anatomy, inside_piece, around, low, high, inset)
     tissue, origin, dropped = _tissue(spec, bone, inset, low, high)
-    dimension = 2 if not thick else 3
+    dimension = 2 if spec.section is not None and 1 in tissue.shape else 3
     whole = make_lattice(tissue, spacing=spec.voxel, origin=origin, dimension=dimension)
     if whole.n < FEWEST:
         raise GeometryError(_too_coarse(spec, whole.n, inside_piece, thick))
@@ -329,7 +329,8 @@ def _refuse_hopeless(
             f"{MOST_CORDS / cords:.0%} of this volume. A piece stands for the whole marrow."
         )
     box = float(np.prod(np.ceil((high - low) / h) + 2))
-    need = 8.0 * box + BYTES_PER_MARROW_VOXEL * volume / h**3 + 3000.0 * cords
+    laid = 3000.0 * cords + 300.0 * anatomy.stroma_density * 1e-9 * volume
+    need = 8.0 * box + BYTES_PER_MARROW_VOXEL * volume / h**3 + laid
     free = 0.8 * psutil.virtual_memory().available
     if need > free:
         fits = h * (need / free) ** (1.0 / 3.0)

@@ -200,7 +200,14 @@ def _arteries(
     high: np.ndarray,
     draws: np.random.Generator,
 ) -> Vessels:
-    """Shortest paths over neighbouring cords from a root beside the vein to terminals near the endosteum, Murray's radii up to the artery's."""
+    """Shortest paths over neighbouring cords from a root beside the vein to terminals near the endosteum.
+
+    Radii follow Murray's law from the terminals up, as far as the artery's own.
+
+    References
+    ----------
+    Murray, The physiological principle of minimum work, PNAS 1926.
+    """
     depth = inset.at(seeds)
     able = np.flatnonzero(depth > anatomy.arteriole_tip_radius + 2.0 * WALL_GAP)
     if able.size < 4:

@@ -1,5 +1,7 @@
 """From a mesh to a marrow: whole, in sections and slices, at any voxel; and what is refused."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -61,7 +63,7 @@ def test_a_slice_is_a_cut_through_the_marrow_around_it(build):
 def test_a_slice_along_the_bone(build):
     """Cut along x the array is one voxel thick in x, and reaches over the whole length."""
     along = build(40.0, at=0.5, axis="x")
-    nz, ny, nx = along.lattice.shape
+    nz, _, nx = along.lattice.shape
     assert nx == 1
     assert nz * 40.0 == pytest.approx(3000.0, abs=120.0)
     assert (along.lattice.neighbour[:, 4:] == -1).all()
@@ -84,6 +86,23 @@ def test_arrays_belong_together(build):
     assert np.array_equal(g.lattice.tissue.reshape(-1)[g.lattice.flat], np.full(n, MARROW))
     assert (g.lattice.tissue == LUMEN).any()
     assert g.near_sinusoid.item.max() < len(g.vessels.edges)
+
+
+def test_facts_can_be_written_down(build):
+    facts = build(20.0, at=0.5, thickness=400.0).facts
+    assert json.loads(json.dumps(facts)) == facts
+
+
+def test_a_section_as_thin_as_a_voxel_is_a_slice(build):
+    assert build(40.0, at=0.5, thickness=40.0).lattice.dimension == 2
+    assert build(40.0, at=0.5, thickness=120.0).lattice.dimension == 3
+
+
+def test_a_bone_without_cortex_is_all_marrow(build):
+    """The endosteum is then the surface itself: a tube of radius 500."""
+    g = build(40.0, at=0.5, thickness=120.0, cortex=0.0)
+    assert g.facts["marrow_mm3"] == pytest.approx(np.pi * 0.5**2 * 0.12, rel=0.04)
+    assert g.bone_area.sum() == pytest.approx(2.0 * np.pi * 500.0 * 120.0, rel=0.08)
 
 
 def test_lists_name_the_vessels_of_the_whole_graph(build):
@@ -181,7 +200,7 @@ def test_what_makes_no_marrow_is_refused_with_the_cure(rod_mesh, mouse, change, 
 
 def test_more_vessels_than_can_be_laid_are_refused(rod_mesh, mouse):
     spec = GeometrySpec(mesh=str(rod_mesh), length=300_000.0, voxel=1000.0)
-    with pytest.raises(GeometryError, match="Take a thinner section: about .*% of this volume"):
+    with pytest.raises(GeometryError, match=r"Take a thinner section: about .*% of this volume"):
         build_geometry(spec, mouse, seed=1, folder=rod_mesh.parent)
 
 

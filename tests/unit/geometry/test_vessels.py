@@ -73,7 +73,7 @@ def test_vessels_stay_in_the_marrow(laid):
 
 def test_the_plexus_reaches_the_endosteum(laid):
     """Length per volume in the outermost 40 um of marrow is that of the inside, within a third."""
-    bone, inset, v = laid
+    _, _, v = laid
     sinusoid = v.kind == SINUSOID
     middle = (0.5 * (v.a + v.b))[sinusoid]
     shaft = np.abs(middle[:, 2]) < 700.0
