@@ -43,6 +43,9 @@ def test_stem_cells_after_are_those_before_less_the_lost_and_the_born(hours):
     for hour, ((n, born, died, next_id, _, ids), after, born_now, died_now, next_now, _, ids_now) in enumerate(seen):
         killed = n - len(drawn[hour].dies)
         assert (killed > 0) == (hour == 6)
+        o = drawn[hour]
+        assert died_now - died == (o.dies | (o.divides & (o.stay == 0))).sum()
+        assert born_now - born == (o.divides & (o.stay == 2)).sum()
         assert after == n - killed - (died_now - died) + (born_now - born)
         assert next_now - next_id == born_now - born == len(ids_now - ids)
         assert all(new >= next_id for new in ids_now - ids)

@@ -211,17 +211,18 @@ def contact_of_all(state, model, integrity):
     return read, (1 - p.membrane_wall_share) * best + p.membrane_wall_share * wall
 
 
-def test_contact_is_exact_where_stroma_is_intact_and_close_where_it_is_damaged():
-    """The lists name the nearest stroma. Where that is dead, a cell reads the best of the rest of its list: never too
-    much, and on average within a few hundredths of the truth with half of the stroma gone."""
+def test_contact_is_exact_where_stroma_is_intact_and_close_where_most_is_gone():
+    """Cells look among the stroma listed for their voxel. Where the nearest is dead they read the best of the rest, never
+    too much, and within a hundredth of the truth in the mean even with nine in ten gone."""
     model, state = lab.marrow()
-    read, truth = contact_of_all(state, model, np.ones(len(state.stroma.stroma)))
+    whole = np.ones(len(state.stroma.stroma))
+    read, truth = contact_of_all(state, model, whole)
     assert read == pytest.approx(truth, rel=1e-9)
-    half = (np.random.default_rng(5).random(len(state.stroma.stroma)) < 0.5).astype(float)
-    read, truth = contact_of_all(state, model, half)
-    assert (read <= truth * (1 + 1e-9)).all()
-    assert read.mean() == pytest.approx(truth.mean(), rel=0.02)
-    assert truth.mean() < 0.95 * contact_of_all(state, model, np.ones(len(half)))[1].mean()
+    few = (np.random.default_rng(5).random(len(whole)) < 0.1).astype(float)
+    read, sparse = contact_of_all(state, model, few)
+    assert (read <= sparse * (1 + 1e-9)).all()
+    assert read.mean() == pytest.approx(sparse.mean(), rel=0.01)
+    assert sparse.mean() < 0.8 * truth.mean()
 
 
 def test_cells_in_blood_touch_nothing():

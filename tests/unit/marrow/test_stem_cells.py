@@ -128,6 +128,22 @@ def test_a_flood_of_tpo_drives_stem_cells_about_twelvefold(spec, rest):
     assert odds(rates(spec, rest, tpo=1e6)[SHARE]) / odds(rest.share_mkp) == pytest.approx(7.4, rel=0.1)
 
 
+@pytest.mark.parametrize("tpo", [0.0, 0.5, 4.0, 10.0, 40.0])
+def test_waking_and_the_direct_route_follow_the_mpl_signal(spec, rest, tpo):
+    """D = (1 + g h(t))/(1 + g h(1)), h = t³/(K³ + t³), of the saturated signal t; likewise the odds of MkP."""
+    t = tpo * (1 + spec.mpl_saturation) / (tpo + spec.mpl_saturation)
+    h, h1 = t**3 / (spec.tpo_half**3 + t**3), 1 / (spec.tpo_half**3 + 1)
+    drive = (1 + spec.tpo_drive * h) / (1 + spec.tpo_drive * h1)
+    wake = rest.wake * drive / (1 + (drive - 1) * rest.wake / spec.wake_limit)
+    odds = rest.share_mkp / (1 - rest.share_mkp) * (1 + spec.tpo_direct * h) / (1 + spec.tpo_direct * h1)
+    found = rates(spec, rest, tpo=tpo)
+    assert found[WAKE] == pytest.approx(wake, rel=1e-13)
+    assert found[SHARE] / (1 - found[SHARE]) == pytest.approx(odds, rel=1e-12)
+    y = spec.tpo_floor + (1 - spec.tpo_floor) * 1.3 * t / (t + 0.3)
+    assert found[RENEWAL] == pytest.approx(spec.renewal_limit * y / (y + spec.renewal_limit / rest.renewal - 1), rel=1e-13)
+    assert found[DEATH] == pytest.approx(rest.death * (1 + spec.death_response) / (1 + spec.death_response * y), rel=1e-13)
+
+
 def test_megakaryocyte_loss_triples_waking(spec, rest):
     """Without the TGF-beta of megakaryocytes (three quarters of all), waking rises by about three (Zhao 2014, Bruns 2014)."""
     assert rates(spec, rest, tgf=0.25)[WAKE] / rest.wake == pytest.approx(2.6, abs=0.3)

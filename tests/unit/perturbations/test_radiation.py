@@ -10,6 +10,7 @@ import pytest
 
 from marrow_niche.errors import ScenarioError
 from marrow_niche.marrow import damage
+from marrow_niche.marrow.damage import LinearQuadratic
 from marrow_niche.perturbations import timeline
 from marrow_niche.perturbations.radiation import Radiation
 
@@ -68,6 +69,19 @@ def test_survivors_carry_the_dose_and_some_are_senescent(struck):
     assert not (after.stem.senescent & after.stem.cycling).any()
     odd = after.stem.id % 2 == 1
     assert near(after.stem.senescent[odd].sum(), odd.sum(), p)
+
+
+def test_the_share_of_senescent_cells_grows_with_the_dose():
+    """Of cells that nothing kills, 1 − exp(−D/D₀), and in two halves as in one."""
+    for doses in ([6.0], [3.0, 3.0]):
+        model, state = lab.marrow()
+        tough = dataclasses.replace(model.species.radiation, stem_cells=LinearQuadratic(alpha=0.0))
+        model = dataclasses.replace(model, species=dataclasses.replace(model.species, radiation=tough))
+        n = len(state.stem.id)
+        for state.hour, dose in enumerate(doses):
+            hit(state, model, dose)
+        assert len(state.stem.id) == n
+        assert near(state.stem.senescent.sum(), n, -math.expm1(-6.0 / model.species.stem_cells.senescence_dose))
 
 
 def test_stored_cells_die_by_their_lineage(struck):
