@@ -33,12 +33,12 @@ def scenario(
 
 
 @functools.cache
-def _built(thickness, voxel, seed, lineage_step, field_step, local):
-    asked = scenario(thickness, voxel, seed, switches={"local_responses": local})
+def _built(thickness, voxel, seed, lineage_step, field_step, local, few):
+    asked = scenario(thickness, voxel, seed, switches={"local_responses": local}, parameters=None if few else {})
     return build(asked, lineage_step=lineage_step, field_step=field_step)
 
 
-def marrow(thickness="0.2 mm", voxel="25 um", seed=7, lineage_step=2, field_step=6, local=True):
-    """(model, state) at rest; the state is the caller's own to change."""
-    model, state = _built(thickness, voxel, seed, lineage_step, field_step, local)
+def marrow(thickness="0.2 mm", voxel="25 um", seed=7, lineage_step=2, field_step=6, local=True, few=True):
+    """(model, state) at rest; the state is the caller's own to change. `few`: at most 6,000 stored cells of a kind."""
+    model, state = _built(thickness, voxel, seed, lineage_step, field_step, local, few)
     return model, copy.deepcopy(state)

@@ -66,7 +66,7 @@ def advance(counts, signals, dt, weight, tree, seed, step, luck=None):
             hurried, excess = 0, felt[SIGNALS.index("SCF")] / tree.burst_threshold - 1
             if tree.burst_rate[c] > 0 and excess > 0:
                 call = tree.burst_rate[c] * dt * excess**2 / (excess**2 + tree.burst_half**2)
-                hurried = int(binomial_u(cells - events, min(1.0, call), enters))
+                hurried = int(binomial_u(cells - events, min(1.0, call / max(1 - min(1.0, rate * dt), 1e-12)), enters))
             if hurried:
                 into, (u, _) = tree.burst_target[c], luck.pair(c, v, TREE, 6)
                 arriving[into, v] += handed_over(hurried, weight[c] / weight[into], u)

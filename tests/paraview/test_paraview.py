@@ -23,7 +23,21 @@ SPACING, ORIGIN = 20.0, (-110.0, 35.0, 1000.0)
 
 
 def run_in_paraview(script, *arguments):
-    """Run a script by pvpython, as a user would: none of this environment's Python leaks into it."""
+    """Run a script by pvpython, as a user would: none of this environment's Python leaks into it.
+
+    On a busy machine the virtual screen may not be there yet when ParaView asks for it: then it is asked again.
+    """
+    for _ in range(3):
+        code, said, complained = ask_paraview(script, *arguments)
+        if "bad X server connection" not in complained:
+            break
+    assert code == 0, said + complained
+    assert "ERR|" not in complained, complained
+    return said
+
+
+def ask_paraview(script, *arguments):
+    """Exit code, what it said and what it complained of."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "VIRTUAL_ENV"))}
     command = ["xvfb-run", "-a", "pvpython", str(script), *map(str, arguments)]
     # a directory that is not the run's: whatever the files name must be found relative to them
@@ -34,9 +48,7 @@ def run_in_paraview(script, *arguments):
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)  # xvfb-run, its server and pvpython
             raise
-    assert process.returncode == 0, said + complained
-    assert "ERR|" not in complained, complained
-    return said
+    return process.returncode, said, complained
 
 
 class Recording:

@@ -25,10 +25,10 @@ def test_the_twin_rests_exactly_at_the_species_numbers():
 def test_without_local_responses_the_lattice_follows_the_mean_field():
     """Two grays, 24 days: every count of blood and the stem-cell number stay beside the plain loop.
 
-    What is left of 6,000 stored stem cells after 2 Gy is about 2,000: noise of some 2 %, grown by the divisions of the
-    recovery; 6 % of rest is three times that.
+    What is left of 21,500 stored stem cells after 2 Gy is about 5,000: noise of some 1.5 %, grown by the divisions of the
+    recovery; 5 % of rest is three times that.
     """
-    model, state = lab.marrow(local=False)
+    model, state = lab.marrow(local=False, few=False)
     stem = dataclasses.replace(model.species.stem_cells, senescence_dose=1e9)  # the plain loop keeps no senescent cells
     species = dataclasses.replace(model.species, stem_cells=stem)
     model = dataclasses.replace(model, species=species, exposures=((0.0, 0.0, 2.0),))
@@ -47,5 +47,5 @@ def test_without_local_responses_the_lattice_follows_the_mean_field():
             "b_pool": state.lymphoid.b / model.lymphoid_rest.b_pool,
         }
         for name, value in found.items():
-            assert value == pytest.approx(expected[name][day], abs=0.06), (day, name)
+            assert value == pytest.approx(expected[name][day], abs=0.05), (day, name)
     assert min(expected["neutrophils"]) < 0.5, "the dose must move something"

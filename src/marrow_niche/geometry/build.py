@@ -1,6 +1,6 @@
 """From a bone and a voxel to everything the marrow is made of."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ CAP = 200.0
 """Distances to vessels are not looked for beyond this [um]."""
 MARGIN = 3.0
 """Vessels are laid this many sinusoid spacings beyond a section, so that its faces cut a plexus that goes on."""
+BEYOND = 50.0
+"""Stroma is listed this much beyond what can be nearest [um]: where the nearest is dead, a cell reads the next."""
 CLOSED_BELOW = 0.05
 """A voxel with less than this share outside vessels is LUMEN."""
 FEWEST = 30
@@ -161,7 +163,9 @@ def build_geometry(spec: GeometrySpec, anatomy: Anatomy, *, seed: int, folder: P
         draws=_draws(seed, CELLS),
     )
     points = middled(niches.stroma, niches.stroma, np.zeros(len(niches.stroma)), cell=40.0)
-    _, near_stroma = search(points, make_blocks(lattice), cap=max(CAP, 20.0 * spec.voxel))
+    wider = make_blocks(lattice)
+    wider = replace(wider, diagonal=wider.diagonal + BEYOND)
+    _, near_stroma = search(points, wider, cap=max(CAP, 20.0 * spec.voxel))
     geometry = Geometry(
         lattice=lattice,
         vessels=vessels,

@@ -8,7 +8,7 @@ from numba import njit, prange
 from marrow_niche.kernels.streams import binomial_u, uniform_pair
 
 BLOCK = 1024
-TREE, HOP, KILL, HANDOVER = 11, 12, 13, 14
+TREE, HOP, KILL = 11, 12, 13
 
 
 @njit(cache=True, nogil=True)
@@ -118,7 +118,8 @@ def advance(
                     excess = math.exp(logs[scf, v]) / threshold - 1.0
                     if excess > 0.0:
                         call = burst[c] * excess * excess / (excess * excess + half * half) * dt
-                        hurried = binomial_u(cells - events, min(1.0, call), w1)
+                        chance = call / max(1.0 - min(1.0, r * dt), 1e-12)  # of those without an event
+                        hurried = binomial_u(cells - events, min(1.0, chance), w1)
                         if hurried > 0:
                             h0, h1 = uniform_pair(seed, who, step, TREE, 6)
                             t = burst_target[c]

@@ -74,7 +74,8 @@ def advance(state, exposures, start, stop, half_time):
     """
     mu = math.log(2.0) / half_time
     linear = quadratic = 0.0
-    if state.unrepaired < OVER * state.linear:
+    going_on = any(begin < start < end for begin, end, _ in exposures)
+    if not going_on and state.unrepaired < OVER * state.linear:
         state.linear = state.quadratic = 0.0
     edges = {start, stop, *(t for begin, end, _ in exposures for t in (begin, end) if start < t < stop)}
     marks = sorted(edges)

@@ -27,6 +27,7 @@ from marrow_niche.transport.steady import solve_compact
 DWELL = 61
 STEP_HOURS = 480.0
 MIX = 0.3
+BEFORE = 2**32 - 1  # the step of the draws before the first hour: none of the run's own
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +62,7 @@ def dwelling(number, model):
         senescent=none.copy(),
         dose=np.zeros(number),
     )
-    coupling.place(stem, ids, stem.voxel.copy(), model, 0)
+    coupling.place(stem, ids, stem.voxel.copy(), model, BEFORE)
     move(
         stem.position,
         stem.voxel,
@@ -80,7 +81,7 @@ def dwelling(number, model):
         4.0,
         60,
         model.seed,
-        0,
+        BEFORE,
     )
     return stem
 
@@ -137,7 +138,6 @@ def stage_densities(logs, inflow, before, from_burst, model):
             continue
         rate, live, renew, hurry, shares = stage_rates(row, logs, tree)
         events = np.minimum(rate, 1.0 / model.lineage_step)
-        hurry = hurry * (1 - events * model.lineage_step)  # of those that have no event in the step
         loss = events * (1 - tree.daughters[row] * live * renew) + hurry
         guess = before[row] * model.weight[row] / f
         answer = solve_compact(
