@@ -103,16 +103,17 @@ def solve_fields(counts, stem, niche, hormones, fields, around, model, rtol=1e-5
     species, names = model.species, list(model.species.cytokines)
     everyone = cells_of(counts, model.tree.first, model) + stem
     n_field, f = len(names), model.geometry.extravascular
-    source, loss, exchange, wall, spread = (np.zeros((n_field + 3, model.n)) for _ in range(5))
+    source, loss, exchange, wall = (np.zeros((n_field + 3, model.n)) for _ in range(4))
+    spread = np.zeros(n_field + 3)
     for k, c in enumerate(species.cytokines.values()):
         meets = surroundings(c, counts, stem, everyone, niche, model)
         before = fields[k] if fields[k].any() else None
         source[k], loss[k], exchange[k], wall[k] = cytokines.terms(
             c, meets, model.lattice.volume, blood_level(c, hormones, species), before
         )
-        spread[k] = c.diffusivity * f
+        spread[k] = c.diffusivity
     for k, (density, length) in enumerate(densities(counts, stem, everyone, model), n_field):
-        source[k], loss[k], spread[k] = density / model.lattice.volume, f, length**2 * f
+        source[k], loss[k], spread[k] = density / model.lattice.volume, f, length**2
     answer = solve_compact(
         model.domain,
         source,

@@ -143,7 +143,7 @@ def stage_densities(logs, inflow, before, from_burst, model):
         answer = solve_compact(
             model.domain,
             flow,
-            diffusivity=diffusivity * f,
+            diffusivity=diffusivity,
             loss=loss * f,
             spacing=lattice.spacing,
             guess=guess if guess.any() else None,
@@ -191,6 +191,7 @@ def find(state, model, *, calibrate=False, tolerance=2e-3, most=60, report=None)
     division = np.full(len(sample.id), species.stem_cells.division)
     output = np.zeros(len(EXITS))
     for turn in range(1, most + 1):
+        part = 1.0 / (1 + turn // 10)  # ever smaller steps, should it swing to and fro
         state.residual, _ = coupling.solve_fields(
             expected, level * here, state.stroma, state.hormones, state.fields, state.around, model, rtol=1e-3
         )
@@ -204,7 +205,7 @@ def find(state, model, *, calibrate=False, tolerance=2e-3, most=60, report=None)
         division, net = net_growth(rates, species.stem_cells.cycle_time)
         growth = float(net.mean())
         if not calibrate:
-            change = float(np.clip(growth * STEP_HOURS, -0.3, 0.3))
+            change = float(np.clip(part * growth * STEP_HOURS, -0.3, 0.3))
             level *= np.exp(change)
         leaving = 2 * (1 - rates.renewal) * division * (level * stored * model.stem_weight / len(sample.id))
         inflow = {
@@ -215,7 +216,7 @@ def find(state, model, *, calibrate=False, tolerance=2e-3, most=60, report=None)
         moved = float(
             np.max(np.abs(fresh.sum(axis=1) / np.maximum(expected.sum(axis=1), 1e-9) - 1)[: tree.first["burst"]])
         )
-        expected = (1 - MIX) * expected + MIX * fresh
+        expected = (1 - part * MIX) * expected + part * MIX * fresh
         if report:
             report(turn, level, growth, moved)
         if level < 1e-3:

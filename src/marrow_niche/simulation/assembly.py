@@ -15,7 +15,7 @@ from marrow_niche.marrow.stroma import StromaState
 from marrow_niche.model import Model, Walls
 from marrow_niche.resting import twin
 from marrow_niche.state import State
-from marrow_niche.transport.domain import prepare
+from marrow_niche.transport.domain import prepare, with_pattern
 
 FEW = 2000
 SAMPLE = 100_000
@@ -79,7 +79,7 @@ def lay_out(scenario, geometry, lineage_step=LINEAGE_STEP, field_step=FIELD_STEP
     hops = max(1, int(np.ceil((stride / 5.0) ** 2)))
     model = Model(
         geometry=geometry,
-        domain=prepare(lattice.neighbour),
+        domain=with_pattern(prepare(lattice.neighbour), geometry.extravascular),
         walls=Walls(
             start=geometry.near_sinusoid.start,
             item=geometry.near_sinusoid.item,

@@ -1,6 +1,6 @@
 """Where a solute can be: the table of open neighbours, made ready for the solver once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,6 +15,7 @@ class Domain:
     neighbour: np.ndarray  # (n, 6) int32
     regions: int  # connected regions
     levels: diffusion.Pyramid
+    pattern: tuple[np.ndarray, np.ndarray] | None = None  # conductances of a diffusivity that varies alike for every species
 
     @property
     def n(self):
@@ -158,3 +159,14 @@ def _pyramid(neighbour, where, region):
         above=joined(places[1:], np.int32),
         region=region[order].astype(np.uint32),
     )
+
+
+def with_pattern(domain, relative):
+    """The domain on which every species' diffusivity is a number times `relative` (n,), above zero: worked out once.
+
+    `solve_compact` then takes one diffusivity a species, D, and solves with D·relative in each voxel.
+    """
+    relative = np.asarray(relative, float)
+    if relative.shape != (domain.n,) or not (relative > 0.0).all():
+        raise NumericsError(f"relative has shape {relative.shape}; expected ({domain.n},), every value above zero.")
+    return replace(domain, pattern=diffusion.conductances(domain.levels, relative[domain.levels.order]))

@@ -218,7 +218,11 @@ def _operator(domain, species, diffusivity, loss, spacing):
             "up for ever. Give it a loss above zero or an exchange with the blood, or close these voxels."
         )
     weight, face = np.zeros((0, 6)), levels.area
-    if not plain:
+    if domain.pattern is not None:
+        if not plain:
+            raise NumericsError(f"species {species}: this domain has a pattern of diffusivity; give one number a species.")
+        plain, (weight, face) = False, domain.pattern
+    elif not plain:
         weight, face = diffusion.conductances(levels, diffusivity[levels.order])
     return _Operator(domain, plain, weight, face, loss * scale, scale)
 
