@@ -91,7 +91,7 @@ def make_niches(
         apart=2.0 * large,
     )  # fmt: skip
     stroma, stroma_voxel = keep(stroma)
-    megakaryocyte, megakaryocyte_voxel = keep(megakaryocytes)
+    megakaryocyte, megakaryocyte_voxel = keep(_cut_by_slab(megakaryocytes, lattice, large))
     osteoblast, osteoblast_voxel = _on_endosteum(lattice, inset, bone_area, anatomy, draws)
     territory = np.full(lattice.n, -1, np.int32)
     if len(megakaryocyte):
@@ -105,6 +105,19 @@ def make_niches(
         megakaryocyte_voxel=megakaryocyte_voxel,
         territory=territory,
     )
+
+
+def _cut_by_slab(points: np.ndarray, lattice: Lattice, radius: float) -> np.ndarray:
+    """Of bodies of `radius` [um] at points (m, 3), those that a slab one voxel thick cuts, their centres brought into it.
+
+    In three dimensions all points, as they are.
+    """
+    for axis, voxels in enumerate(reversed(lattice.shape)):
+        if lattice.dimension == 2 and voxels == 1:
+            low, high = lattice.origin[axis], lattice.origin[axis] + lattice.spacing
+            points = points[(points[:, axis] > low - radius) & (points[:, axis] < high + radius)]
+            points[:, axis] = np.clip(points[:, axis], low + 1e-3, high - 1e-3)
+    return points
 
 
 def _beside_sinusoids(
