@@ -113,7 +113,7 @@ def second(results: "Results") -> str:
             text = f"no stem cell is left from day {words.day(found.nadir_day)}"
         elif "clones" in marrow and marrow["clones"].iloc[-1] > 0:
             clones = words.plain(float(marrow["clones"].iloc[-1]))
-            text += f"; {clones} clone{'s' * (clones != '1')} are left on day {words.day(found.end_day)}"
+            text += f"; {clones} {'clone is' if clones == '1' else 'clones are'} left on day {words.day(found.end_day)}"
         parts.append(text)
     return _begin("; ".join(parts)) + "." if parts else ""
 
