@@ -72,6 +72,22 @@ class State:
     budget: dict[str, float] = field(default_factory=dict)
 
 
+def resting_stem_cells(ids, voxel):
+    """A `StemState` of new quiescent stem cells, each its own clone, not yet at a place: ids (k,) int64, voxel (k,) int32."""
+    number = len(ids)
+    return StemState(
+        position=np.zeros((number, 3)),
+        voxel=voxel,
+        distance=np.zeros(number),
+        id=ids,
+        clone=ids.copy(),
+        divisions=np.zeros(number, np.int64),
+        cycling=np.zeros(number, bool),
+        senescent=np.zeros(number, bool),
+        dose=np.zeros(number),
+    )
+
+
 def take(part, which):
     """The same dataclass of arrays with only the entries `which` (mask or indices)."""
     return type(part)(**{f.name: getattr(part, f.name)[which] for f in dataclasses.fields(part)})

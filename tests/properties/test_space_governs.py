@@ -7,6 +7,7 @@ import pytest
 from marrow_niche import coupling
 from marrow_niche.resting.lattice import net_growth
 from marrow_niche.simulation import advance, step
+from marrow_niche.state import take
 
 
 def sides(state, middle):
@@ -54,7 +55,7 @@ def test_stem_cells_halved_or_doubled_come_back_at_the_rate_the_model_says(facto
     rest = len(state.stem.id)
     rng = np.random.default_rng(3)
     chosen = rng.choice(rest, round(rest * factor), replace=factor > 1)
-    s = coupling.take(state.stem, np.sort(chosen))
+    s = take(state.stem, np.sort(chosen))
     s.id = np.arange(len(s.id), dtype=np.int64)
     s.clone, state.stem, state.next_id = s.id.copy(), s, len(s.id)
     start, predicted = len(s.id), 0.0

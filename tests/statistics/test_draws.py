@@ -10,7 +10,8 @@ import naive_marrow as naive
 import numpy as np
 import pytest
 
-from marrow_niche import coupling, resting
+from marrow_niche import resting
+from marrow_niche.coupling import passage
 from marrow_niche.geometry import build as geometry_build
 from marrow_niche.kernels import lineages as lineage_kernel
 from marrow_niche.kernels import stem_cells as stem_kernel
@@ -21,7 +22,6 @@ from marrow_niche.perturbations import radiation
 from marrow_niche.perturbations.radiation import Radiation
 from marrow_niche.resting import lattice as resting_lattice
 from marrow_niche.simulation import advance
-from marrow_niche.simulation import step as simulation_step
 
 SOURCE = Path(lineage_kernel.__file__).parents[1]
 DRAWS = {"uniform_pair", "uniform", "uniforms", "binomial", "normal_pair", "words", "generator", "lodge", "_draws"}
@@ -43,7 +43,7 @@ def purposes():
 
 
 def value(module, expression):
-    names = {**vars(lineage_kernel), **vars(stem_kernel), **vars(coupling), **vars(fate), **vars(radiation), **vars(resting_lattice),
+    names = {**vars(lineage_kernel), **vars(stem_kernel), **vars(passage), **vars(fate), **vars(radiation), **vars(resting_lattice),
              **vars(geometry_build)}
     assert module
     return eval(expression, {"__builtins__": {}}, names)
@@ -117,11 +117,10 @@ class Questions:
                     self.ask(np.asarray(cells)[voxel >= 0], step, purpose, draw)
             return move(position, voxel, distance, cells, *rest)
 
-        for module in (coupling, fate, radiation):
+        for module in (passage, fate, radiation):
             patch.setattr(module, "uniforms", heard_uniforms)
-        patch.setattr(coupling, "lodge", heard_lodge)
-        for module in (simulation_step, resting_lattice):
-            patch.setattr(module, "move", heard_move)
+        patch.setattr(passage, "lodge", heard_lodge)
+        patch.setattr(passage, "move", heard_move)
 
 
 @pytest.mark.parametrize("apart", [False, True])
@@ -138,7 +137,7 @@ def test_no_question_about_a_stem_cell_is_asked_twice(monkeypatch, apart):
     for _ in range(6):
         advance(state, model)
     asked = {purpose for _, _, purpose, _ in heard.asked}
-    assert {radiation.HIT, fate.FATE, coupling.EGRESS, coupling.HOME, coupling.HAND, coupling.LODGE, stem_kernel.MOVE} <= asked
+    assert {radiation.HIT, fate.FATE, passage.EGRESS, passage.HOME, passage.HAND, passage.LODGE, stem_kernel.MOVE} <= asked
     assert not heard.twice, f"{len(heard.twice)} of {len(heard.asked)}, such as (cell, step, purpose, draw) = {heard.twice[:3]}"
 
 

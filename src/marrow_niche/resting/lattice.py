@@ -16,12 +16,11 @@ import numpy as np
 
 from marrow_niche import coupling
 from marrow_niche.errors import NumericsError
-from marrow_niche.kernels.stem_cells import move
 from marrow_niche.kernels.streams import generator
 from marrow_niche.marrow import lineages
 from marrow_niche.marrow.lineages import EXITS, SIGNALS
 from marrow_niche.quantities.response import saturating_probability, saturating_rate
-from marrow_niche.state import StemState, take
+from marrow_niche.state import resting_stem_cells, take
 from marrow_niche.transport.steady import solve_compact
 
 DWELL = 61
@@ -45,44 +44,14 @@ class Rest:
 
 def dwelling(number, model):
     """A `StemState` of `number` quiescent stem cells at places drawn from where stem cells dwell: exp(−d/reach)."""
-    g, p, w = model.geometry, model.species.stem_cells, model.walls
+    g, p = model.geometry, model.species.stem_cells
     pull = model.space * np.exp(-np.maximum(g.to_sinusoid, 0.0) / p.affinity_length)
     rng = generator(model.seed, DWELL)
     v = np.minimum(np.searchsorted(np.cumsum(pull), rng.random(number) * pull.sum(), side="right"), model.n - 1)
     ids = np.arange(number, dtype=np.int64)
-    none = np.zeros(number, bool)
-    stem = StemState(
-        position=np.zeros((number, 3)),
-        voxel=v.astype(np.int32),
-        distance=np.zeros(number),
-        id=ids,
-        clone=ids.copy(),
-        divisions=np.zeros(number, np.int64),
-        cycling=none,
-        senescent=none.copy(),
-        dose=np.zeros(number),
-    )
+    stem = resting_stem_cells(ids, v.astype(np.int32))
     coupling.place(stem, ids, stem.voxel.copy(), model, BEFORE)
-    move(
-        stem.position,
-        stem.voxel,
-        stem.distance,
-        stem.id,
-        model.lattice.origin,
-        model.lattice.spacing,
-        model.index,
-        w.start,
-        w.item,
-        w.a,
-        w.b,
-        w.radius,
-        w.cap,
-        p.affinity_length,
-        4.0,
-        60,
-        model.seed,
-        BEFORE,
-    )
+    coupling.walk(stem, model, 4.0, 60, BEFORE)
     return stem
 
 

@@ -6,7 +6,6 @@ from marrow_niche import coupling
 from marrow_niche.body import blood, hormones, lymphoid
 from marrow_niche.errors import NumericsError
 from marrow_niche.kernels import lineages as kernel
-from marrow_niche.kernels.stem_cells import move
 from marrow_niche.marrow import fate, stroma
 from marrow_niche.marrow.lineages import EXITS, SIGNALS
 from marrow_niche.perturbations import timeline
@@ -36,7 +35,7 @@ def advance(state, model):
         state.hour,
     )
     coupling.settle_fates(state, outcome, model)  # it rests, wakes, divides, differentiates or dies
-    wander(state, model)
+    coupling.walk(state.stem, model, model.stride, model.rounds, state.hour)
     coupling.home(state, model)
     state.hour += 1
     if state.hour % model.lineage_step == 0:
@@ -60,31 +59,6 @@ def update_fields(state, model):
     )
     state.budget = dict(zip(model.species.cytokines, gap.tolist()))
     state.solved = state.hour
-
-
-def wander(state, model):
-    """Stem cells move."""
-    s, w, p = state.stem, model.walls, model.species.stem_cells
-    move(
-        s.position,
-        s.voxel,
-        s.distance,
-        s.id,
-        model.lattice.origin,
-        model.lattice.spacing,
-        model.index,
-        w.start,
-        w.item,
-        w.a,
-        w.b,
-        w.radius,
-        w.cap,
-        p.affinity_length,
-        model.stride,
-        model.rounds,
-        model.seed,
-        state.hour,
-    )
 
 
 def advance_lineages(state, model):

@@ -1,0 +1,114 @@
+"""The stirred marrow: the same sources and sinks without the space between them, which is the mean-field model."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from marrow_niche.coupling.secretion import MEGAKARYOCYTE, PRIMITIVE, blood_level
+from marrow_niche.marrow import cytokines, stem_cells
+from marrow_niche.marrow.cytokines import Surroundings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Totals:
+    """The piece without its space: real cells by stage (n_stage,), stem cells, and what stroma and vessels amount to."""
+
+    cells: np.ndarray
+    stem: float
+    stroma: float
+    osteoblasts: float
+    wall: float
+    arteriole: float
+    fat: float
+    space: float
+
+
+def totals(state, model, number=None):
+    """`Totals` of the piece now; `number` of stem cells [cells] instead of those in the list."""
+    g, niche = model.geometry, state.stroma
+    return Totals(
+        cells=model.weight * state.counts.sum(axis=1, dtype=float),
+        stem=model.stem_weight * float((state.stem.voxel >= 0).sum()) if number is None else number,
+        stroma=float(niche.stroma.sum()),
+        osteoblasts=float(niche.osteoblast.sum()),
+        wall=float((g.sinusoid_area * niche.vessel).sum()),
+        arteriole=float(g.arteriole_area.sum()),
+        fat=float((model.space * niche.fat).sum()),
+        space=float(model.space.sum()),
+    )
+
+
+def resting_totals(model):
+    """`Totals` of a piece whose densities are the species' own."""
+    g, fat = model.geometry, model.species.stroma.fat_at_rest
+    return Totals(
+        cells=model.piece_share * model.tree.rest,
+        stem=model.piece_share * model.species.stem_cells.number,
+        stroma=float(len(g.niches.stroma)),
+        osteoblasts=float(len(g.niches.osteoblast)),
+        wall=float(g.sinusoid_area.sum()),
+        arteriole=float(g.arteriole_area.sum()),
+        fat=fat * float(model.space.sum()),
+        space=float(model.space.sum()),
+    )
+
+
+def stirred_level(c, t, hormones, model):
+    """Concentration of cytokine `c` in the stirred marrow [nM]: what enters over what removes it."""
+    tree = model.tree
+    eaten = 0.0
+    for name, volume in c.uptake.items():
+        eaten += volume * (
+            t.stem if name == "HSC" else t.cells.sum() + t.stem if name == "cells" else t.cells[tree.rows(name)].sum()
+        )
+    made = (
+        c.per_stroma * t.stroma
+        + c.per_osteoblast * t.osteoblasts
+        + c.per_wall * t.wall
+        + c.per_fat * t.fat
+        + c.everywhere * t.space
+        + c.per_megakaryocyte * t.cells[tree.rows(MEGAKARYOCYTE)].sum()
+    )
+    one = np.ones(1)
+    level = blood_level(c, hormones, model.species)
+    before = None
+    for _ in range(1 if not np.isfinite(c.saturation) else 40):
+        before = cytokines.well_mixed(
+            c,
+            Surroundings(
+                source=made * one,
+                clearing=eaten * one,
+                sinusoid=t.wall * one,
+                arteriole=t.arteriole * one,
+                extravascular=one,
+            ),
+            t.space,
+            level,
+            None if before is None else before * one,
+        )
+    return before
+
+
+def stirred(t, hormones, model):
+    """Signals of the stirred marrow over their value at the species' rest, by name, and 'membrane' and 'vessel'."""
+    felt = {
+        name: stirred_level(c, t, hormones, model) / model.mixed_rest[name]
+        for name, c in model.species.cytokines.items()
+    }
+    rest, stem = resting_totals(model), model.species.stem_cells
+    vessel = t.wall / rest.wall
+    supply = (1 - stem.membrane_wall_share) * t.stroma / max(rest.stroma, 1e-300) + stem.membrane_wall_share * vessel
+    load = sum(
+        part
+        * (
+            t.stem / rest.stem
+            if name == "HSC"
+            else t.cells[model.tree.rows(name)].sum() / rest.cells[model.tree.rows(name)].sum()
+        )
+        for name, part in PRIMITIVE.items()
+    )
+    q = stem.membrane_competition
+    felt["membrane"] = supply * (1 + q) / (1 + q * load)
+    felt["vessel"] = stem_cells.vessel_signal(vessel)
+    felt["EPO"] = hormones.epo
+    return felt

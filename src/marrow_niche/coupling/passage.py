@@ -1,0 +1,139 @@
+"""Stem cells at work: fates carried out, daughters handed over, the walk within marrow, the way into blood and home."""
+
+import numpy as np
+
+from marrow_niche.kernels.lineages import handed_over
+from marrow_niche.kernels.stem_cells import lodge, move, uniforms
+from marrow_niche.state import joined, resting_stem_cells, take
+
+EGRESS, HOME, HAND, LODGE = 51, 52, 53, 54
+
+
+def settle_fates(state, outcome, model):
+    """Carry out what `fate.decide` drew: the dead go, daughters are born, leavers join MkP and MPP of their voxel."""
+    s = state.stem
+    s.cycling = (s.cycling | outcome.wakes) & ~outcome.divides
+    s.divisions = s.divisions + outcome.divides
+    for name, leaving in (("MPP", outcome.mpp), ("MkP", outcome.mkp)):
+        hand_over(state, name, leaving, model)
+    keep = ~outcome.dies & ~(outcome.divides & (outcome.stay == 0))
+    twins = outcome.divides & (outcome.stay == 2)
+    young = take(s, twins)
+    young.id = state.next_id + np.arange(len(young.id), dtype=np.int64)
+    state.next_id += len(young.id)
+    state.born += int(twins.sum())
+    state.died += int((~keep).sum())
+    state.stem = joined(take(s, keep), young)
+
+
+def hand_over(state, name, leaving, model):
+    """Stem-cell daughters (k,) that leave become stored cells of compartment `name` in their voxel; the mean is exact."""
+    row = model.tree.first[name]
+    who = np.flatnonzero(leaving)
+    draw = uniforms(state.stem.id[who], model.seed, state.hour, HAND, row)
+    ratio = model.stem_weight / model.weight[row]
+    for i, u in zip(who, draw[:, 0]):
+        state.counts[row, state.stem.voxel[i]] += handed_over(leaving[i], ratio, u)
+
+
+def egress(state, felt, model):
+    """Stem cells leave through sinusoids for the blood, the faster the less CXCL12 holds them.
+
+    Returns (k,) bool: which of the cells before are still in the list. From a piece that is apart they join the blood of
+    the organism; else they wait in the list, in voxel -1, as what leaves one part of the organism comes from another.
+    """
+    s, p = state.stem, model.species.stem_cells
+    rate = p.egress * (1 + p.retention) / (1 + p.retention * felt["cxcl12"])
+    goes = (s.voxel >= 0) & (uniforms(s.id, model.seed, state.hour, EGRESS, 0)[:, 0] < -np.expm1(-rate))
+    if model.apart:
+        state.twin.in_blood += model.stem_weight * int(goes.sum())
+        state.stem = take(s, ~goes)
+        return ~goes
+    s.voxel[goes] = -1
+    s.cycling[goes] = False
+    return np.ones(len(goes), bool)
+
+
+def home(state, model):
+    """Stem cells in blood lodge beside sinusoids, by wall area and vessel integrity; the rest wait."""
+    p = model.species.stem_cells
+    ladder = np.cumsum(model.geometry.sinusoid_area * state.stroma.vessel)
+    if ladder[-1] <= 0:
+        return
+    if model.apart:
+        arrive(state, ladder[-1] / model.geometry.sinusoid_area.sum(), model)
+    s = state.stem
+    draw = uniforms(s.id, model.seed, state.hour, HOME, 0)
+    chance = 1.0 if model.apart else -np.expm1(-p.homing)
+    lodges = np.flatnonzero((s.voxel < 0) & (draw[:, 0] < chance))
+    if len(lodges):
+        v = np.minimum(np.searchsorted(ladder, draw[lodges, 1] * ladder[-1], side="right"), model.n - 1)
+        place(s, lodges, v.astype(np.int32), model, state.hour)
+
+
+def arrive(state, pull, model):
+    """Stem cells of the organism's blood that reach a piece which is apart join the list; the rest lodge in the twin.
+
+    The marrow outside the piece is the twin less the piece's share of it; it loses and lodges stem cells likewise.
+    """
+    p, twin = model.species.stem_cells, state.twin
+    lodging = twin.in_blood * -np.expm1(-p.homing)
+    mean = lodging * min(model.piece_share, 1.0) * pull / model.stem_weight
+    u = uniforms(np.zeros(1, np.int64), model.seed, state.hour, HOME, 1)[0, 0]
+    number = int(np.floor(mean) + (u < mean - np.floor(mean)))
+    ids = state.next_id + np.arange(number, dtype=np.int64)
+    state.next_id += number
+    state.stem = joined(state.stem, resting_stem_cells(ids, np.full(number, -1, np.int32)))
+    outside = max(1.0 - model.piece_share, 0.0)
+    leaves = -np.expm1(-p.egress)
+    twin.in_blood += outside * (leaves * (twin.quiescent + twin.cycling) - lodging) - model.stem_weight * number
+    twin.quiescent, twin.cycling = twin.quiescent * (1 - leaves) + lodging, twin.cycling * (1 - leaves)
+
+
+def place(stem, who, voxel, model, step):
+    """Put stem cells `who` at random points of voxels outside vessels, near the wall; in place."""
+    w, position, distance = model.walls, np.empty((len(who), 3)), np.empty(len(who))
+    lodge(
+        voxel,
+        model.lattice.centres(voxel),
+        stem.id[who],
+        model.lattice.spacing,
+        w.start,
+        w.item,
+        w.a,
+        w.b,
+        w.radius,
+        w.cap,
+        8,
+        model.seed,
+        step,
+        LODGE,
+        position,
+        distance,
+    )
+    stem.position[who], stem.voxel[who], stem.distance[who] = position, voxel, distance
+
+
+def walk(stem, model, stride, rounds, step):
+    """Let stem cells take `rounds` steps of `stride` [um], dwelling near sinusoids; in place. `step` numbers the draws."""
+    w, lattice = model.walls, model.lattice
+    move(
+        stem.position,
+        stem.voxel,
+        stem.distance,
+        stem.id,
+        lattice.origin,
+        lattice.spacing,
+        model.index,
+        w.start,
+        w.item,
+        w.a,
+        w.b,
+        w.radius,
+        w.cap,
+        model.species.stem_cells.affinity_length,
+        stride,
+        rounds,
+        model.seed,
+        step,
+    )

@@ -1,0 +1,155 @@
+"""Cells and stroma speak: what each voxel releases and clears, and the fields that follow."""
+
+import numpy as np
+
+from marrow_niche.marrow import cytokines
+from marrow_niche.marrow.cytokines import Surroundings
+from marrow_niche.transport.steady import solve_compact
+
+MEGAKARYOCYTE = "megakaryocyte"
+
+
+def stem_density(state, model):
+    """(n,) stem cells of the piece in each voxel, by weight [cells]."""
+    here = state.stem.voxel >= 0
+    return model.stem_weight * np.bincount(state.stem.voxel[here], minlength=model.n)
+
+
+def cells_of(counts, names, model):
+    """(n,) real cells of the named compartments in each voxel; `counts` (n_stage, n) stored cells."""
+    total = np.zeros(counts.shape[1])
+    for name in names:
+        for row in range(*model.tree.rows(name).indices(len(model.weight))):
+            total += model.weight[row] * counts[row]
+    return total
+
+
+def clearing(c, counts, stem, everyone, model):
+    """(n,) volume that the cells of each voxel clear of cytokine `c` in an hour [um^3/h]."""
+    total = np.zeros(model.n)
+    for name, volume in c.uptake.items():
+        total += volume * (stem if name == "HSC" else everyone if name == "cells" else cells_of(counts, [name], model))
+    return total
+
+
+def source(c, counts, niche, model):
+    """(n,) molecules/h that stroma, vessels and megakaryocytes of each voxel release of cytokine `c`."""
+    g, n = model.geometry, model.n
+    total = model.space * (c.everywhere + c.per_fat * niche.fat) + c.per_wall * g.sinusoid_area * niche.vessel
+    if c.per_stroma:
+        total += c.per_stroma * np.bincount(g.niches.stroma_voxel, niche.stroma, minlength=n)
+    if c.per_osteoblast:
+        total += c.per_osteoblast * np.bincount(g.niches.osteoblast_voxel, niche.osteoblast, minlength=n)
+    if c.per_megakaryocyte:
+        strength = megakaryocytes(counts, model)
+        total += c.per_megakaryocyte * np.bincount(g.niches.megakaryocyte_voxel, strength, minlength=n)
+    return total
+
+
+def megakaryocytes(counts, model):
+    """(m,) megakaryocytes that each megakaryocyte of the niche stands for: those of the voxels nearest to it."""
+    g = model.geometry.niches
+    there = g.territory >= 0
+    return np.bincount(
+        g.territory[there], cells_of(counts, [MEGAKARYOCYTE], model)[there], minlength=len(g.megakaryocyte)
+    )
+
+
+def surroundings(c, counts, stem, everyone, niche, model):
+    """What field `c` meets in each voxel: a `Surroundings`."""
+    g = model.geometry
+    return Surroundings(
+        source=source(c, counts, niche, model),
+        clearing=clearing(c, counts, stem, everyone, model),
+        sinusoid=g.sinusoid_area * niche.vessel,
+        arteriole=g.arteriole_area,
+        extravascular=g.extravascular,
+    )
+
+
+def blood_level(c, hormones, species):
+    """Sinusoid-side concentration of field `c` [nM]."""
+    if c.hormone is None:
+        return c.sinusoid_level
+    return getattr(species.hormones, c.hormone) * getattr(hormones, c.hormone)
+
+
+def solve_fields(counts, stem, niche, hormones, fields, around, model, rtol=1e-5):
+    """Solve every field and the three smoothed densities anew, in place of `fields` (n_field, n) and `around` (3, n).
+
+    A density is smoothed by the same equation: −∇·(φ L² ∇c) + φ c = density keeps its mean and spreads it over L.
+
+    `counts` (n_stage, n) and `stem` (n,) are stored cells of the lineages and real stem cells. Returns the true relative
+    residual of each field and the budget of each: relative gap between what enters and what leaves.
+    """
+    species, names = model.species, list(model.species.cytokines)
+    everyone = cells_of(counts, model.tree.first, model) + stem
+    n_field, f = len(names), model.geometry.extravascular
+    source, loss, exchange, wall = (np.zeros((n_field + 3, model.n)) for _ in range(4))
+    spread = np.zeros(n_field + 3)
+    for k, c in enumerate(species.cytokines.values()):
+        meets = surroundings(c, counts, stem, everyone, niche, model)
+        before = fields[k] if fields[k].any() else None
+        source[k], loss[k], exchange[k], wall[k] = cytokines.terms(
+            c, meets, model.lattice.volume, blood_level(c, hormones, species), before
+        )
+        spread[k] = c.diffusivity
+    for k, (density, length) in enumerate(densities(counts, stem, everyone, model), n_field):
+        source[k], loss[k], spread[k] = density / model.lattice.volume, f, length**2
+    answer = solve_compact(
+        model.domain,
+        source,
+        diffusivity=spread,
+        loss=loss,
+        spacing=model.lattice.spacing,
+        exchange=exchange,
+        wall=wall,
+        guess=np.concatenate([fields, around]),
+        rtol=rtol,
+    )
+    fields[:], around[:] = answer.concentration[:n_field], answer.concentration[n_field:]
+    gained = source[:n_field].sum(axis=1) + (exchange * wall)[:n_field].sum(axis=1)
+    gap = np.abs(gained - ((loss + exchange)[:n_field] * fields).sum(axis=1)) / gained
+    return answer.residual[:n_field], gap
+
+
+def densities(counts, stem, everyone, model):
+    """Cells, primitive load and Kit+ load per space over the species' rest, each (n,), with the reach over which it is felt.
+
+    Primitive load is what competes for membrane SCF (0.7 HSC, 0.2 MPP, 0.1 HPC1 at rest); Kit+ load is the mean of it and
+    of the load on soluble SCF, by uptake.
+    """
+    species, tree = model.species, model.tree
+    number = species.stem_cells.number
+
+    def cells(name):
+        return stem if name == "HSC" else cells_of(counts, [name], model)
+
+    def rest(name):
+        return number if name == "HSC" else float(tree.rest[tree.rows(name)].sum())
+
+    uptake = species.cytokines["SCF"].uptake
+    whole = sum(volume * rest(name) for name, volume in uptake.items())
+    crowd = sum(part * cells(name) / rest(name) for name, part in PRIMITIVE.items())
+    kit = 0.5 * crowd + 0.5 * sum(volume * cells(name) for name, volume in uptake.items()) / whole
+    organism = species.organism.marrow_volume * species.organism.extravascular
+    nucleated = tree.rest.sum() + number
+    reach = species.stroma.reach
+    return [
+        (everyone / nucleated * organism, reach),
+        (crowd * organism, species.stem_cells.crowd_length),
+        (kit * organism, reach),
+    ]
+
+
+def scf_load(counts, stem, model):
+    """Load on soluble SCF over rest [-]: uptake by stem cells and by stages `counts` (n_stage,), any one size of marrow."""
+    tree, number = model.tree, model.species.stem_cells.number
+    now = rest = 0.0
+    for name, volume in model.species.cytokines["SCF"].uptake.items():
+        now += volume * (stem if name == "HSC" else counts[tree.rows(name)].sum())
+        rest += volume * (number if name == "HSC" else tree.rest[tree.rows(name)].sum())
+    return now / rest
+
+
+PRIMITIVE = {"HSC": 0.7, "MPP": 0.2, "HPC1": 0.1}

@@ -1,0 +1,86 @@
+"""Cells listen: what each voxel's lineages and each stem cell feel, and the rates that follow for stem cells."""
+
+import numpy as np
+
+from marrow_niche.coupling.mixed import stirred, totals
+from marrow_niche.kernels.stem_cells import contact
+from marrow_niche.marrow import fate, stem_cells
+from marrow_niche.marrow.lineages import SIGNALS
+from marrow_niche.quantities.response import log_signals
+
+
+def voxel_signals(state, model, number=None):
+    """(n_signal, n) logarithms of the signals that lineages read in each voxel, in the order of `lineages.SIGNALS`."""
+    values = np.ones((len(SIGNALS), model.n))
+    if not model.switches.local_responses:
+        felt = stirred(totals(state, model, number), state.hormones, model)
+        values[:] = np.array([felt[name] for name in SIGNALS])[:, None]
+        return log_signals(values)
+    names = list(model.species.cytokines)
+    for k, name in enumerate(SIGNALS):
+        if name in names:
+            values[k] = state.fields[names.index(name)] / model.species.cytokines[name].reference
+        elif name == "EPO":
+            values[k] = state.hormones.epo
+        else:
+            values[k] = stem_cells.vessel_signal(state.stroma.vessel)
+    return log_signals(values)
+
+
+def stem_signals(state, model, number=None):
+    """What each stem cell feels, ratios to rest: membrane_scf, scf, tpo, tgf, vessel, cxcl12, (k,) each.
+
+    What is given for cells in blood has no meaning and is not used.
+    """
+    s, stem, species = state.stem, model.species.stem_cells, model.species
+    if not model.switches.local_responses:
+        felt = stirred(totals(state, model, number), state.hormones, model)
+        return {k: np.full(len(s.id), felt[name]) for k, name in FELT.items()}
+    v = np.maximum(s.voxel, 0)
+    names = list(species.cytokines)
+
+    def field(name):
+        return state.fields[names.index(name)][v] / species.cytokines[name].reference
+
+    touched = np.empty(len(s.id))
+    g = model.geometry
+    contact(
+        s.position,
+        s.voxel,
+        s.distance,
+        g.near_stroma.start,
+        g.near_stroma.item,
+        g.niches.stroma,
+        state.stroma.stroma,
+        state.stroma.vessel,
+        stem.membrane_wall_share,
+        stem.process_range,
+        stem.membrane_range,
+        touched,
+    )
+    q = stem.membrane_competition
+    return {
+        "membrane_scf": touched / stem.membrane_reference * (1 + q) / (1 + q * state.around[1][v]),
+        "scf": field("SCF"),
+        "tpo": field("TPO"),
+        "tgf": field("TGFb"),
+        "vessel": stem_cells.vessel_signal(state.stroma.vessel[v]),
+        "cxcl12": field("CXCL12"),
+    }
+
+
+FELT = {"membrane_scf": "membrane", "scf": "SCF", "tpo": "TPO", "tgf": "TGFb", "vessel": "vessel", "cxcl12": "CXCL12"}
+
+
+def stem_rates(felt, model):
+    """`fate.Rates` of stem cells from what they feel."""
+    wake, renewal, death, share = stem_cells.fate_rates(
+        felt["membrane_scf"],
+        felt["scf"],
+        felt["tpo"],
+        felt["tgf"],
+        felt["vessel"],
+        model.species.stem_cells,
+        model.stem_rest,
+    )
+    return fate.Rates(wake=wake, renewal=renewal, death=death, share_mkp=share)
