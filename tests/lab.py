@@ -38,7 +38,7 @@ def _built(thickness, voxel, seed, lineage_step, field_step, local, few):
     return build(asked, lineage_step=lineage_step, field_step=field_step)
 
 
-def marrow(thickness="0.2 mm", voxel="25 um", seed=7, lineage_step=2, field_step=6, local=True, few=True):
+def marrow(thickness="0.2 mm", voxel="25 um", seed=7, lineage_step=1, field_step=6, local=True, few=True):
     """(model, state) at rest; the state is the caller's own to change. `few`: at most 6,000 stored cells of a kind."""
     model, state = _built(thickness, voxel, seed, lineage_step, field_step, local, few)
     return model, copy.deepcopy(state)

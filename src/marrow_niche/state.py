@@ -48,8 +48,10 @@ class State:
     """The marrow and the organism at one hour.
 
     `counts` (n_stage, n) int32 stored cells of the lineages; `fields` (n_field, n) [nM]; `around` (3, n) cellularity,
-    primitive load and Kit+ load over rest; `output` (n_exit,) [cells/h] what the piece gave in the last step; `solved` hour
-    of the last solve of the fields; `twin` the marrow outside the piece where it is apart; `born` and `died` stem cells.
+    primitive load and Kit+ load over rest; `trend` (n_field + 3, n) their change an hour between the last two solves;
+    `levels` (n_field,) [nM] what the stirred marrow held at the last solve; `output` (n_exit,) [cells/h] what the piece gave
+    in the last step; `solved` hour of the last solve; `twin` the marrow outside the piece where it is apart; `born` and
+    `died` stem cells.
     """
 
     hour: int
@@ -57,6 +59,8 @@ class State:
     counts: np.ndarray
     fields: np.ndarray
     around: np.ndarray
+    trend: np.ndarray
+    levels: np.ndarray
     stroma: StromaState
     blood: BloodState
     lymphoid: LymphoidState

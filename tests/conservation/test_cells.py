@@ -18,7 +18,7 @@ from marrow_niche.simulation import advance, step
 @pytest.fixture(scope="module")
 def hours():
     """What was seen in each of 24 hours with 2 Gy in the seventh: stem cells, births, losses, fates, committed cells."""
-    model, state = lab.marrow()
+    model, state = lab.marrow(lineage_step=2)
     model = dataclasses.replace(model, exposures=Radiation(at=6.0, dose=2.0).exposures())
     seen, drawn = [], []
     decide = fate.decide

@@ -1,4 +1,4 @@
-"""What the longer steps of lineages, body and fields cost, against every part stepped and solved hourly."""
+"""What the steps of lineages, body and fields cost, against everything stepped and solved hourly."""
 
 import dataclasses
 
@@ -20,7 +20,7 @@ COUNTS = (
 
 def counts(seed, days, **steps):
     """(days, n) counts over rest, a day apart, after 2 Gy."""
-    model, state = lab.marrow(**steps)
+    model, state = lab.marrow(few=False, **steps)
     model = dataclasses.replace(model, seed=seed, exposures=((0.0, 0.0, 2.0),))
     rest, stored = observe.blood_row(state, model), len(state.stem.id)
     rows = []
@@ -33,14 +33,13 @@ def counts(seed, days, **steps):
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=True, reason="neutrophils, monocytes and reticulocytes run 4 to 6 % high around days 10 to 16")
-def test_two_and_six_hour_steps_are_within_two_per_cent_of_hourly_ones():
-    """2 Gy, 30 days, the mean of 5 seeds: no count is off by more than 2 % of its resting value on any day, on average over
-    the days by more than 1 %. Stem cells likewise, where chance alone (6,000 stored, a quarter survive) is some 1 %."""
+def test_the_steps_of_a_run_are_within_two_per_cent_of_hourly_ones():
+    """2 Gy, 30 days, the mean of 5 seeds: on no day is a count, or the number of stem cells, off by 2 % of its resting
+    value, nor by 1 % in the mean over the days. Chance alone is up to 0.7 % of a mean."""
     days, seeds = 30, range(1, 6)
     usual = np.mean([counts(seed, days) for seed in seeds], axis=0)
     hourly = np.mean([counts(seed, days, lineage_step=1, field_step=1) for seed in seeds], axis=0)
     gap = np.abs(usual - hourly)
-    print(dict(zip((*COUNTS, "stem_cells"), np.round(gap.max(axis=0), 4))))
-    assert gap[:, :-1].max() < 0.02
+    print({name: (round(g.max(), 4), round(g.mean(), 4)) for name, g in zip((*COUNTS, "stem_cells"), gap.T)})
+    assert gap.max() < 0.02
     assert gap.mean(axis=0).max() < 0.01

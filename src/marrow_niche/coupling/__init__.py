@@ -4,7 +4,7 @@ What a cell reads is local by default. With the switch `local_responses` off eve
 the same sources and sinks without the space between them (`stirred`), which is the mean-field model.
 """
 
-from marrow_niche.coupling.mixed import Totals, resting_totals, stirred, stirred_level, totals
+from marrow_niche.coupling.mixed import Totals, resting_totals, stirred, stirred_level, stirred_levels, totals
 from marrow_niche.coupling.passage import arrive, egress, hand_over, home, place, settle_fates, walk
 from marrow_niche.coupling.secretion import (
     MEGAKARYOCYTE,
@@ -13,6 +13,7 @@ from marrow_niche.coupling.secretion import (
     cells_of,
     clearing,
     densities,
+    drift,
     megakaryocytes,
     scf_load,
     solve_fields,
@@ -31,6 +32,7 @@ __all__ = [
     "cells_of",
     "clearing",
     "densities",
+    "drift",
     "egress",
     "hand_over",
     "home",
@@ -46,6 +48,7 @@ __all__ = [
     "stem_signals",
     "stirred",
     "stirred_level",
+    "stirred_levels",
     "surroundings",
     "totals",
     "voxel_signals",

@@ -89,6 +89,12 @@ def stirred_level(c, t, hormones, model):
     return before
 
 
+def stirred_levels(state, model):
+    """(n_field,) concentrations of the stirred marrow now [nM]."""
+    now = totals(state, model)
+    return np.array([stirred_level(c, now, state.hormones, model) for c in model.species.cytokines.values()])
+
+
 def stirred(t, hormones, model):
     """Signals of the stirred marrow over their value at the species' rest, by name, and 'membrane' and 'vessel'."""
     felt = {

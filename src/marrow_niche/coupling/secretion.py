@@ -113,6 +113,15 @@ def solve_fields(counts, stem, niche, hormones, fields, around, model, rtol=1e-5
     return answer.residual[:n_field], gap
 
 
+def drift(state):
+    """Carry fields and densities on by an hour along their trend since the last two solves, in place.
+
+    None falls by more than half in an hour, so that none turns negative.
+    """
+    for k, values in enumerate((*state.fields, *state.around)):
+        np.maximum(values + state.trend[k], 0.5 * values, out=values)
+
+
 def densities(counts, stem, everyone, model):
     """Cells, primitive load and Kit+ load per space over the species' rest, each (n,), with the reach over which it is felt.
 

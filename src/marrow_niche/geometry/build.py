@@ -28,8 +28,10 @@ CLOSED_BELOW = 0.05
 """A voxel with less than this share outside vessels is LUMEN."""
 FEWEST = 30
 """Marrow voxels without which nothing can be said."""
-MOST_CORDS = 1_500_000
-"""Cords (and with each about five sinusoids) that are laid at most."""
+MOST_CORDS = 8_000_000
+"""Cords (and with each about five sinusoids) that are laid at most: what Qhull can number."""
+BYTES_PER_CORD, BYTES_PER_STROMAL_CELL = 3500.0, 500.0
+"""What it costs to lay them, the lists of what is near each voxel included."""
 BYTES_PER_MARROW_VOXEL = 900.0
 """What a marrow voxel costs in a run: geometry 350, fields, counts and niche state the rest."""
 PLACE, SHAPE, CELLS, PROBES = 101, 102, 103, 104
@@ -333,7 +335,7 @@ def _refuse_hopeless(
             f"{MOST_CORDS / cords:.0%} of this volume. A piece stands for the whole marrow."
         )
     box = float(np.prod(np.ceil((high - low) / h) + 2))
-    laid = 3000.0 * cords + 300.0 * anatomy.stroma_density * 1e-9 * volume
+    laid = BYTES_PER_CORD * cords + BYTES_PER_STROMAL_CELL * anatomy.stroma_density * 1e-9 * volume
     need = 8.0 * box + BYTES_PER_MARROW_VOXEL * volume / h**3 + laid
     free = 0.8 * psutil.virtual_memory().available
     if need > free:

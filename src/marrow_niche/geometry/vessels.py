@@ -215,8 +215,7 @@ def _arteries(
     compact = np.full(len(seeds), -1)
     compact[able] = np.arange(able.size)
     points, depth = seeds[able], depth[able]
-    pairs = np.concatenate([mesh.simplices[:, [i, j]] for i in range(4) for j in range(i + 1, 4)])
-    pairs = compact[np.unique(np.sort(pairs, axis=1), axis=0)]
+    pairs = compact[_pairs(mesh.simplices, len(seeds))]
     pairs = pairs[(pairs >= 0).all(axis=1)]
     length = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1)
     inside = (length < 2.2 * anatomy.sinusoid_spacing) & (inset.at(points[pairs].mean(axis=1)) > 0.0)
@@ -254,6 +253,16 @@ def _arteries(
     return Vessels(
         nodes=nodes, edges=edges.astype(np.int32), radius=radius, kind=np.full(len(edges), ARTERIOLE, np.uint8)
     )
+
+
+def _pairs(simplices: np.ndarray, number: int) -> np.ndarray:
+    """Each two of `number` points that share a tetrahedron (t, 4), once: (k, 2) in ascending order."""
+    key = np.empty(0, np.int64)
+    for i in range(4):
+        for j in range(i + 1, 4):
+            one, other = simplices[:, i].astype(np.int64), simplices[:, j]
+            key = np.union1d(key, np.minimum(one, other) * number + np.maximum(one, other))
+    return np.stack(np.divmod(key, number), axis=1)
 
 
 def _entries(

@@ -20,7 +20,7 @@ from marrow_niche.transport.domain import prepare, with_pattern
 FEW = 2000
 SAMPLE = 100_000
 WALL_CAP = 200.0
-LINEAGE_STEP = 2
+LINEAGE_STEP = 1
 FIELD_STEP = 6
 
 
@@ -151,6 +151,8 @@ def at_rest(model, report=None, calibrate=False):
         counts=np.zeros((len(model.tree.rate), n), np.int32),
         fields=np.zeros((n_field, n)),
         around=np.ones((3, n)),
+        trend=np.zeros((n_field + 3, n)),
+        levels=np.zeros(n_field),
         stroma=StromaState(
             vessel=np.ones(n),
             fat=np.full(n, species.stroma.fat_at_rest),

@@ -12,13 +12,17 @@ from marrow_niche.perturbations import timeline
 from marrow_niche.resting import twin
 
 BODY_STEP = 0.25
+MOVED = 0.05
+"""Fields are solved anew as soon as sources, sinks and walls of the whole piece have moved one of them by this share."""
 
 
 def advance(state, model):
     """Move `state` on by one hour, in place."""
     struck = timeline.apply_due(state, model)  # what the experimenter does
-    if struck or state.solved < 0 or state.hour - state.solved >= model.field_step:
-        update_fields(state, model)  # cells and stroma speak
+    if struck or due(state, model):
+        update_fields(state, model, struck)  # cells and stroma speak
+    else:
+        coupling.drift(state)
     felt = coupling.stem_signals(state, model)  # each stem cell listens
     stays = coupling.egress(state, felt, model)
     felt = {name: value[stays] for name, value in felt.items()}
@@ -46,8 +50,20 @@ def advance(state, model):
         advance_niche(state, model)  # vessels, stroma and fat
 
 
-def update_fields(state, model):
-    """Solve the fields for the cells, stroma and blood there are now."""
+def due(state, model):
+    """True when the fields are too old, or their sources, sinks and walls have moved."""
+    if state.solved < 0 or state.hour - state.solved >= model.field_step:
+        return True
+    levels = coupling.stirred_levels(state, model)
+    return bool(np.max(np.abs(levels / state.levels - 1.0)) > MOVED)
+
+
+def update_fields(state, model, struck=False):
+    """Solve the fields for the cells, stroma and blood there are now, and take the trend since the last solve.
+
+    After a strike there is no trend: what changed at once says nothing of the hours to come.
+    """
+    before, lapse = np.concatenate([state.fields, state.around]), state.hour - state.solved
     state.residual, gap = coupling.solve_fields(
         state.counts,
         coupling.stem_density(state, model),
@@ -58,6 +74,11 @@ def update_fields(state, model):
         model,
     )
     state.budget = dict(zip(model.species.cytokines, gap.tolist()))
+    state.levels = coupling.stirred_levels(state, model)
+    if struck or state.solved < 0:
+        state.trend[:] = 0.0
+    else:
+        state.trend += (np.concatenate([state.fields, state.around]) - before) / lapse
     state.solved = state.hour
 
 
