@@ -37,6 +37,34 @@ def solve_steady(source, *, diffusivity, loss, spacing, open_, exchange=None, wa
     return out
 
 
+def solve_beside(source, held, *, diffusivity, loss, spacing, open_):
+    """The same with voxels of `held` (NaN where free) at their value: their rows of the matrix say c = value."""
+    a = matrix(open_, diffusivity, loss, spacing).tolil()
+    b = spread(source, open_.shape)[open_].astype(float)
+    for i, value in enumerate(held[open_]):
+        if not np.isnan(value):
+            a[i, :] = 0.0
+            a[i, i] = 1.0
+            b[i] = value
+    out = np.zeros(open_.shape)
+    out[open_] = scipy.sparse.linalg.spsolve(a.tocsc(), b)
+    return out
+
+
+def solve_saturable(source, *, vmax, km, diffusivity, loss, spacing, open_, exchange=None, wall=None):
+    """Uptake vmax c / (km + c) by turns: take up at the rate of the last c, from above, until nothing moves."""
+    c = np.full(open_.shape, np.inf)
+    for _ in range(2000):
+        uptake = np.where(np.isinf(c), 0.0, vmax / (km + c))
+        new = solve_steady(
+            source, diffusivity=diffusivity, loss=loss + uptake, spacing=spacing, open_=open_, exchange=exchange, wall=wall
+        )
+        if np.abs(new - c).max() <= 1e-13 * new.max():
+            return new
+        c = new
+    raise AssertionError("the turns do not settle")
+
+
 def advance(concentration, source, *, diffusivity, loss, spacing, open_, dt, exchange=None, wall=None):
     """One step of backward Euler: a steady state with 1/dt more loss."""
     total = spread(source, open_.shape) + concentration / dt
@@ -49,3 +77,66 @@ def advance(concentration, source, *, diffusivity, loss, spacing, open_, dt, exc
 def observed_order(steps, errors):
     """The slope of log error against log step."""
     return np.polyfit(np.log(steps), np.log(errors), 1)[0]
+
+
+def faces(open_, diffusivity, spacing):
+    """Every pair of open neighbours once, with its axis and conductance: (here, there, axis, g)."""
+    diffusivity = spread(diffusivity, open_.shape)
+    for here in zip(*np.nonzero(open_)):
+        for axis in range(open_.ndim):
+            there = tuple(w + (axis == k) for k, w in enumerate(here))
+            if there[axis] < open_.shape[axis] and open_[there]:
+                d = diffusivity[here], diffusivity[there]
+                yield here, there, axis, 2 * d[0] * d[1] / (d[0] + d[1]) / spacing**2 if d[0] + d[1] > 0 else 0.0
+
+
+def forward(concentration, source, *, diffusivity, loss, spacing, open_, dt, exchange=None, wall=None):
+    """One explicit step: what flows is booked on both sides of each face, then each voxel relaxes to where it tends."""
+    source, exchange = spread(source, open_.shape), spread(exchange, open_.shape)
+    made = source + exchange * spread(wall, open_.shape)
+    k = spread(loss, open_.shape) + exchange
+    for here, there, _, g in faces(open_, diffusivity, spacing):
+        flow = g * (concentration[there] - concentration[here])
+        made[here] += flow
+        made[there] -= flow
+    out = np.zeros(open_.shape)
+    for here in zip(*np.nonzero(open_)):
+        if k[here] > 0:
+            rest = made[here] / k[here]
+            out[here] = rest + (concentration[here] - rest) * np.exp(-k[here] * dt)
+        else:
+            out[here] = concentration[here] + dt * made[here]
+    return out
+
+
+def sweeps(concentration, source, *, diffusivity, loss, spacing, open_, dt, exchange=None, wall=None):
+    """What is made, then backward Euler along the last axis, the one before, ...: a direct solve of that axis' faces."""
+    number = {where: k for k, where in enumerate(zip(*np.nonzero(open_)))}
+    exchange = spread(exchange, open_.shape)
+    made = (spread(source, open_.shape) + exchange * spread(wall, open_.shape))[open_]
+    lost = (spread(loss, open_.shape) + exchange)[open_]
+    pairs = list(faces(open_, diffusivity, spacing))
+    axes = sorted({axis for _, _, axis, _ in pairs}, reverse=True)
+    c = concentration[open_] + dt * made
+    for axis in axes:
+        a = scipy.sparse.lil_array((c.size, c.size))
+        a.setdiag(1 / dt + lost / len(axes))
+        for here, there, along, g in pairs:
+            if along == axis:
+                i, j = number[here], number[there]
+                a[i, i] += g
+                a[j, j] += g
+                a[i, j] -= g
+                a[j, i] -= g
+        c = scipy.sparse.linalg.spsolve(a.tocsc(), c / dt)
+    out = np.zeros(open_.shape)
+    out[open_] = c
+    return out
+
+
+def two_stages(concentration, source, *, dt, **settings):
+    """The second-order step without repair: two stages of backward Euler, the second from a start further on."""
+    gamma = 1 - 1 / np.sqrt(2)
+    middle = advance(concentration, source, dt=gamma * dt, **settings)
+    start = concentration + (1 - gamma) / gamma * (middle - concentration)
+    return advance(start, source, dt=gamma * dt, **settings)

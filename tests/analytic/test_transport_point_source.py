@@ -92,3 +92,31 @@ def test_in_two_dimensions_a_point_is_a_line_source():
         r = np.hypot(*place)
         assert c[half + place[0], half + place[1]] == pytest.approx(k0(r / reach) / (2 * np.pi), rel=0.01)
     assert c[half, half] == pytest.approx(lattice_green((0, 0), reach**-2, dimension=2), rel=1e-6)
+
+
+@pytest.mark.parametrize("reach", [0.5, 2.0, 8.0])
+def test_in_one_dimension_a_point_is_a_plane_source(reach):
+    """The lattice's own is q^|n| / sqrt(k^2 + 4 k), k = (h/L)^2, q = 1 + k/2 - sqrt(k + k^2/4); exact at every voxel."""
+    half, k = 150, reach**-2
+    c = point_source(half, reach, dimension=1)
+    n = np.abs(np.arange(-half, half + 1))
+    q = 1 + k / 2 - np.sqrt(k + k * k / 4)
+    near = n < 10 * reach
+    np.testing.assert_allclose(c[near], (q**n / np.sqrt(k * k + 4 * k))[near], rtol=1e-6)
+    assert c[half] == pytest.approx(lattice_green((0,), k, dimension=1), rel=1e-6)
+    if reach > 4:
+        exact = np.exp(-n / reach) * reach / 2  # exp(-|x|/L) / (2 sqrt(D loss)), off by h^2/8 L^2 and its growth along x
+        np.testing.assert_allclose(c[n <= 2 * reach], exact[n <= 2 * reach], rtol=3e-3)
+
+
+def test_in_two_dimensions_the_continuum_is_near_beyond_two_voxels_all_round():
+    """K0(r/L) / (2 pi D) in rings, largest and mean error; at the source itself the continuum has no value."""
+    half, reach = 60, 6.0
+    c = point_source(half, reach, dimension=2)
+    y, x = np.indices(c.shape) - half
+    r = np.hypot(y, x)
+    error = np.abs(c / (k0(np.maximum(r, 1e-9) / reach) / (2 * np.pi)) - 1)
+    for near, far, largest, mean in [(2, 3, 0.015, 0.012), (3, 6, 0.01, 0.005), (6, 12, 0.007, 0.0035), (12, 24, 0.014, 0.007)]:
+        ring = (r > near) & (r <= far)
+        assert error[ring].max() < largest
+        assert error[ring].mean() < mean

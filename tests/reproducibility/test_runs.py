@@ -30,6 +30,7 @@ duration = "5 h"
 SAME = (
     "blood.csv",
     "marrow.csv",
+    "fields.csv",
     "fields.pvd",
     "cells.pvd",
     "fields/*.vti",
@@ -91,6 +92,7 @@ def test_a_run_writes_what_the_contract_names(whole):
     assert {
         "blood.csv",
         "marrow.csv",
+        "fields.csv",
         "fields.pvd",
         "cells.pvd",
         "scenario.toml",

@@ -7,13 +7,17 @@ the same sources and sinks without the space between them (`stirred`), which is 
 from marrow_niche.coupling.mixed import Totals, resting_totals, stirred, stirred_level, stirred_levels, totals
 from marrow_niche.coupling.passage import arrive, egress, hand_over, home, place, settle_fates, walk
 from marrow_niche.coupling.secretion import (
+    FLOWS,
     MEGAKARYOCYTE,
     PRIMITIVE,
+    RTOL,
     blood_level,
     cells_of,
     clearing,
     densities,
     drift,
+    flows,
+    gaps,
     megakaryocytes,
     scf_load,
     solve_fields,
@@ -24,8 +28,10 @@ from marrow_niche.coupling.secretion import (
 from marrow_niche.coupling.senses import stem_rates, stem_signals, voxel_signals
 
 __all__ = [
+    "FLOWS",
     "MEGAKARYOCYTE",
     "PRIMITIVE",
+    "RTOL",
     "Totals",
     "arrive",
     "blood_level",
@@ -34,6 +40,8 @@ __all__ = [
     "densities",
     "drift",
     "egress",
+    "flows",
+    "gaps",
     "hand_over",
     "home",
     "megakaryocytes",

@@ -3,10 +3,15 @@
 import numpy as np
 
 from marrow_niche.marrow import cytokines
-from marrow_niche.marrow.cytokines import Surroundings
+from marrow_niche.marrow.cytokines import MOLECULES_PER_NM_UM3, Surroundings
+from marrow_niche.transport.ledger import budget
 from marrow_niche.transport.steady import solve_compact
 
 MEGAKARYOCYTE = "megakaryocyte"
+RTOL = 1e-5
+"""Largest relative residual of the fields of a run."""
+FLOWS = ("secreted", "decayed", "taken_up", "entered", "left")
+"""What becomes of the molecules of a field; the last two through vessel walls."""
 
 
 def stem_density(state, model):
@@ -74,26 +79,27 @@ def blood_level(c, hormones, species):
     return getattr(species.hormones, c.hormone) * getattr(hormones, c.hormone)
 
 
-def solve_fields(counts, stem, niche, hormones, fields, around, model, rtol=1e-5):
+def solve_fields(counts, stem, niche, hormones, fields, around, model, rtol=RTOL):
     """Solve every field and the three smoothed densities anew, in place of `fields` (n_field, n) and `around` (3, n).
 
     A density is smoothed by the same equation: −∇·(φ L² ∇c) + φ c = density keeps its mean and spreads it over L.
 
     `counts` (n_stage, n) and `stem` (n,) are stored cells of the lineages and real stem cells. Returns the true relative
-    residual of each field and the budget of each: relative gap between what enters and what leaves.
+    residual of each field (n_field,) and its flows [molecules/h of the piece] (n_field, 5), in the order of `FLOWS`.
     """
     species, names = model.species, list(model.species.cytokines)
     everyone = cells_of(counts, model.tree.first, model) + stem
     n_field, f = len(names), model.geometry.extravascular
     source, loss, exchange, wall = (np.zeros((n_field + 3, model.n)) for _ in range(4))
     spread = np.zeros(n_field + 3)
+    decay = np.zeros(n_field)
     for k, c in enumerate(species.cytokines.values()):
         meets = surroundings(c, counts, stem, everyone, niche, model)
         before = fields[k] if fields[k].any() else None
         source[k], loss[k], exchange[k], wall[k] = cytokines.terms(
             c, meets, model.lattice.volume, blood_level(c, hormones, species), before
         )
-        spread[k] = c.diffusivity
+        spread[k], decay[k] = c.diffusivity, c.decay
     for k, (density, length) in enumerate(densities(counts, stem, everyone, model), n_field):
         source[k], loss[k], spread[k] = density / model.lattice.volume, f, length**2
     answer = solve_compact(
@@ -108,9 +114,28 @@ def solve_fields(counts, stem, niche, hormones, fields, around, model, rtol=1e-5
         rtol=rtol,
     )
     fields[:], around[:] = answer.concentration[:n_field], answer.concentration[n_field:]
-    gained = source[:n_field].sum(axis=1) + (exchange * wall)[:n_field].sum(axis=1)
-    gap = np.abs(gained - ((loss + exchange)[:n_field] * fields).sum(axis=1)) / gained
-    return answer.residual[:n_field], gap
+    source, loss, exchange, wall = (values[:n_field] for values in (source, loss, exchange, wall))
+    books = flows(fields, source, loss, exchange, wall, decay[:, np.newaxis] * f, model.lattice.spacing)
+    return answer.residual[:n_field], books
+
+
+def flows(fields, source, loss, exchange, wall, decay, spacing):
+    """What is secreted, decays, is taken up, enters and leaves of each field [molecules/h]: (n_field, 5), see `FLOWS`.
+
+    All (n_field, n) as solved [nM, nM/h, 1/h, 1/h, nM]; `decay` [1/h] is the part of `loss` that needs no receptor.
+    """
+    books = budget(fields, source, loss=loss, exchange=exchange, wall=wall, spacing=spacing)
+    decayed = budget(fields, 0.0, loss=decay, spacing=spacing).lost
+    columns = books.secreted, decayed, books.lost - decayed, books.entered, books.left
+    return MOLECULES_PER_NM_UM3 * np.stack(columns, axis=1)
+
+
+def gaps(flows):
+    """(n_field,) |what comes − what goes| over the largest flow of each field; `flows` (n_field, 5). Nothing is stored."""
+    secreted, decayed, taken_up, entered, left = np.asarray(flows).T
+    size = np.abs(flows).max(axis=1)
+    gap = np.abs(secreted + entered - decayed - taken_up - left)
+    return np.divide(gap, size, out=np.zeros_like(size), where=size > 0.0)
 
 
 def drift(state):

@@ -12,8 +12,9 @@ from marrow_niche.record.plain import for_toml
 
 _MARK = "# marrow_niche: the scenario of this run, resolved; simulate it again with `marrow-niche run scenario.toml`"
 _ENTRIES = frozenset(
-    {"scenario.toml", "inputs", "provenance.json", "blood.csv", "marrow.csv", "fields.pvd", "fields", "cells.pvd"}
-    | {"cells", "geometry", "checkpoint.h5", "open_in_paraview.py", "verdict.json", "report.html", "figures"}
+    {"scenario.toml", "inputs", "provenance.json", "blood.csv", "marrow.csv", "fields.csv", "fields.pvd"}
+    | {"fields", "cells.pvd", "cells", "geometry", "checkpoint.h5", "open_in_paraview.py", "verdict.json", "report.html"}
+    | {"figures"}
 )
 _IGNORED = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 
@@ -23,8 +24,8 @@ class RunDirectory:
 
     Attributes
     ----------
-    path, scenario, inputs, provenance, blood, marrow, fields_pvd, fields, cells_pvd, cells, geometry, vessels, bone,
-    checkpoint, open_in_paraview, verdict, report, figures : Path
+    path, scenario, inputs, provenance, blood, marrow, budgets, fields_pvd, fields, cells_pvd, cells, geometry, vessels,
+    bone, checkpoint, open_in_paraview, verdict, report, figures : Path
     """
 
     def __init__(self, path: "Path | str | RunDirectory") -> None:
@@ -34,6 +35,7 @@ class RunDirectory:
         self.provenance = self.path / "provenance.json"
         self.blood = self.path / "blood.csv"
         self.marrow = self.path / "marrow.csv"
+        self.budgets = self.path / "fields.csv"
         self.fields_pvd = self.path / "fields.pvd"
         self.fields = self.path / "fields"
         self.cells_pvd = self.path / "cells.pvd"

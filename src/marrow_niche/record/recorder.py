@@ -16,7 +16,7 @@ from marrow_niche.record.tables import DAY_TOLERANCE, Table, day_text
 
 
 class Recorder:
-    """Writes blood.csv, marrow.csv, fields/, cells/, geometry/ and open_in_paraview.py of one run.
+    """Writes blood.csv, marrow.csv, fields.csv, fields/, cells/, geometry/ and open_in_paraview.py of one run.
 
     At each time the data files come first, then the series that name them, then the rows of the tables, each of them
     atomically: killed at any moment, every file opens. Save the checkpoint of a time after recording it.
@@ -56,6 +56,7 @@ class Recorder:
                 f"fields {', '.join(sorted(self._names))}: two of them have the same name in a file; rename one."
             )
         self._blood, self._marrow = Table(self.directory.blood), Table(self.directory.marrow)
+        self._budgets = Table(self.directory.budgets)
         self._fields: list[tuple[float, str]] = []
         self._cells: list[tuple[float, str]] = []
         self._ranges: dict[str, tuple[float, float]] = {}
@@ -82,6 +83,7 @@ class Recorder:
         *,
         blood: Mapping[str, float],
         marrow: Mapping[str, float],
+        budgets: Mapping[str, float] | None = None,
         fields: Mapping[str, np.ndarray] | None = None,
         cells: Mapping[str, Any] | None = None,
     ) -> None:
@@ -93,6 +95,8 @@ class Recorder:
             Time [d], later than the one before.
         blood, marrow : dict
             A row of each table; names carry the unit (neutrophils_per_uL).
+        budgets : dict, optional
+            A row of fields.csv: what became of the molecules of each field; in every row or in none.
         fields : dict of (n,) arrays, optional
             Values in the marrow's voxels by the names of `fields_unit`; None writes none at this time (the first time
             always writes the tissue).
@@ -112,6 +116,8 @@ class Recorder:
             self._record_fields(index, day, fields or {})
         if cells is not None:
             self._record_cells(index, day, cells)
+        if budgets is not None:
+            self._budgets.append(day, budgets)
         self._marrow.append(day, marrow)
         self._blood.append(day, blood)
         self._days.append(day)
@@ -200,6 +206,7 @@ class Recorder:
     def _cut(self, day: float) -> None:
         self._days = self._blood.cut(day)
         self._marrow.cut(day)
+        self._budgets.cut(day)
         run = self.directory
         self._fields = self._cut_series(run.fields_pvd, run.fields, r"fields_\d+\.vti", day)
         self._cells = self._cut_series(run.cells_pvd, run.cells, r"cells_\d+\.vtp", day)

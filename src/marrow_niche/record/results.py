@@ -33,6 +33,8 @@ class Results:
     directory : Path
     blood, marrow : pandas.DataFrame
         One row a recorded time; column `day`, units in the other names.
+    budgets : pandas.DataFrame
+        fields.csv: what became of the molecules of each field, in the piece, at the solve of `solved_day`.
     days : (t,) array
         Recorded times [d].
     scenario, provenance : dict
@@ -64,6 +66,10 @@ class Results:
     @cached_property
     def marrow(self) -> "pd.DataFrame":
         return read_table(self._run.marrow)
+
+    @cached_property
+    def budgets(self) -> "pd.DataFrame":
+        return read_table(self._run.budgets)
 
     @cached_property
     def days(self) -> np.ndarray:

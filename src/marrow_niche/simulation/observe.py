@@ -94,6 +94,15 @@ def marrow_row(state, model):
     return row
 
 
+def budget_row(state, model):
+    """A row of fields.csv: what became of the molecules of each field at its last solve, in the piece."""
+    row = {"solved_day": state.solved / 24}
+    for (name, gap), flows in zip(state.budget.items(), state.flows, strict=True):
+        row |= {f"{name}_{what}_molecules_per_h": flow for what, flow in zip(coupling.FLOWS, flows, strict=True)}
+        row[f"{name}_gap_relative"] = gap
+    return row
+
+
 def record(recorder, scenario, state, model):
     """Write the state at its time."""
     names = list(model.species.cytokines)
@@ -121,5 +130,10 @@ def record(recorder, scenario, state, model):
         "waking_per_day": 24 * rates.wake[here],
     }
     recorder.record(
-        state.hour / 24, blood=blood_row(state, model), marrow=marrow_row(state, model), fields=fields, cells=cells
+        state.hour / 24,
+        blood=blood_row(state, model),
+        marrow=marrow_row(state, model),
+        budgets=budget_row(state, model),
+        fields=fields,
+        cells=cells,
     )

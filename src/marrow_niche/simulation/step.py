@@ -12,7 +12,7 @@ from marrow_niche.perturbations import timeline
 from marrow_niche.resting import twin
 
 BODY_STEP = 0.25
-MOVED = 0.05
+MOVED = 0.1
 """Fields are solved anew as soon as sources, sinks and walls of the whole piece have moved one of them by this share."""
 
 
@@ -64,7 +64,7 @@ def update_fields(state, model, struck=False):
     After a strike there is no trend: what changed at once says nothing of the hours to come.
     """
     before, lapse = np.concatenate([state.fields, state.around]), state.hour - state.solved
-    state.residual, gap = coupling.solve_fields(
+    state.residual, state.flows = coupling.solve_fields(
         state.counts,
         coupling.stem_density(state, model),
         state.stroma,
@@ -73,7 +73,7 @@ def update_fields(state, model, struck=False):
         state.around,
         model,
     )
-    state.budget = dict(zip(model.species.cytokines, gap.tolist()))
+    state.budget = dict(zip(model.species.cytokines, coupling.gaps(state.flows).tolist()))
     state.levels = coupling.stirred_levels(state, model)
     if struck or state.solved < 0:
         state.trend[:] = 0.0

@@ -1,11 +1,13 @@
 """Where a solute can be: the table of open neighbours, made ready for the solver once."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
 from marrow_niche.errors import NumericsError
-from marrow_niche.kernels import diffusion
+from marrow_niche.kernels import multigrid, sweeps, walk
+from marrow_niche.transport.bricks import brick_of, make_bricks, make_faces
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,19 +16,34 @@ class Domain:
 
     neighbour: np.ndarray  # (n, 6) int32
     regions: int  # connected regions
-    levels: diffusion.Pyramid
-    pattern: tuple[np.ndarray, np.ndarray] | None = None  # conductances of a diffusivity that varies alike for every species
+    region: np.ndarray  # (n,) int32: that of each voxel
+    bricks: sweeps.Bricks
+    brick_region: np.ndarray  # (B₀,) int32: that of each brick of the finest level
+    pattern: multigrid.Faces | None = None  # of a diffusivity that varies alike for every species
+    _shelf: list = field(default_factory=list, repr=False, compare=False)
 
     @property
     def n(self):
         return self.neighbour.shape[0]
 
-    @property
-    def region(self):
-        """(n,) int32: the connected region of each voxel."""
-        out = np.empty(self.n, np.int32)
-        out[self.levels.order] = self.levels.region
-        return out
+    @cached_property
+    def faces(self):
+        """Faces of conductance 1."""
+        return make_faces(self.neighbour, self.bricks)
+
+    def borrow(self, species):
+        """Arrays to solve for so many species in (`kernels.multigrid.Work`); those given back are used again."""
+        for k, work in enumerate(self._shelf):
+            if work.b.shape[0] >= species:
+                self._shelf.pop(k)
+                return multigrid.Work(*(part[:species] for part in work))
+        every, fine = int(self.bricks.base[-1]), int(self.bricks.base[1])
+        small = (np.zeros((species, size), np.float32) for size in (every, every, every, fine, fine, fine, fine))
+        return multigrid.Work(*small, *(np.zeros((species, fine)) for _ in range(3)))
+
+    def give_back(self, work):
+        """Leave arrays for the next solve; only the last ones are kept."""
+        self._shelf[:] = [work]
 
 
 def prepare(neighbour):
@@ -58,13 +75,13 @@ def prepare(neighbour):
     if not np.issubdtype(neighbour.dtype, np.integer):
         raise NumericsError(f"neighbour holds {neighbour.dtype}; expected whole numbers, such as int32.")
     neighbour = np.ascontiguousarray(neighbour, dtype=np.int32)
-    fault = diffusion.first_fault(neighbour)
+    fault = walk.first_fault(neighbour)
     if fault >= 0:
         raise NumericsError(
             f"neighbour, voxel {fault}: {neighbour[fault].tolist()} is not mirrored by the voxels it names; where j "
             "stands at +x of i, i must stand at -x of j, and a wall is -1."
         )
-    where, region, regions = diffusion.coordinates(neighbour)
+    where, region, regions = walk.coordinates(neighbour)
     if regions < 0:
         raise NumericsError(
             "neighbour closes on itself: walking it round ends at another place than it began. Periodic domains are "
@@ -72,7 +89,10 @@ def prepare(neighbour):
         )
     neighbour = neighbour.copy()
     neighbour.flags.writeable = False
-    return Domain(neighbour=neighbour, regions=regions, levels=_pyramid(neighbour, where, region))
+    bricks = make_bricks(where, region)
+    brick_region = np.empty(int(bricks.brick[1]), np.int32)
+    brick_region[brick_of(bricks, neighbour.shape[0])] = region
+    return Domain(neighbour=neighbour, regions=regions, region=region, bricks=bricks, brick_region=brick_region)
 
 
 def neighbours_of(open_):
@@ -103,64 +123,6 @@ def neighbours_of(open_):
     return flat, np.ascontiguousarray(np.stack(columns, axis=1))
 
 
-def _pyramid(neighbour, where, region):
-    n = neighbour.shape[0]
-    order, reds = diffusion.red_first(where)
-    rank = np.empty(n + 1, dtype=np.int32)
-    rank[order] = np.arange(n, dtype=np.int32)
-    rank[n] = -1
-    table = rank[np.where(neighbour[order] < 0, n, neighbour[order])]
-    where = where[order]
-
-    faces = (table >= 0).sum(axis=1)
-    row = np.concatenate(([0], np.cumsum(faces)))
-    column = table[table >= 0]
-    area = np.ones(column.size)
-    start, black = [0, n], [reds]
-    rows: list[np.ndarray] = []
-    columns: list[np.ndarray] = []
-    areas: list[np.ndarray] = []
-    places: list[np.ndarray] = []
-    parents: list[np.ndarray] = []
-    while column.size:
-        base = start[-1]
-        parent, where, reds = diffusion.gather_blocks(row, column, where)
-        coarse_row, coarse_column, place = diffusion.coarse_faces(row, column, parent, where.shape[0])
-        coarse_area = 0.5 * np.bincount(place[place >= 0], weights=area[place >= 0], minlength=coarse_column.size)
-        before = sum(c.size for c in columns)
-        parents.append(parent + np.int32(base))
-        places.append(np.where(place >= 0, place + np.int32(before), np.int32(-1)))
-        rows.append(coarse_row[:-1] + before)
-        columns.append(coarse_column + np.int32(base))
-        areas.append(coarse_area)
-        start.append(base + where.shape[0])
-        black.append(base + reds)
-        row, column, area = coarse_row, coarse_column, coarse_area
-    size = start[-1]
-    parents.append(np.zeros(size - start[-2], dtype=np.int32))
-    place = np.full((n, 6), -1, dtype=np.int32)
-    if places:
-        place[table >= 0] = places[0]
-
-    def joined(parts, dtype):
-        return np.concatenate([np.zeros(0, dtype), *parts]).astype(dtype)
-
-    return diffusion.Pyramid(
-        start=np.array(start, dtype=np.int64),
-        black=np.array(black, dtype=np.int64),
-        order=order,
-        table=np.where(table < 0, np.int32(size), table).astype(np.uint32),
-        faces=faces.astype(np.float64),
-        row=joined([*rows, [sum(c.size for c in columns)]], np.int64),
-        column=joined(columns, np.uint32),
-        area=joined(areas, np.float64),
-        parent=joined(parents, np.uint32),
-        place=place,
-        above=joined(places[1:], np.int32),
-        region=region[order].astype(np.uint32),
-    )
-
-
 def with_pattern(domain, relative):
     """The domain on which every species' diffusivity is a number times `relative` (n,), above zero: worked out once.
 
@@ -169,4 +131,4 @@ def with_pattern(domain, relative):
     relative = np.asarray(relative, float)
     if relative.shape != (domain.n,) or not (relative > 0.0).all():
         raise NumericsError(f"relative has shape {relative.shape}; expected ({domain.n},), every value above zero.")
-    return replace(domain, pattern=diffusion.conductances(domain.levels, relative[domain.levels.order]))
+    return replace(domain, pattern=make_faces(domain.neighbour, domain.bricks, relative), _shelf=[])

@@ -1,11 +1,12 @@
 """How arrays reach the solver: shapes checked and broadcast, dense arrays packed onto the open voxels and back."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from marrow_niche.errors import NumericsError
-from marrow_niche.transport.domain import Domain, neighbours_of, prepare
+from marrow_niche.transport.domain import neighbours_of, prepare
 
 
 def finite(values, name):
@@ -48,6 +49,20 @@ def spread(values, shape, name, *, low=None):
         ) from None
 
 
+def check_source(source, n):
+    """Raises NumericsError unless `source` is (n,) or (species, n)."""
+    if source.ndim not in (1, 2) or source.shape[-1] != n or source.shape[0] == 0:
+        raise NumericsError(
+            f"source has shape {source.shape}; expected ({n},) or (species, {n}): one value for each open voxel."
+        )
+
+
+def check_spacing(spacing):
+    """Raises NumericsError unless `spacing` is one finite length above zero."""
+    if not (np.ndim(spacing) == 0 and np.isfinite(spacing) and spacing > 0.0):
+        raise NumericsError(f"spacing is {spacing}; expected the edge of a voxel, one length above zero.")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Frame:
     """How a dense array (z, y, x) or (species, z, y, x) lies on its open voxels."""
@@ -55,7 +70,7 @@ class Frame:
     shape: tuple  # of one species
     species: int | None  # None: no species axis
     flat: np.ndarray  # (n,) int64
-    domain: Domain
+    neighbour: np.ndarray  # (n, 6) int32
 
     @classmethod
     def of(cls, field, open_, name):
@@ -79,7 +94,12 @@ class Frame:
         if not open_.any():
             raise NumericsError("open_ is false everywhere: there is nowhere to diffuse. True marks the open voxels.")
         flat, neighbour = neighbours_of(open_)
-        return cls(shape=space, species=extra[0] if extra else None, flat=flat, domain=prepare(neighbour))
+        return cls(shape=space, species=extra[0] if extra else None, flat=flat, neighbour=neighbour)
+
+    @cached_property
+    def domain(self):
+        """The open voxels made ready for the solver."""
+        return prepare(self.neighbour)
 
     @property
     def full(self):
@@ -101,6 +121,12 @@ class Frame:
             f"{name} has shape {values.shape}; expected a number, {self.shape}"
             + ("." if self.species is None else f", ({self.species},) or {self.full}.")
         )
+
+    def rows(self, values, name, *, low=None):
+        """A coefficient or field as a read-only (species, n), one species where there is no axis of them; None is zero."""
+        packed = np.asarray(self.pack(0.0 if values is None else values, name))
+        packed = packed[np.newaxis] if packed.ndim == 1 else packed
+        return spread(packed, (self.species or 1, self.flat.size), name, low=low)
 
     def unpack(self, compact, fill=0.0):
         """A dense field from its open voxels, `fill` in the closed ones."""

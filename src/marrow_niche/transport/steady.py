@@ -1,15 +1,13 @@
 """The steady state of diffusion, loss and exchange with the blood, on a masked lattice with walls nothing crosses."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 
 from marrow_niche.errors import NumericsError
-from marrow_niche.kernels import diffusion
 from marrow_niche.transport.domain import Domain, prepare
-from marrow_niche.transport.shapes import Frame, finite, spread
+from marrow_niche.transport.engine import solve_species
+from marrow_niche.transport.shapes import check_source, check_spacing, finite, spread
 
 SMALLEST_RTOL = 1e-13
 
@@ -21,6 +19,7 @@ class Solution:
     concentration: np.ndarray  # (S, n), or (n,) as the source was
     residual: np.ndarray  # (S,): |b - A c| / |b| of this very concentration
     iterations: np.ndarray  # (S,) int64: V-cycles
+    raised: np.ndarray | None = None  # (S,): by how much Σ c rose where undershoots below zero were set to zero
 
 
 def solve_compact(
@@ -44,7 +43,7 @@ def solve_compact(
 
     the finite volumes of  −∇·D∇c + (loss + k) c = source + k wall  with no flux through walls: second order in h.
     Where no right hand side is negative no concentration is, and in each connected region what is made and let in
-    equals what is lost and let out to round-off, whatever `rtol`. The threads share the species: the bits do not
+    equals what is lost and let out to round-off, whatever `rtol`. The threads share the voxels: the bits do not
     depend on their number.
 
     Parameters
@@ -82,17 +81,12 @@ def solve_compact(
 
     References
     ----------
-    Patankar, Numerical Heat Transfer and Fluid Flow, 1980, ch. 4 (harmonic means); the solver: `kernels.diffusion`.
+    Patankar, Numerical Heat Transfer and Fluid Flow, 1980, ch. 4 (harmonic means); the solver: `kernels.multigrid`.
     """
     domain = neighbour if isinstance(neighbour, Domain) else prepare(neighbour)
     source = finite(source, "source")
-    if source.ndim not in (1, 2) or source.shape[-1] != domain.n or source.shape[0] == 0:
-        raise NumericsError(
-            f"source has shape {source.shape}; expected ({domain.n},) or (species, {domain.n}): one value for each "
-            "open voxel."
-        )
-    if not (np.ndim(spacing) == 0 and np.isfinite(spacing) and spacing > 0.0):
-        raise NumericsError(f"spacing is {spacing}; expected the edge of a voxel, one length above zero.")
+    check_source(source, domain.n)
+    check_spacing(spacing)
     if not SMALLEST_RTOL <= rtol < 1.0:
         raise NumericsError(f"rtol is {rtol}; expected a relative tolerance from {SMALLEST_RTOL:g} to below 1.")
     if max_iterations < 1:
@@ -100,149 +94,21 @@ def solve_compact(
     shape = (1 if source.ndim == 1 else source.shape[0], domain.n)
     diffusivity = spread(diffusivity, shape, "diffusivity", low=0.0)
     loss = spread(loss, shape, "loss", low=0.0)
-    exchange = spread(0.0 if exchange is None else exchange, shape, "exchange", low=0.0)
+    exchange = None if exchange is None else spread(exchange, shape, "exchange", low=0.0)
     wall = spread(0.0 if wall is None else wall, shape, "wall")
     guess = None if guess is None else spread(guess, shape, "guess")
     rows = source.reshape(shape)
-    operators = [_operator(domain, s, diffusivity[s], loss[s] + exchange[s], spacing) for s in range(shape[0])]
-
-    def solve(s):
-        inflow = rows[s] + exchange[s] * wall[s]
-        return _solve(operators[s], inflow, None if guess is None else guess[s], rtol, max_iterations)
-
-    threads = min(shape[0], numba.get_num_threads())
-    if threads > 1:
-        with ThreadPoolExecutor(threads) as pool:
-            answers = list(pool.map(solve, range(shape[0])))
-    else:
-        answers = [solve(s) for s in range(shape[0])]
-    residual = np.array([reached for _, reached, _ in answers])
-    iterations = np.array([cycles for _, _, cycles in answers], dtype=np.int64)
+    answer = solve_species(domain, rows, diffusivity, loss, exchange, wall, float(spacing), guess, rtol, max_iterations)
+    residual, iterations = answer.residual, answer.iterations
     for s in np.flatnonzero(~(residual <= rtol)):
         raise NumericsError(
             f"species {s}: the relative residual is {residual[s]:.1e} after {iterations[s]} iterations, above rtol "
             f"{rtol:.1e}. Allow more iterations or a larger rtol. (Where the loss is a tiny part of D/h² it hardly "
             "fixes the level, and double precision comes no nearer.)"
         )
-    concentration = np.stack([c for c, _, _ in answers]).reshape(source.shape)
-    return Solution(concentration=concentration, residual=residual, iterations=iterations)
-
-
-def solve_steady(
-    source,
-    *,
-    diffusivity,
-    loss,
-    spacing,
-    open_=None,
-    exchange=None,
-    wall=None,
-    guess=None,
-    rtol=1e-6,
-    max_iterations=5000,
-):
-    """The steady concentration of dense fields, in any consistent units: see `solve_compact` for the equation.
-
-    Parameters
-    ----------
-    source : (z, y, x) or (species, z, y, x) float
-        Made per volume and time. In two dimensions (y, x), or (species, y, x) with an `open_` of (y, x).
-    diffusivity, loss : float, (species,), or shaped as one species or as `source`
-        D [length²/time]; decay and uptake [1/time].
-    spacing : float
-        Edge of a voxel [length].
-    open_ : (z, y, x) or (y, x) bool, optional
-        True where the solute can be; nothing crosses to false, nor out of the box. All true by default.
-    exchange : like `loss`, optional
-        Exchange with the blood [1/time].
-    wall : like `loss`, optional
-        Concentration on the blood's side; zero by default.
-    guess : like `source`, optional
-        Where to start.
-    rtol : float
-        Largest relative residual of each species.
-    max_iterations : int
-
-    Returns
-    -------
-    Array like `source`: the concentration, zero in closed voxels, whose input is not read.
-
-    Raises
-    ------
-    NumericsError
-        As `solve_compact`.
-    """
-    frame = Frame.of(source, open_, "source")
-    if guess is not None and np.shape(guess) != frame.full:
-        raise NumericsError(f"guess has shape {np.shape(guess)}; expected {frame.full}, as source has.")
-    solution = solve_compact(
-        frame.domain,
-        frame.pack(source, "source"),
-        diffusivity=frame.pack(diffusivity, "diffusivity"),
-        loss=frame.pack(loss, "loss"),
-        spacing=spacing,
-        exchange=frame.pack(exchange, "exchange"),
-        wall=frame.pack(wall, "wall"),
-        guess=frame.pack(guess, "guess"),
-        rtol=rtol,
-        max_iterations=max_iterations,
+    return Solution(
+        concentration=answer.concentration.reshape(source.shape),
+        residual=residual,
+        iterations=iterations,
+        raised=answer.raised,
     )
-    return frame.unpack(solution.concentration)
-
-
-@dataclass(frozen=True)
-class _Operator:
-    domain: Domain
-    plain: bool
-    weight: np.ndarray
-    face: np.ndarray
-    loss: np.ndarray  # scaled, in the solver's order
-    scale: float
-
-
-def _operator(domain, species, diffusivity, loss, spacing):
-    """The matrix of one species, divided by D/h² where D is constant; refused where it is singular."""
-    if diffusivity.min() == 0.0:
-        domain = _cut(domain, diffusivity == 0.0)
-    levels = domain.levels
-    plain = diffusivity.min() == diffusivity.max() > 0.0
-    scale = spacing**2 / (diffusivity[0] if plain else 1.0)
-    loss = loss[levels.order]
-    lost = np.bincount(levels.region, weights=loss, minlength=domain.regions)
-    if not lost.all():
-        region = int(np.argmin(lost))
-        inside = levels.order[levels.region == region]
-        raise NumericsError(
-            f"species {species}: the connected region of voxel {inside.min()} ({inside.size} of {domain.n} voxels; "
-            f"{np.count_nonzero(lost == 0.0)} such regions) has neither loss nor exchange, so what is made there piles "
-            "up for ever. Give it a loss above zero or an exchange with the blood, or close these voxels."
-        )
-    weight, face = np.zeros((0, 6)), levels.area
-    if domain.pattern is not None:
-        if not plain:
-            raise NumericsError(f"species {species}: this domain has a pattern of diffusivity; give one number a species.")
-        plain, (weight, face) = False, domain.pattern
-    elif not plain:
-        weight, face = diffusion.conductances(levels, diffusivity[levels.order])
-    return _Operator(domain, plain, weight, face, loss * scale, scale)
-
-
-def _cut(domain, still):
-    """The domain with walls round the voxels that do not diffuse."""
-    neighbour = domain.neighbour
-    closed = still[:, np.newaxis] | still[np.maximum(neighbour, 0)]
-    return prepare(np.where(closed, -1, neighbour))
-
-
-def _solve(operator, inflow, guess, rtol, max_iterations):
-    levels = operator.domain.levels
-    c = np.zeros(levels.start[-1] + 1)
-    if guess is not None:
-        c[: inflow.size] = guess[levels.order]
-    b = inflow[levels.order] * operator.scale
-    reached, cycles = diffusion.solve(
-        operator.plain, levels, operator.weight, operator.face, operator.loss, b, c, rtol, max_iterations
-    )
-    out = np.empty(inflow.size)
-    out[levels.order] = c[: inflow.size]
-    return out, reached, cycles

@@ -8,7 +8,7 @@ import numpy as np
 
 from marrow_niche.analysis.recovery import Course, Passage, course, days_below
 from marrow_niche.errors import MarrowError
-from marrow_niche.view import events, words
+from marrow_niche.view import books, events, words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,8 +45,8 @@ OUTPUTS = ("neutrophils", "monocytes", "reticulocytes", "platelets", "b_cells", 
 """What the marrow hands to the body, as facts name it: share_<output>."""
 SHARE_OFF = (0.5, 2.0)
 """Output share over volume share outside these is worth a warning."""
-RESIDUAL, GAP = 1e-4, 1e-6
-"""Larger than these, the fields are not solved, or do not balance."""
+RESIDUAL = 1e-4
+"""Larger than this, the fields are not solved."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,9 +207,10 @@ def notices(results: "Results") -> list[str]:
         found.append(
             f"At rest this bone's niche holds {words.plain(level)} times the stem cells a volume that the species has."
         )
+    found += books.unclosed(results)
     for column, limit, what in (
         ("field_residual", RESIDUAL, "the cytokine fields are solved to only"),
-        ("field_budget_gap", GAP, "what cells secrete and what is lost differ by"),
+        ("field_budget_gap", books.GAP, "what cells secrete and what is lost differ by"),
     ):
         if column in results.marrow and len(results.marrow) and results.marrow[column].max() > limit:
             found.append(f"Numerics: {what} {results.marrow[column].max():.1e} (expected below {limit:g}).")

@@ -12,7 +12,7 @@ from marrow_niche.errors import MarrowError, RunError
 from marrow_niche.record.atomic import write_text
 from marrow_niche.record.directory import RunDirectory
 from marrow_niche.record.results import Results, open_results
-from marrow_niche.view import events, findings, page, words
+from marrow_niche.view import books, events, findings, page, words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -104,13 +104,14 @@ def summary(results: "Results | Path | str") -> str:
         rows = findings.rows(run.blood, {name: label for name, label in PRINTED.items() if name in run.blood})
         rows += findings.rows(run.marrow, {"stem_cells": "stem cells here"})
         lines += ["", *_aligned(rows), ""] if rows else []
+    lines += books.unclosed(run) if len(run.days) else []
     if not run.finished:
         lines.append(f"Not finished; go on with: marrow-niche resume {place.path}")
     if place.report.is_file():
         lines.append(f"Report:   {place.report}")
     lines.append(f"ParaView: cd {place.path} && paraview --script={place.open_in_paraview.name}")
     text = "\n".join(lines)
-    for sign, plain in {"µ": "u", "–": "-", "×": "x"}.items():
+    for sign, plain in {"µ": "u", "–": "-", "×": "x", "β": "beta"}.items():
         text = text.replace(sign, plain)
     return text
 
@@ -278,11 +279,20 @@ def _books(run: Results) -> list[str]:
     if not rows:
         return []
     text = "At each record: how well the fields solve their equation, and whether what is secreted is lost somewhere."
-    return [
+    parts = [
         page.heading("Do the books close?"),
         page.paragraph(text),
         page.table(("over all recorded times", "worst", "on day"), rows),
     ]
+    flows = books.rows(run)
+    if flows:
+        told = (
+            "Molecules per hour of the piece at the last record (fields.csv has all): secreted and let in through vessel "
+            "walls, decayed, taken up by cells, and let out."
+        )
+        head = ("", *(words.name(what) for what in books.COLUMNS), "gap, relative")
+        parts += [page.paragraph(told), page.table(head, flows, "counts")]
+    return parts
 
 
 def _bone(run: Results) -> list[str]:
@@ -377,6 +387,7 @@ def _parameters(run: Results) -> list[str]:
 def _files(run: Results) -> list[str]:
     names = (
         ("blood.csv, marrow.csv", "one row a recorded time, units in the column names"),
+        ("fields.csv", "the same for what became of the molecules of each field"),
         ("open_in_paraview.py", "paraview --script=open_in_paraview.py, in the run's directory"),
         ("fields.pvd, cells.pvd, geometry/", "what ParaView opens by itself"),
         ("figures/", "the pictures above"),

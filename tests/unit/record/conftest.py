@@ -39,7 +39,8 @@ class Marrow:
 
     def record(self, recorder, day):
         blood = {"neutrophils_per_uL": 1500 * np.exp(-day), "platelets_per_uL": 1e6 + day}
-        recorder.record(day, blood=blood, marrow={"hsc": 12 - int(day)}, fields=self.fields(day), cells=self.cells(day))
+        rows = {"blood": blood, "marrow": {"hsc": 12 - int(day)}, "budgets": {"SCF_secreted_molecules_per_h": 1e9 + day / 3}}
+        recorder.record(day, **rows, fields=self.fields(day), cells=self.cells(day))
 
     def begin(self, path, **options):
         run = RunDirectory(path).create()

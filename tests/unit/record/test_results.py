@@ -14,6 +14,7 @@ def test_tables_days_and_facts(run):
     assert results.blood["day"].tolist() == list(DAYS)
     assert results.blood["neutrophils_per_uL"].iloc[0] == 1500
     assert results.marrow["hsc"].tolist() == [12, 12, 11, 5]
+    assert results.budgets["SCF_secreted_molecules_per_h"].tolist() == pytest.approx([1e9 + day / 3 for day in DAYS], rel=1e-9)
     assert results.scenario["title"] == "a ball of marrow"
     assert results.provenance["seed"] == 7
     assert results.finished
@@ -99,6 +100,7 @@ def test_what_is_not_a_run_or_has_not_begun_is_told(tmp_path, marrow):
     assert "nothing recorded yet" in repr(results)
     for ask in (
         lambda: results.blood,
+        lambda: results.budgets,
         lambda: results.field("SCF"),
         results.cells,
         results.vessels,

@@ -69,7 +69,7 @@ def test_the_residual_told_is_that_of_the_concentration_returned():
         true = np.linalg.norm(b - a @ solution.concentration) / np.linalg.norm(b)
         assert true <= rtol
         assert solution.residual[0] == pytest.approx(true, rel=1e-3, abs=1e-14)
-        assert 0 < solution.iterations[0] < 25
+        assert 0 < solution.iterations[0] < 40
 
 
 @pytest.mark.parametrize("uneven", [False, True])

@@ -63,6 +63,16 @@ def rows(share):
     return blood, marrow
 
 
+def flows(share, gap):
+    """A row of fields.csv of two fields whose budgets close but for `gap`, that of oxygen alone."""
+    scf = {"secreted": 3e9 * share, "decayed": 1e9 * share, "taken_up": 2e9 * share, "entered": 0.0, "left": 0.0}
+    oxygen = {"secreted": 0.0, "decayed": 0.0, "taken_up": 4e15, "entered": 9e15, "left": 5e15}
+    row = {"solved_day": 0.0}
+    for name, each, open_ in (("SCF", scf, 1e-13), ("O2", oxygen, gap)):
+        row |= {f"{name}_{what}_molecules_per_h": value for what, value in each.items()} | {f"{name}_gap_relative": open_}
+    return row
+
+
 def cells(g, share, random):
     n = max(1, round(600 * share))
     voxel = random.choice(g["flat"], n)
@@ -77,6 +87,7 @@ def cells(g, share, random):
 def make(
     path, *, shape=(6, 12, 14), days=DAYS, shares=SHARES, events=({"at": "0 d", "kind": "radiation", "dose": "6 Gy"},),
     organism=None, facts=None, finished=True, fields=True, with_cells=True, geometry=True,
+    gap=2e-12, with_budgets=True,
 ):  # fmt: skip
     """Record a run into `path`; returns its Results."""
     run = RunDirectory(path).create()
@@ -98,7 +109,8 @@ def make(
         }
         blood, marrow = rows(share)
         present = cells(g, share, random) if with_cells else None
-        recorder.record(day, blood=blood, marrow=marrow, fields=values if fields else {}, cells=present)
+        books = flows(share, gap if day == 6.0 else 2e-12) if with_budgets else None
+        recorder.record(day, blood=blood, marrow=marrow, budgets=books, fields=values if fields else {}, cells=present)
     if finished:
         provenance.finish(run, wall_seconds=61.0)
     return open_results(path)

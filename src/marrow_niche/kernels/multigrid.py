@@ -1,0 +1,412 @@
+"""Steady diffusion with loss on a masked lattice: conjugate gradients, multigrid as preconditioner, eight voxels at a time.
+
+The equations, one for each open voxel i of the lattice (g: conductance of a face, k: loss, both in 1/time),
+
+    Σ_faces g_ij (c_i − c_j) + k_i c_i = b_i ,
+
+are symmetric, and an M-matrix: sources never below zero give concentrations never below zero. A wall has no face.
+
+Voxels stand in bricks (`transport.bricks`). A coarse voxel's faces sum those of its voxels, halved for the doubled
+distance; its loss sums theirs. The cycle works in float32, and so do the conjugate gradients, on a residual that is
+measured in float64: what they find is added to the solution in float64 until that residual is as small as asked for.
+
+All species advance together. A sweep is cut into tasks of `CHUNK` bricks of one species, which threads share; sums are
+taken task by task and added in their order. So one species uses all threads too, and the bits do not depend on them.
+
+References
+----------
+Briggs, Henson, McCormick, A Multigrid Tutorial, SIAM 2000; Tatebe, The multigrid preconditioned conjugate gradient
+method, NASA CP-3224, 1993; Carson and Higham, SIAM J Sci Comput 2018 (refinement in two precisions).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit, prange
+
+from marrow_niche.kernels.lanes import LANES
+from marrow_niche.kernels.sweeps import (
+    BLACK,
+    CORRECT,
+    DESCEND,
+    DOT,
+    DOWN,
+    FINISH,
+    GATHER,
+    INVERT,
+    RED,
+    RESIDUAL,
+    SCALE,
+    SURVEY,
+    TURN,
+    UP,
+    correct,
+    descend,
+    dot,
+    invert,
+    prolong,
+    residual,
+    restrict,
+    smooth,
+    survey,
+    turn,
+)
+
+CHUNK = 512
+"""Bricks of a task."""
+
+
+class Work(NamedTuple):
+    """Arrays of S species: on all levels (S, T) float32, on the finest (S, T₀) float32 and float64."""
+
+    inverse: np.ndarray  # (S, T) one over the diagonal, 0 in closed voxels
+    r: np.ndarray  # (S, T) residual, and the right hand sides of the coarse levels
+    z: np.ndarray  # (S, T) what a cycle finds
+    p: np.ndarray  # (S, T₀) direction
+    q: np.ndarray  # (S, T₀) its image
+    e: np.ndarray  # (S, T₀) what the conjugate gradients have found
+    k: np.ndarray  # (S, T₀) loss
+    loss: np.ndarray  # (S, T₀) float64, like the next two
+    b: np.ndarray  # (S, T₀) right hand side
+    c: np.ndarray  # (S, T₀) solution
+
+
+class Faces(NamedTuple):
+    """Conductances to +z, +y and +x and the sum of all six: float32 on all levels (T,), float64 on the finest (T₀,)."""
+
+    z: np.ndarray
+    y: np.ndarray
+    x: np.ndarray
+    sum: np.ndarray
+    fine_z: np.ndarray
+    fine_y: np.ndarray
+    fine_x: np.ndarray
+    fine_sum: np.ndarray
+
+
+@njit(cache=True, parallel=True)
+def _sweep(op, level, active, bricks, plain, faces, work, ledger, number, part):
+    """Do `op` for each of the `active` species, its bricks shared out in tasks; sums go to part[species, task]."""
+    region, positive, gain, shift, books = ledger
+    row = level + 1 if op in (UP, DOWN, GATHER) else level
+    begin, end = bricks.brick[row], bricks.brick[row + 1]
+    tasks = (end - begin + CHUNK - 1) // CHUNK
+    gz, gy, gx = faces.z, faces.y, faces.x
+    for t in prange(tasks * active.size):
+        s = active[t // tasks]
+        task = t % tasks
+        first = begin + task * CHUNK
+        last = min(first + CHUNK, end)
+        inverse, r, z = work.inverse[s], work.r[s], work.z[s]
+        if op <= RED:
+            smooth(op, level, first, last, bricks, plain, gz, gy, gx, inverse, r, z)
+        elif op in (UP, GATHER):
+            restrict(op, level, first, last, bricks, plain, gz, gy, gx, inverse, r, z)
+        elif op == DOWN:
+            prolong(level, first, last, bricks, inverse, z)
+        elif op == DOT:
+            part[s, task] = dot(first, last, bricks, r, z)
+        elif op == TURN:
+            part[s, task] = turn(
+                first, last, bricks, plain, gz, gy, gx, faces.sum, work.k[s], np.float32(number[s]), r, z,
+                work.p[s], work.q[s],
+            )  # fmt: skip
+        elif op == DESCEND:
+            part[s, task] = descend(
+                first, last, bricks, np.float32(number[s]), work.p[s], work.q[s], work.e[s], r
+            )
+        elif op == RESIDUAL:
+            part[s, task] = residual(
+                first, last, bricks, region, plain, faces.fine_z, faces.fine_y, faces.fine_x, faces.fine_sum,
+                work.loss[s], number[s], gain[s], shift[s], work.b[s], work.c[s], r,
+            )  # fmt: skip
+        elif op in (CORRECT, FINISH):
+            correct(
+                first, last, bricks, region, positive[s] and op == CORRECT, number[s], gain[s], shift[s],
+                faces.fine_sum, work.loss[s], work.c[s], work.p[s], work.q[s], work.e[s], books[0, s], books[1, s],
+            )  # fmt: skip
+        elif op == SURVEY:
+            part[s, task] = survey(first, last, bricks, work.b[s], work.loss[s], books[0, s], books[1, s], books[2, s])
+        else:
+            invert(level, first, last, bricks, faces.sum, inverse, z)
+
+
+@njit(cache=True, parallel=True)
+def _deep(low, active, bricks, plain, faces, work):
+    """The cycle from level `low` on, from zero and back: small levels, one species a task."""
+    top = bricks.stride.size - 1
+    gz, gy, gx = faces.z, faces.y, faces.x
+    for t in prange(active.size):
+        inverse, r, z = work.inverse[active[t]], work.r[active[t]], work.z[active[t]]
+        for level in range(low, top + 1):
+            first, last = bricks.brick[level], bricks.brick[level + 1]
+            smooth(SCALE, level, first, last, bricks, plain, gz, gy, gx, inverse, r, z)
+            smooth(BLACK, level, first, last, bricks, plain, gz, gy, gx, inverse, r, z)
+            if level < top:
+                first, last = bricks.brick[level + 1], bricks.brick[level + 2]
+                restrict(UP, level, first, last, bricks, plain, gz, gy, gx, inverse, r, z)
+        for level in range(top - 1, low - 1, -1):
+            prolong(level, bricks.brick[level + 1], bricks.brick[level + 2], bricks, inverse, z)
+            first, last = bricks.brick[level], bricks.brick[level + 1]
+            smooth(BLACK, level, first, last, bricks, plain, gz, gy, gx, inverse, r, z)
+            smooth(RED, level, first, last, bricks, plain, gz, gy, gx, inverse, r, z)
+
+
+@njit(cache=True)
+def _first_deep(bricks):
+    """The first level that is one task, and so are all after it; at least 1 where there is more than one."""
+    low = bricks.stride.size - 1
+    while low > 1 and bricks.brick[low] - bricks.brick[low - 1] <= CHUNK:
+        low -= 1
+    return low
+
+
+@njit(cache=True)
+def _cycle(active, bricks, plain, coarse_plain, faces, work, ledger, number, part):
+    """One symmetric V(1,1) cycle from zero: z ≈ A⁻¹ r, red-black down, black-red up."""
+    low = _first_deep(bricks)
+    for level in range(low):
+        bare = plain if level == 0 else coarse_plain
+        _sweep(SCALE, level, active, bricks, bare, faces, work, ledger, number, part)
+        _sweep(BLACK, level, active, bricks, bare, faces, work, ledger, number, part)
+        _sweep(UP, level, active, bricks, bare, faces, work, ledger, number, part)
+    _deep(low, active, bricks, plain if low == 0 else coarse_plain, faces, work)
+    for level in range(low - 1, -1, -1):
+        bare = plain if level == 0 else coarse_plain
+        _sweep(DOWN, level, active, bricks, bare, faces, work, ledger, number, part)
+        _sweep(BLACK, level, active, bricks, bare, faces, work, ledger, number, part)
+        _sweep(RED, level, active, bricks, bare, faces, work, ledger, number, part)
+
+
+@njit(cache=True)
+def _added(part, active, tasks, out):
+    """Sum the parts of each active species in the order of its tasks, into `out`."""
+    for s in active:
+        out[s] = 0.0
+        for t in range(tasks):
+            out[s] += part[s, t]
+
+
+@njit(cache=True)
+def _balance(active, bricks, region, positive, came, loss_sum, books, gain, shift):
+    """Factors and shifts (S, regions) that make Σ loss c = Σ b hold in every region to round-off.
+
+    Summed over a region the exchange between voxels cancels, so this holds for the solution. Where b is nowhere negative
+    the region is scaled, else shifted.
+    """
+    for s in active:
+        went = np.zeros(gain.shape[1])
+        for k in range(bricks.brick[1]):
+            went[region[k]] += books[0, s, k]
+        for g in range(went.size):
+            gain[s, g], shift[s, g] = 1.0, 0.0
+            if positive[s]:
+                gain[s, g] = came[s, g] / went[g] if went[g] > 0.0 else 1.0
+            elif loss_sum[s, g] > 0.0:
+                shift[s, g] = (came[s, g] - went[g]) / loss_sum[s, g]
+
+
+@njit(cache=True)
+def _invert_all(active, bricks, plain, faces, work, ledger, number, part):
+    """The diagonals of every level, from the losses of the finest."""
+    for s in active:
+        work.z[s, : work.k.shape[1]] = work.k[s]
+    levels = bricks.stride.size
+    for level in range(levels):
+        _sweep(INVERT, level, active, bricks, plain, faces, work, ledger, number, part)
+        if level + 1 < levels:
+            _sweep(GATHER, level, active, bricks, plain, faces, work, ledger, number, part)
+
+
+@njit(cache=True)
+def solve(bricks, region, plain, coarse_plain, faces, work, rtol, most, inner):
+    """Solve A c = b for S species.
+
+    Parameters
+    ----------
+    bricks : Bricks
+    region : (B₀,) int32
+        Of each brick of the finest level.
+    plain, coarse_plain : bool
+        Every open face of the finest, or of a coarser level has conductance 1: they are not read.
+    faces : Faces
+    work : Work
+        `loss`, `k`, `b` and a guess in `c` are given, zero in closed voxels; everything else is zero.
+    rtol : float
+        Largest |b − A c| / |b|, measured in float64 at the end.
+    most : int
+        Largest number of cycles for each species.
+    inner : float
+        By how much the conjugate gradients in float32 lower the residual before it is measured anew.
+
+    Returns
+    -------
+    reached : (S,) float64
+    cycles : (S,) int64
+    raised : (S,) float64
+        By how much Σ c rose when undershoots below zero were set to zero, where b is nowhere negative.
+    """
+    species, count = work.b.shape[0], region.max() + 1
+    tasks = (bricks.brick[1] + CHUNK - 1) // CHUNK
+    part, books = np.zeros((species, tasks)), np.zeros((3, species, bricks.brick[1]))
+    gain, shift = np.ones((species, count)), np.zeros((species, count))
+    came, loss_sum = np.zeros((species, count)), np.zeros((species, count))
+    positive, live = np.ones(species, np.bool_), np.ones(species, np.bool_)
+    ledger = (region, positive, gain, shift, books)
+    number, size, reached, goal = np.zeros(species), np.zeros(species), np.zeros(species), np.zeros(species)
+    before, now, square, raised = np.zeros(species), np.zeros(species), np.zeros(species), np.zeros(species)
+    last = np.full(species, np.inf)
+    cycles, stalled = np.zeros(species, np.int64), np.zeros(species, np.int64)
+
+    active = np.arange(species)
+    _sweep(SURVEY, 0, active, bricks, plain, faces, work, ledger, number, part)
+    _added(part, active, tasks, square)
+    for s in active:
+        for k in range(bricks.brick[1]):
+            came[s, region[k]] += books[0, s, k]
+            loss_sum[s, region[k]] += books[1, s, k]
+            positive[s] = positive[s] and not books[2, s, k] > 0.0
+        size[s] = np.sqrt(square[s])
+        live[s] = size[s] > 0.0
+        if not live[s]:
+            work.c[s] = 0.0
+    active = np.flatnonzero(live)
+    _invert_all(active, bricks, plain, faces, work, ledger, number, part)
+    _measure(0.0, active, bricks, plain, faces, work, ledger, came, loss_sum, size, number, part, square)
+    for s in active:
+        reached[s] = np.sqrt(square[s]) / size[s]
+        if not reached[s] < 1.0:  # no guess, or one worse than none
+            reached[s] = 1.0
+            gain[s], shift[s] = 1.0, 0.0
+            work.c[s] = 0.0
+            for i in range(work.b.shape[1]):
+                work.r[s, i] = work.b[s, i] / size[s]
+    while True:
+        for s in active:
+            stalled[s] = stalled[s] + 1 if reached[s] >= 0.5 * last[s] else 0
+            live[s] = reached[s] > rtol and stalled[s] < 2 and cycles[s] < most
+            last[s] = reached[s]
+            before[s] = 0.0
+            goal[s] = max(0.5 * rtol, inner * reached[s])
+        outer = active[live[active]]
+        if outer.size == 0:
+            break
+        active = outer
+        while active.size > 0:
+            _cycle(active, bricks, plain, coarse_plain, faces, work, ledger, number, part)
+            _sweep(DOT, 0, active, bricks, plain, faces, work, ledger, number, part)
+            _added(part, active, tasks, now)
+            for s in active:
+                cycles[s] += 1
+                number[s] = now[s] / before[s] if before[s] > 0.0 else 0.0
+                before[s] = now[s]
+            _sweep(TURN, 0, active, bricks, plain, faces, work, ledger, number, part)
+            _added(part, active, tasks, square)
+            for s in active:
+                live[s] = square[s] > 0.0
+                number[s] = now[s] / square[s] if live[s] else 0.0
+            _sweep(DESCEND, 0, active, bricks, plain, faces, work, ledger, number, part)
+            _added(part, active, tasks, square)
+            for s in active:
+                live[s] = live[s] and np.sqrt(square[s]) > goal[s] and cycles[s] < most
+            active = active[live[active]]
+        active = outer
+        _measure(1.0, active, bricks, plain, faces, work, ledger, came, loss_sum, size, number, part, square)
+        for s in active:
+            reached[s] = np.sqrt(square[s]) / size[s]
+        for s in active:
+            under = 0.0
+            for k in range(bricks.brick[1]):
+                under += books[1, s, k]
+            raised[s] = under
+    every = np.flatnonzero(size > 0.0)
+    number[:] = 0.0
+    _sweep(FINISH, 0, every, bricks, plain, faces, work, ledger, number, part)
+    return reached, cycles, raised
+
+
+@njit(cache=True)
+def _measure(e, active, bricks, plain, faces, work, ledger, came, loss_sum, size, number, part, square):
+    """Add e times what was found to the solution, balance it, and measure what is left: `square` (S,) Σ (b − A c)²."""
+    region, positive, gain, shift, books = ledger
+    for s in active:
+        number[s] = e * size[s]
+    _sweep(CORRECT, 0, active, bricks, plain, faces, work, ledger, number, part)
+    _balance(active, bricks, region, positive, came, loss_sum, books, gain, shift)
+    for s in active:
+        number[s] = size[s]
+    _sweep(RESIDUAL, 0, active, bricks, plain, faces, work, ledger, number, part)
+    _added(part, active, (bricks.brick[1] + CHUNK - 1) // CHUNK, square)
+
+
+@njit(cache=True, parallel=True)
+def put(values, slot, out):
+    """out[s, slot[i]] = values[s, i]."""
+    for t in prange(values.shape[0]):
+        for i in range(slot.size):
+            out[t, slot[i]] = values[t, i]
+
+
+@njit(cache=True, parallel=True)
+def take(values, slot, out):
+    """out[s, i] = values[s, slot[i]]."""
+    for t in prange(values.shape[0]):
+        for i in range(slot.size):
+            out[t, i] = values[t, slot[i]]
+
+
+@njit(cache=True)
+def conductances(neighbour, diffusivity, bricks, faces):
+    """Fill `faces`, all zero before: harmonic means of two voxels' diffusivities (n,), or 1 where that is empty.
+
+    `neighbour` (n, 6) int32 as in `transport.domain.prepare`; a voxel without diffusion has walls on all sides.
+    """
+    n = neighbour.shape[0]
+    unit = diffusivity.size == 0
+    for i in range(n):
+        at = bricks.slot[i]
+        for f in range(6):
+            j = neighbour[i, f]
+            if j < 0:
+                continue
+            g = 1.0 if unit else 2.0 * diffusivity[i] * diffusivity[j] / (diffusivity[i] + diffusivity[j])
+            faces.fine_sum[at] += g
+            if f == 1:
+                faces.fine_z[at] = g
+            elif f == 3:
+                faces.fine_y[at] = g
+            elif f == 5:
+                faces.fine_x[at] = g
+    for i in range(faces.fine_z.size):
+        faces.z[i], faces.y[i], faces.x[i] = faces.fine_z[i], faces.fine_y[i], faces.fine_x[i]
+        faces.sum[i] = faces.fine_sum[i]
+    for level in range(bricks.stride.size - 1):
+        base, above = bricks.base[level], bricks.base[level + 1]
+        first, up = bricks.voxel[level], bricks.voxel[level + 1]
+        for v in range(first, up):
+            if bricks.parent[v] < 0:
+                continue
+            at, to = base + bricks.slot[v], above + bricks.slot[up + bricks.parent[v]]
+            if bricks.bits[v] & 4:
+                faces.z[to] += np.float32(0.5) * faces.z[at]
+            if bricks.bits[v] & 2:
+                faces.y[to] += np.float32(0.5) * faces.y[at]
+            if bricks.bits[v] & 1:
+                faces.x[to] += np.float32(0.5) * faces.x[at]
+        _sum_faces(level + 1, bricks, faces)
+
+
+@njit(cache=True)
+def _sum_faces(level, bricks, faces):
+    """The sum over six faces in the bricks of a coarse level, from their + faces."""
+    base, stride = bricks.base[level], bricks.stride[level]
+    for k in range(bricks.brick[level], bricks.brick[level + 1]):
+        o = bricks.table[k, 0]
+        for colour in range(2):
+            mine, other = base + colour * stride, base + (1 - colour) * stride
+            s = bricks.odd[k] ^ colour
+            for i in range(LANES):
+                total_ = faces.z[mine + o + i] + faces.z[other + bricks.table[k, 1] + i]
+                total_ += faces.y[mine + o + i] + faces.y[other + bricks.table[k, 3] + i]
+                total_ += faces.x[mine + o + i] + faces.x[other + o - 1 + s + i]
+                faces.sum[mine + o + i] = total_

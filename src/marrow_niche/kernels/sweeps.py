@@ -1,0 +1,277 @@
+"""What the multigrid solver does to a run of bricks, eight voxels at a time: see `kernels.multigrid`."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from marrow_niche.kernels.lanes import (
+    add,
+    divide,
+    evens,
+    flush,
+    high_mixed,
+    load,
+    low_mixed,
+    multiply,
+    narrow,
+    odds,
+    raise_,
+    splat,
+    store,
+    subtract,
+    total,
+    where,
+    widen,
+)
+
+SCALE, BLACK, RED, UP, DOWN, DOT, TURN, DESCEND, RESIDUAL, GATHER, INVERT, CORRECT, FINISH, SURVEY = range(14)
+"""What a sweep does."""
+
+
+class Bricks(NamedTuple):
+    """The levels of one domain: B bricks, M voxels and T places in all of them, L levels."""
+
+    brick: np.ndarray  # (L + 1,) int64: level l has the bricks brick[l] ... brick[l + 1]
+    base: np.ndarray  # (L + 1,) int64: and the places base[l] ... base[l + 1], red ones first
+    stride: np.ndarray  # (L,) int64: places of one colour
+    table: np.ndarray  # (B, 5) int32: where a brick and those at -z, +z, -y, +y of it begin in their colour; 0: none
+    odd: np.ndarray  # (B,) int32: the parity of z + y
+    children: np.ndarray  # (B, 8) int32: bricks of the finer level under it, counted from 1; 0: none
+    voxel: np.ndarray  # (L + 1,) int64: level l has the voxels voxel[l] ... voxel[l + 1]
+    slot: np.ndarray  # (M,) int32: the place of each, within its level
+    parent: np.ndarray  # (M,) int32: the voxel that gathers it, within the next level; -1: none
+    bits: np.ndarray  # (M,) uint8: the lowest bits of z, y and x
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _around(plain, o, s, zm, zp, ym, yp, mine, other, gz, gy, gx, c):
+    """Σ g c over the neighbours of eight voxels of one colour, at `mine` + o.
+
+    The other colour's places begin at `other`; s is the lowest bit of x; the rest as in `Bricks.table`.
+    """
+    left, right, here = other + o - 1 + s, other + o + s, mine + o
+    if plain:
+        t = add(load(c, left), load(c, right))
+        t = add(t, add(load(c, other + zm), load(c, other + zp)))
+        return add(t, add(load(c, other + ym), load(c, other + yp)))
+    t = add(multiply(load(gx, left), load(c, left)), multiply(load(gx, here), load(c, right)))
+    a = add(multiply(load(gz, other + zm), load(c, other + zm)), multiply(load(gz, here), load(c, other + zp)))
+    b = add(multiply(load(gy, other + ym), load(c, other + ym)), multiply(load(gy, here), load(c, other + yp)))
+    return add(t, add(a, b))
+
+
+@njit(cache=True, nogil=True)
+def smooth(op, level, first, last, bricks, plain, gz, gy, gx, inverse, r, z):
+    """z = r / d on the red voxels of bricks first ... last, or z = (r + Σ g z) / d on those of one colour."""
+    base, stride = bricks.base[level], bricks.stride[level]
+    mine = base + stride if op == BLACK else base
+    other = 2 * base + stride - mine
+    table, odd = bricks.table, bricks.odd
+    if op == SCALE:
+        for k in range(first, last):
+            o = mine + table[k, 0]
+            store(z, o, flush(multiply(load(r, o), load(inverse, o))))
+        return
+    flip = 1 if op == BLACK else 0
+    for k in range(first, last):
+        o = np.int64(table[k, 0])
+        t = _around(
+            plain, o, odd[k] ^ flip, table[k, 1], table[k, 2], table[k, 3], table[k, 4], mine, other, gz, gy, gx, z
+        )
+        store(z, mine + o, flush(multiply(add(t, load(r, mine + o)), load(inverse, mine + o))))
+
+
+@njit(cache=True, nogil=True)
+def restrict(op, level, first, last, bricks, plain, gz, gy, gx, inverse, r, z):
+    """Sum into the coarse bricks first ... last of `level` + 1 what lies under them.
+
+    UP: the residual of the red voxels, whose black neighbours were relaxed since, Σ g z, into r. GATHER: z, both colours.
+    """
+    table, odd, children = bricks.table, bricks.odd, bricks.children
+    red, black = bricks.base[level], bricks.base[level] + bricks.stride[level]
+    base, stride = bricks.base[level + 1], bricks.stride[level + 1]
+    origin = bricks.brick[level] - 1
+    nothing = splat(np.float32(0.0))
+    for k in range(first, last):
+        low, high = nothing, nothing
+        for q in range(8):
+            child = np.int64(children[k, q])
+            if child == 0:
+                continue
+            j = origin + child
+            o = np.int64(table[j, 0])
+            if op == UP:
+                t = _around(
+                    plain, o, odd[j], table[j, 1], table[j, 2], table[j, 3], table[j, 4], red, black, gz, gy, gx, z
+                )
+                t = where(load(inverse, red + o), t)
+            else:
+                t = add(load(z, red + o), load(z, black + o))
+            if q < 4:
+                low = add(low, t)
+            else:
+                high = add(high, t)
+        o = base + table[k, 0]
+        one, two = evens(low, high), odds(low, high)
+        if odd[k] == 1:
+            one, two = two, one
+        if op == UP:
+            store(r, o, one)
+            store(r, o + stride, two)
+        else:
+            store(z, o, one)
+            store(z, o + stride, two)
+
+
+@njit(cache=True, nogil=True)
+def prolong(level, first, last, bricks, inverse, z):
+    """Add what the coarse bricks first ... last of `level` + 1 found to the red voxels under them."""
+    table, odd, children = bricks.table, bricks.odd, bricks.children
+    red = bricks.base[level]
+    base, stride = bricks.base[level + 1], bricks.stride[level + 1]
+    origin = bricks.brick[level] - 1
+    for k in range(first, last):
+        o = base + table[k, 0]
+        one, two = load(z, o), load(z, o + stride)
+        if odd[k] == 1:
+            one, two = two, one
+        low, high = low_mixed(one, two), high_mixed(one, two)
+        for q in range(8):
+            child = np.int64(children[k, q])
+            if child > 0:
+                o = red + table[origin + child, 0]
+                t = low if q < 4 else high
+                store(z, o, add(load(z, o), where(load(inverse, o), t)))
+
+
+@njit(cache=True, nogil=True)
+def invert(level, first, last, bricks, faces, inverse, z):
+    """inverse = 1 / (z + faces) in open voxels of bricks first ... last, where z holds the loss."""
+    table, base, stride = bricks.table, bricks.base[level], bricks.stride[level]
+    one = splat(np.float32(1.0))
+    for k in range(first, last):
+        for colour in range(2):
+            o = base + colour * stride + table[k, 0]
+            d = add(load(z, o), load(faces, o))
+            store(inverse, o, where(d, divide(one, d)))
+
+
+@njit(cache=True, nogil=True)
+def dot(first, last, bricks, r, z):
+    """Σ r z over bricks first ... last of the finest level."""
+    sum_ = splat(np.float32(0.0))
+    for k in range(first, last):
+        o, u = np.int64(bricks.table[k, 0]), bricks.stride[0] + bricks.table[k, 0]
+        sum_ = add(sum_, add(multiply(load(r, o), load(z, o)), multiply(load(r, u), load(z, u))))
+    return total(sum_)
+
+
+@njit(cache=True, nogil=True)
+def turn(first, last, bricks, plain, gz, gy, gx, faces, loss, beta, r, z, p, q):
+    """The next direction p = z + β p and its image q = A z + β q; returns p · q.
+
+    The cycle ends by relaxing the red voxels, so there A z is r.
+    """
+    table, odd, stride = bricks.table, bricks.odd, bricks.stride[0]
+    b, sum_ = splat(beta), splat(np.float32(0.0))
+    for k in range(first, last):
+        o = np.int64(table[k, 0])
+        x = flush(add(load(z, o), multiply(b, load(p, o))))
+        y = flush(add(load(r, o), multiply(b, load(q, o))))
+        store(p, o, x)
+        store(q, o, y)
+        sum_ = add(sum_, multiply(x, y))
+        t = _around(
+            plain, o, odd[k] ^ 1, table[k, 1], table[k, 2], table[k, 3], table[k, 4], stride, 0, gz, gy, gx, z
+        )
+        o += stride
+        v = load(z, o)
+        t = add(multiply(load(loss, o), v), where(v, subtract(multiply(load(faces, o), v), t)))
+        x = flush(add(v, multiply(b, load(p, o))))
+        y = flush(add(t, multiply(b, load(q, o))))
+        store(p, o, x)
+        store(q, o, y)
+        sum_ = add(sum_, multiply(x, y))
+    return total(sum_)
+
+
+@njit(cache=True, nogil=True)
+def descend(first, last, bricks, alpha, p, q, e, r):
+    """e += α p, r −= α q; returns Σ r²."""
+    a, sum_ = splat(alpha), splat(np.float32(0.0))
+    for k in range(first, last):
+        for colour in range(2):
+            o = colour * bricks.stride[0] + bricks.table[k, 0]
+            store(e, o, add(load(e, o), multiply(a, load(p, o))))
+            x = flush(subtract(load(r, o), multiply(a, load(q, o))))
+            store(r, o, x)
+            sum_ = add(sum_, multiply(x, x))
+    return total(sum_)
+
+
+@njit(cache=True, nogil=True)
+def residual(first, last, bricks, region, plain, gz, gy, gx, faces, loss, size, gain, shift, b, c, r):
+    """r = (b − A (gain c + shift)) / size, worked out in float64; returns Σ (b − A (gain c + shift))²."""
+    table, odd, stride = bricks.table, bricks.odd, bricks.stride[0]
+    sum_, shrink = splat(0.0), splat(1.0 / size)
+    for k in range(first, last):
+        o = np.int64(table[k, 0])
+        m, a = splat(gain[region[k]]), splat(shift[region[k]])
+        for colour in range(2):
+            mine = colour * stride
+            t = _around(
+                plain, o, odd[k] ^ colour, table[k, 1], table[k, 2], table[k, 3], table[k, 4],
+                mine, stride - mine, gz, gy, gx, c,
+            )  # fmt: skip
+            u = mine + o
+            lost = load(loss, u)
+            d = add(load(faces, u), lost)
+            t = multiply(m, subtract(multiply(d, load(c, u)), t))
+            v = where(d, subtract(load(b, u), add(t, multiply(a, lost))))
+            store(r, u, narrow(multiply(v, shrink)))
+            sum_ = add(sum_, multiply(v, v))
+    return total(sum_)
+
+
+@njit(cache=True, nogil=True)
+def correct(first, last, bricks, region, positive, size, gain, shift, faces, loss, c, p, q, e, lost, under):
+    """c = gain c + shift + size e, then no less than zero if `positive`; e, p and q back to zero.
+
+    Each brick's Σ loss c goes to lost[k], what was raised to zero to under[k].
+    """
+    zero, nothing, scale = splat(0.0), splat(np.float32(0.0)), splat(size)
+    for k in range(first, last):
+        went, raised = zero, zero
+        m, a = splat(gain[region[k]]), splat(shift[region[k]])
+        for colour in range(2):
+            o = colour * bricks.stride[0] + bricks.table[k, 0]
+            x = load(loss, o)
+            v = add(multiply(m, load(c, o)), add(a, multiply(scale, widen(load(e, o)))))
+            v = where(add(x, load(faces, o)), v)
+            if positive:
+                w = raise_(v)
+                raised = add(raised, subtract(w, v))
+                v = w
+            store(c, o, v)
+            store(e, o, nothing)
+            store(p, o, nothing)
+            store(q, o, nothing)
+            went = add(went, multiply(x, v))
+        lost[k] = total(went)
+        under[k] = total(raised)
+
+
+@njit(cache=True, nogil=True)
+def survey(first, last, bricks, b, loss, came, lost, negative):
+    """Σ b, Σ loss and whether b is negative anywhere of each brick; returns Σ b²."""
+    sum_ = splat(0.0)
+    for k in range(first, last):
+        o, u = np.int64(bricks.table[k, 0]), bricks.stride[0] + bricks.table[k, 0]
+        x, y = load(b, o), load(b, u)
+        came[k] = total(add(x, y))
+        lost[k] = total(add(load(loss, o), load(loss, u)))
+        below = add(subtract(raise_(x), x), subtract(raise_(y), y))
+        negative[k] = total(below)
+        sum_ = add(sum_, add(multiply(x, x), multiply(y, y)))
+    return total(sum_)

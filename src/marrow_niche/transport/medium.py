@@ -1,0 +1,133 @@
+"""What a step in time needs besides the field: the lattice, its coefficients, the step; checked once, used many times."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+
+import numba
+import numpy as np
+
+from marrow_niche.errors import NumericsError
+from marrow_niche.kernels import explicit
+from marrow_niche.transport.domain import Domain, prepare
+from marrow_niche.transport.shapes import check_spacing, spread
+
+WORTH_SHARING = 100_000  # voxels and species below which handing out the work costs more than it saves
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """The fields at the end of a step, and how they came about."""
+
+    concentration: np.ndarray  # (S, n), or (n,) as the start was
+    residual: np.ndarray  # (S,): |b - A c| / |b| of the worst solve; 0 where nothing is solved
+    iterations: np.ndarray  # (S,) int64: V-cycles
+    scheme: str  # which was taken
+    repaired: np.ndarray  # (S,): what would have been below zero, as part of what is above; see `implicit.second_order`
+
+
+Made = Callable[[np.ndarray], np.ndarray]  # (S, n) concentrations to (S, n) of what is made per time
+March = Callable[[np.ndarray, Made], Step]  # one step of dt
+
+
+@dataclass(frozen=True, kw_only=True)
+class Medium:
+    """Where and through what the species go, and how far in time at once."""
+
+    domain: Domain
+    diffusivity: np.ndarray  # (S, n), as all that follow
+    loss: np.ndarray
+    exchange: np.ndarray
+    wall: np.ndarray
+    spacing: float
+    dt: float
+    rtol: float
+    max_iterations: int
+
+    @classmethod
+    def of(cls, neighbour, shape, *, diffusivity, loss, exchange, wall, spacing, dt, rtol, max_iterations):
+        """Checked and spread to `shape` (S, n); NumericsError as in `transient.advance_compact`."""
+        if not (np.ndim(dt) == 0 and np.isfinite(dt) and dt > 0.0):
+            raise NumericsError(f"dt is {dt}; expected one time step above zero.")
+        check_spacing(spacing)
+        domain = neighbour if isinstance(neighbour, Domain) else prepare(neighbour)
+        if shape[1] != domain.n:
+            raise NumericsError(f"concentration has {shape[1]} voxels; expected {domain.n}, one for each open voxel.")
+        return cls(
+            domain=domain,
+            diffusivity=spread(diffusivity, shape, "diffusivity", low=0.0),
+            loss=spread(loss, shape, "loss", low=0.0),
+            exchange=spread(0.0 if exchange is None else exchange, shape, "exchange", low=0.0),
+            wall=spread(0.0 if wall is None else wall, shape, "wall"),
+            spacing=float(spacing),
+            dt=float(dt),
+            rtol=rtol,
+            max_iterations=max_iterations,
+        )
+
+    @property
+    def species(self):
+        return self.diffusivity.shape[0]
+
+    @cached_property
+    def lost(self):
+        """(S, n): loss and exchange [1/time]."""
+        return self.loss + self.exchange
+
+    @cached_property
+    def entering(self):
+        """(S, n): what the blood brings per time."""
+        return self.exchange * self.wall
+
+    @property
+    def patterned(self):
+        """Whether the diffusivities vary by a pattern that only the solver of the steady state knows."""
+        return getattr(self.domain, "pattern", None) is not None
+
+    @cached_property
+    def weights(self):
+        """The conductance of each face over h² [1/time], (n, 6) for each species."""
+        if self.patterned:
+            raise NumericsError(
+                "This domain has a pattern of diffusivity, which the schemes explicit and lod do not read. Give the "
+                "diffusivity of each voxel on a domain without one, or take scheme='second_order'."
+            )
+        out = []
+        for d in self.diffusivity / self.spacing**2:
+            if d.min() == d.max():
+                out.append(np.broadcast_to(d[:1], self.domain.neighbour.shape))
+            else:
+                weight = explicit.conductances(self.domain.neighbour, d)
+                weight.flags.writeable = False
+                out.append(weight)
+        return out
+
+    @cached_property
+    def outflow(self):
+        """(S, n): the conductances of each voxel's faces, added up [1/time]."""
+        return np.stack([explicit.outflow(self.domain.neighbour, weight) for weight in self.weights])
+
+    def step(self, concentration, scheme):
+        """A Step that solved nothing."""
+        none = np.zeros(self.species)
+        return Step(
+            concentration=concentration,
+            residual=none,
+            iterations=none.astype(np.int64),
+            scheme=scheme,
+            repaired=none,
+        )
+
+
+def share(work, sizes):
+    """Call work(s, first, last) for every species s and part of its range(sizes[s]), on the threads there are."""
+    threads = numba.get_num_threads()
+    if threads == 1 or sum(sizes) < WORTH_SHARING:
+        for s, size in enumerate(sizes):
+            work(s, 0, size)
+        return
+    parts = -(-threads // len(sizes))
+    cuts = [(s, size * p // parts, size * (p + 1) // parts) for s, size in enumerate(sizes) for p in range(parts)]
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(lambda cut: work(*cut), cuts))

@@ -1,0 +1,170 @@
+"""Bricks: every voxel has a place, its neighbours stand where the kernels look for them, and coarse levels sum fine ones."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from marrow_niche.kernels import multigrid, walk
+from marrow_niche.transport import neighbours_of, prepare
+from marrow_niche.transport.bricks import brick_of, make_faces
+
+SHAPES = [((13, 10, 37), 0.3), ((7, 6, 33), 0.6), ((5, 4, 50), 0.95), ((1, 9, 40), 0.7), ((1, 1, 70), 1.0)]
+
+
+def domain_of(shape, share, seed=1):
+    return prepare(neighbours_of(np.random.default_rng(seed).random(shape) < share)[1])
+
+
+def levels_of(domain):
+    """Coordinates (m, 3), region (m,), slots (m,) and parents (m,) of the voxels of each level."""
+    where, region, _ = walk.coordinates(domain.neighbour)
+    b = domain.bricks
+    for level in range(b.stride.size):
+        first, last = b.voxel[level], b.voxel[level + 1]
+        yield level, where, region, b.slot[first:last], b.parent[first:last]
+        if level + 1 < b.stride.size:
+            parent, number = b.parent[first:last], b.voxel[level + 2] - b.voxel[level + 1]
+            above, of = np.full((number, 3), -1), np.full(number, -1)
+            for i in np.flatnonzero(parent >= 0):
+                above[parent[i]], of[parent[i]] = where[i] // 2, region[i]
+            where, region = above, of
+
+
+@pytest.mark.parametrize(("shape", "share"), SHAPES)
+def test_neighbours_stand_where_the_kernels_look(shape, share):
+    """On every level each voxel has a place of its colour, and reading left, right and by the table finds its neighbours."""
+    domain = domain_of(shape, share)
+    b = domain.bricks
+    for level, where, region, slot, _ in levels_of(domain):
+        stride = b.stride[level]
+        first, last = b.brick[level], b.brick[level + 1]
+        assert len(set(slot)) == len(slot) and slot.max() < 2 * stride
+        assert (slot // stride == where.sum(axis=1) % 2).all()
+        number = {(r, *map(int, w)): int(s) for w, r, s in zip(where, region, slot)}
+        begin = b.table[first:last, 0]
+        for (r, z, y, x), s in number.items():
+            colour, place = divmod(s, stride)
+            k = first + np.searchsorted(begin, place, side="right") - 1
+            lane, other = place - b.table[k, 0], (1 - colour) * stride
+            assert 0 <= lane < 8 and b.odd[k] == (z + y) % 2
+            odd = x % 2
+            assert odd == (b.odd[k] ^ colour)
+            for there, at in (
+                ((z, y, x - 1), other + place - 1 + odd),
+                ((z, y, x + 1), other + place + odd),
+                *(
+                    (step, other + b.table[k, f] + lane)
+                    for f, step in enumerate(((z - 1, y, x), (z + 1, y, x), (z, y - 1, x), (z, y + 1, x)), 1)
+                ),
+            ):
+                want = number.get((r, *there))
+                assert at == want if want is not None else at not in number.values()
+
+
+@pytest.mark.parametrize(("shape", "share"), SHAPES)
+def test_a_coarse_voxel_gathers_a_block_of_one_region(shape, share):
+    """Up to 2 x 2 x 2 of them; a region of one voxel has no parent; the coarse brick names the fine one; the last level has
+    none but single voxels."""
+    domain = domain_of(shape, share)
+    b = domain.bricks
+    for level, where, region, slot, parent in levels_of(domain):
+        size = np.bincount(region)
+        assert ((parent < 0) == (size[region] == 1)).all()
+        if level + 1 == b.stride.size:
+            assert (size <= 1).all()
+            break
+        blocks = {}
+        for i in np.flatnonzero(parent >= 0):
+            blocks.setdefault(parent[i], []).append((region[i], *(where[i] // 2)))
+        assert all(len(set(members)) == 1 and len(members) <= 8 for members in blocks.values())
+        assert len({m[0] for m in blocks.values()}) == len(blocks)
+        above = b.slot[b.voxel[level + 1] : b.voxel[level + 2]]
+        fine, coarse = (b.table[b.brick[v] : b.brick[v + 1], 0] for v in (level, level + 1))
+        for i in np.flatnonzero(parent >= 0):
+            k = np.searchsorted(coarse, above[parent[i]] % b.stride[level + 1], side="right") - 1
+            child = 1 + np.searchsorted(fine, slot[i] % b.stride[level], side="right") - 1
+            z, y, x = where[i]
+            assert b.children[b.brick[level + 1] + k, 4 * (x // 16 % 2) + 2 * (z % 2) + y % 2] == child
+
+
+@pytest.mark.parametrize("uneven", [False, True])
+def test_faces_are_harmonic_means_and_halve_on_the_way_up(uneven):
+    domain = domain_of((7, 6, 35), 0.7)
+    b, n = domain.bricks, domain.n
+    d = np.random.default_rng(2).uniform(0.1, 5.0, n) if uneven else np.ones(n)
+    faces = make_faces(domain.neighbour, b, d if uneven else None)
+    shown = [(faces.z, 1), (faces.y, 3), (faces.x, 5)]
+    links = {}
+    for i, f in itertools.product(range(n), range(6)):
+        j = domain.neighbour[i, f]
+        if j >= 0:
+            links[i, j] = 2 / (1 / d[i] + 1 / d[j])
+    for level, _, _, slot, parent in levels_of(domain):
+        total = np.zeros(len(slot))
+        for (i, _), g in links.items():
+            total[i] += g
+        assert faces.sum[b.base[level] + slot] == pytest.approx(total, rel=1e-5)
+        plus = sum(float(values[b.base[level] : b.base[level + 1]].sum()) for values, _ in shown)
+        assert 2 * plus == pytest.approx(total.sum(), rel=1e-5)
+        if level == 0:
+            for values, f in shown:
+                for i in np.flatnonzero(domain.neighbour[:, f] >= 0):
+                    assert values[slot[i]] == np.float32(links[i, domain.neighbour[i, f]])
+        up = {}
+        for (i, j), g in links.items():
+            if parent[i] >= 0 and parent[i] != parent[j]:
+                up[parent[i], parent[j]] = up.get((parent[i], parent[j]), 0.0) + g / 2
+        links = up
+
+
+def test_bricks_know_their_region():
+    domain = domain_of((9, 10, 40), 0.2)
+    assert domain.regions > 50
+    assert (domain.brick_region[brick_of(domain.bricks, domain.n)] == domain.region).all()
+
+
+def cycle_of(domain, loss):
+    """What one cycle makes of each unit vector: a dense matrix (n, n)."""
+    b, n = domain.bricks, domain.n
+    work = domain.borrow(n)
+    multigrid.put(np.broadcast_to(loss, (n, n)).copy(), b.slot[:n], work.k)
+    multigrid.put(np.eye(n), b.slot[:n], work.r)
+    active, part = np.arange(n), np.zeros((n, 10))
+    none = (domain.brick_region, np.ones(n, bool), np.ones((n, 1)), np.zeros((n, 1)), np.zeros((3, n, len(b.table))))
+    multigrid._invert_all(active, b, True, domain.faces, work, none, np.zeros(n), part)
+    multigrid._cycle(active, b, True, False, domain.faces, work, none, np.zeros(n), part)
+    out = np.empty((n, n))
+    multigrid.take(work.z.astype(float), b.slot[:n], out)
+    return out
+
+
+@pytest.mark.parametrize("shape", [(6, 5, 20), (1, 9, 33)])
+def test_a_cycle_is_a_symmetric_preconditioner(shape):
+    """M = Mᵀ, and the eigenvalues of M A lie between 0.1 and 1.9."""
+    domain = domain_of(shape, 0.75)
+    loss = np.random.default_rng(3).uniform(0.001, 0.1, domain.n)
+    m = cycle_of(domain, loss)
+    a = np.diag(loss + (domain.neighbour >= 0).sum(axis=1))
+    for i, f in itertools.product(range(domain.n), range(6)):
+        if domain.neighbour[i, f] >= 0:
+            a[i, domain.neighbour[i, f]] -= 1.0
+    assert np.abs(m - m.T).max() < 1e-5 * np.abs(m).max()
+    eigenvalues = np.linalg.eigvals(m @ a).real
+    assert eigenvalues.min() > 0.1 and eigenvalues.max() < 1.9
+
+
+def test_far_from_every_source_nothing_is_left_below_the_smallest_normal_number():
+    """A channel a thousand reaches long: float32 numbers would fall below 1e-38 and slow every sweep; they are zero."""
+    from marrow_niche.transport import solve_compact
+
+    domain = prepare(neighbours_of(np.ones((3, 3, 2000), bool))[1])
+    source = np.zeros((3, 3, 2000))
+    source[:, :, 0] = 1.0
+    c = solve_compact(domain, source.reshape(-1), diffusivity=1.0, loss=0.3, spacing=1.0).concentration
+    assert c.max() > 1.0
+    work = domain.borrow(1)
+    smallest = np.finfo(np.float32).tiny
+    for name in ("r", "z", "p", "q", "e"):
+        values = np.abs(getattr(work, name))
+        assert not ((values > 0) & (values < smallest)).any(), name
