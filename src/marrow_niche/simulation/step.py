@@ -75,7 +75,7 @@ def update_fields(state, model, struck=False):
     )
     state.budget = dict(zip(model.species.cytokines, coupling.gaps(state.flows).tolist()))
     state.levels = coupling.stirred_levels(state, model)
-    if struck or state.solved < 0:
+    if struck or state.solved < 0 or lapse == 0:
         state.trend[:] = 0.0
     else:
         state.trend += (np.concatenate([state.fields, state.around]) - before) / lapse
