@@ -13,6 +13,11 @@ _FORMAT = 1
 _CHUNK = 1 << 20
 
 
+def ready() -> None:
+    """Load what saving needs, so that Ctrl-C never falls into the middle of that."""
+    import h5py  # noqa: F401
+
+
 def save(path: Path | str, state: Mapping[str, Any], meta: Mapping[str, Any] | None = None) -> None:
     """Write `state` and `meta` to `path`; killed at any moment, the earlier checkpoint stays whole.
 

@@ -159,6 +159,7 @@ def _go_on(run, scenario, model, state, recorder, progress):
     start, hours = time.monotonic(), round(scenario.duration)
     due = clock.Every(scenario.record.every)
     saved, whole = -np.inf, True
+    checkpoint.ready()
     try:
         if state.solved < 0:
             update_fields(state, model)
