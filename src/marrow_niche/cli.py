@@ -219,9 +219,9 @@ def stopping_between_hours(show: Callable[[float, float], None]) -> Iterator[Cal
 
     def ask(number: int, frame: Any) -> None:
         nonlocal asked
-        if asked or not begun:
+        again, asked = asked, True  # kept: an exception is lost where Python was just clearing up
+        if again or not begun:
             raise KeyboardInterrupt
-        asked = True
         print("Stopping after this hour of the simulation; Ctrl-C again stops at once.", file=sys.stderr)
 
     def progress(done: float, total: float) -> None:
