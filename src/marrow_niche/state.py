@@ -1,7 +1,7 @@
 """State: everything that changes, and nothing else. A checkpoint is exactly this."""
 
 import dataclasses
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -50,8 +50,8 @@ class State:
     `counts` (n_stage, n) int32 stored cells of the lineages; `fields` (n_field, n) [nM]; `around` (3, n) cellularity,
     primitive load and Kit+ load over rest; `trend` (n_field + 3, n) their change an hour between the last two solves;
     `levels` (n_field,) [nM] what the stirred marrow held at the last solve; `output` (n_exit,) [cells/h] what the piece gave
-    in the last step; `solved` hour of the last solve, `residual` (n_field,), `flows` (n_field, 5) [molecules/h] and `budget`
-    (relative gap by field) what it left; `twin` the marrow outside the piece where it is apart; `born` and `died` stem cells.
+    in the last step; `solved` hour of the last solve, `residual` (n_field,), and `flows` (n_field, 5) [molecules/h] of it;
+    `twin` the marrow outside the piece where it is apart; `born` and `died` stem cells.
     """
 
     hour: int
@@ -69,12 +69,11 @@ class State:
     next_id: int
     solved: int
     residual: np.ndarray
+    flows: np.ndarray
     output: np.ndarray
     twin: TwinState
     born: int = 0
     died: int = 0
-    budget: dict[str, float] = field(default_factory=dict)
-    flows: np.ndarray = field(default_factory=lambda: np.zeros((0, 5)))
 
 
 def resting_stem_cells(ids, voxel):

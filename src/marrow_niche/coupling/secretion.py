@@ -138,13 +138,11 @@ def gaps(flows):
     return np.divide(gap, size, out=np.zeros_like(size), where=size > 0.0)
 
 
-def drift(state):
-    """Carry fields and densities on by an hour along their trend since the last two solves, in place.
-
-    None falls by more than half in an hour, so that none turns negative.
-    """
-    for k, values in enumerate((*state.fields, *state.around)):
-        np.maximum(values + state.trend[k], 0.5 * values, out=values)
+def go_on(state):
+    """Carry fields and densities on by an hour along their trend between the last two solves, in place."""
+    n_field = len(state.fields)
+    state.fields += state.trend[:n_field]
+    state.around += state.trend[n_field:]
 
 
 def densities(counts, stem, everyone, model):

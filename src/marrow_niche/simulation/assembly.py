@@ -166,6 +166,7 @@ def at_rest(model, report=None, calibrate=False):
         next_id=0,
         solved=-1,
         residual=np.zeros(n_field),
+        flows=np.zeros((n_field, len(coupling.FLOWS))),
         output=np.zeros(len(EXITS)),
         twin=twin.rest(model),
     )

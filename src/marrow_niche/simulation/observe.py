@@ -88,7 +88,7 @@ def marrow_row(state, model):
         row[f"{name}_mean_{c.shown_in}"] = c.shown_factor * state.fields[k].mean()
     row |= {
         "field_residual": state.residual.max(),
-        "field_budget_gap": max(state.budget.values()),
+        "field_budget_gap": coupling.gaps(state.flows).max(),
         "dose_Gy": state.damage.dose,
     }
     return row
@@ -97,7 +97,7 @@ def marrow_row(state, model):
 def budget_row(state, model):
     """A row of fields.csv: what became of the molecules of each field at its last solve, in the piece."""
     row = {"solved_day": state.solved / 24}
-    for (name, gap), flows in zip(state.budget.items(), state.flows, strict=True):
+    for name, flows, gap in zip(model.species.cytokines, state.flows, coupling.gaps(state.flows), strict=True):
         row |= {f"{name}_{what}_molecules_per_h": flow for what, flow in zip(coupling.FLOWS, flows, strict=True)}
         row[f"{name}_gap_relative"] = gap
     return row

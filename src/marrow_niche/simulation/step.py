@@ -15,14 +15,17 @@ BODY_STEP = 0.25
 MOVED = 0.1
 """Fields are solved anew as soon as sources, sinks and walls of the whole piece have moved one of them by this share."""
 
+STEEPEST = 0.9
+"""Of a field, at most, is gone by its trend before the next solve."""
+
 
 def advance(state, model):
     """Move `state` on by one hour, in place."""
     struck = timeline.apply_due(state, model)  # what the experimenter does
+    if 0 <= state.solved < state.hour:
+        coupling.go_on(state)
     if struck or due(state, model):
         update_fields(state, model, struck)  # cells and stroma speak
-    else:
-        coupling.drift(state)
     felt = coupling.stem_signals(state, model)  # each stem cell listens
     stays = coupling.egress(state, felt, model)
     felt = {name: value[stays] for name, value in felt.items()}
@@ -61,7 +64,8 @@ def due(state, model):
 def update_fields(state, model, struck=False):
     """Solve the fields for the cells, stroma and blood there are now, and take the trend since the last solve.
 
-    After a strike there is no trend: what changed at once says nothing of the hours to come.
+    What the fields were carried on to is off by what the trend was off by each hour. After a strike there is no trend: what
+    changed at once says nothing of the hours to come. None is so steep that a field turns negative before the next solve.
     """
     before, lapse = np.concatenate([state.fields, state.around]), state.hour - state.solved
     state.residual, state.flows = coupling.solve_fields(
@@ -73,12 +77,13 @@ def update_fields(state, model, struck=False):
         state.around,
         model,
     )
-    state.budget = dict(zip(model.species.cytokines, coupling.gaps(state.flows).tolist()))
     state.levels = coupling.stirred_levels(state, model)
     if struck or state.solved < 0 or lapse == 0:
         state.trend[:] = 0.0
     else:
-        state.trend += (np.concatenate([state.fields, state.around]) - before) / lapse
+        now = np.concatenate([state.fields, state.around])
+        state.trend += (now - before) / lapse
+        np.maximum(state.trend, -STEEPEST / model.field_step * now, out=state.trend)
     state.solved = state.hour
 
 
