@@ -7,6 +7,8 @@ the voxels are shared among threads nor on their number.
 import numpy as np
 from numba import njit
 
+from marrow_niche.kernels.walk import harmonic
+
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def conductances(neighbour, diffusivity):
@@ -28,9 +30,7 @@ def conductances(neighbour, diffusivity):
         for f in range(6):
             j = neighbour[i, f]
             if j >= 0:
-                both = diffusivity[i] + diffusivity[j]
-                if both > 0.0:
-                    weight[i, f] = 2.0 * diffusivity[i] * diffusivity[j] / both
+                weight[i, f] = harmonic(diffusivity[i], diffusivity[j])
     return weight
 
 

@@ -51,6 +51,7 @@ from marrow_niche.kernels.sweeps import (
     survey,
     turn,
 )
+from marrow_niche.kernels.walk import harmonic
 
 CHUNK = 512
 """Bricks of a task."""
@@ -162,17 +163,17 @@ def _first_deep(bricks):
 
 
 @njit(cache=True)
-def _cycle(active, bricks, plain, coarse_plain, faces, work, ledger, number, part):
+def _cycle(active, bricks, plain, faces, work, ledger, number, part):
     """One symmetric V(1,1) cycle from zero: z ≈ A⁻¹ r, red-black down, black-red up."""
     low = _first_deep(bricks)
     for level in range(low):
-        bare = plain if level == 0 else coarse_plain
+        bare = plain and level == 0
         _sweep(SCALE, level, active, bricks, bare, faces, work, ledger, number, part)
         _sweep(BLACK, level, active, bricks, bare, faces, work, ledger, number, part)
         _sweep(UP, level, active, bricks, bare, faces, work, ledger, number, part)
-    _deep(low, active, bricks, plain if low == 0 else coarse_plain, faces, work)
+    _deep(low, active, bricks, plain and low == 0, faces, work)
     for level in range(low - 1, -1, -1):
-        bare = plain if level == 0 else coarse_plain
+        bare = plain and level == 0
         _sweep(DOWN, level, active, bricks, bare, faces, work, ledger, number, part)
         _sweep(BLACK, level, active, bricks, bare, faces, work, ledger, number, part)
         _sweep(RED, level, active, bricks, bare, faces, work, ledger, number, part)
@@ -219,7 +220,7 @@ def _invert_all(active, bricks, plain, faces, work, ledger, number, part):
 
 
 @njit(cache=True)
-def solve(bricks, region, plain, coarse_plain, faces, work, rtol, most, inner):
+def solve(bricks, region, plain, faces, work, rtol, most, inner):
     """Solve A c = b for S species.
 
     Parameters
@@ -227,8 +228,8 @@ def solve(bricks, region, plain, coarse_plain, faces, work, rtol, most, inner):
     bricks : Bricks
     region : (B₀,) int32
         Of each brick of the finest level.
-    plain, coarse_plain : bool
-        Every open face of the finest, or of a coarser level has conductance 1: they are not read.
+    plain : bool
+        Every open face of the finest level has conductance 1: they are not read.
     faces : Faces
     work : Work
         `loss`, `k`, `b` and a guess in `c` are given, zero in closed voxels; everything else is zero.
@@ -275,12 +276,12 @@ def solve(bricks, region, plain, coarse_plain, faces, work, rtol, most, inner):
     _measure(0.0, active, bricks, plain, faces, work, ledger, came, loss_sum, size, number, part, square)
     for s in active:
         reached[s] = np.sqrt(square[s]) / size[s]
-        if not reached[s] < 1.0:  # no guess, or one worse than none
+        live[s] = not reached[s] < 1.0  # no guess, or one worse than none
+        if live[s]:
             reached[s] = 1.0
             gain[s], shift[s] = 1.0, 0.0
             work.c[s] = 0.0
-            for i in range(work.b.shape[1]):
-                work.r[s, i] = work.b[s, i] / size[s]
+    _sweep(RESIDUAL, 0, active[live[active]], bricks, plain, faces, work, ledger, size, part)
     while True:
         for s in active:
             stalled[s] = stalled[s] + 1 if reached[s] >= 0.5 * last[s] else 0
@@ -293,7 +294,7 @@ def solve(bricks, region, plain, coarse_plain, faces, work, rtol, most, inner):
             break
         active = outer
         while active.size > 0:
-            _cycle(active, bricks, plain, coarse_plain, faces, work, ledger, number, part)
+            _cycle(active, bricks, plain, faces, work, ledger, number, part)
             _sweep(DOT, 0, active, bricks, plain, faces, work, ledger, number, part)
             _added(part, active, tasks, now)
             for s in active:
@@ -369,7 +370,7 @@ def conductances(neighbour, diffusivity, bricks, faces):
             j = neighbour[i, f]
             if j < 0:
                 continue
-            g = 1.0 if unit else 2.0 * diffusivity[i] * diffusivity[j] / (diffusivity[i] + diffusivity[j])
+            g = 1.0 if unit else harmonic(diffusivity[i], diffusivity[j])
             faces.fine_sum[at] += g
             if f == 1:
                 faces.fine_z[at] = g

@@ -1,7 +1,13 @@
-"""Walking a table of neighbours: is it a lattice, where does each voxel lie, and which hang together?"""
+"""The table of neighbours: is it a lattice, where does each voxel lie, which hang together, and what a face lets through."""
 
 import numpy as np
 from numba import njit
+
+
+@njit(cache=True, nogil=True)
+def harmonic(one, other):
+    """The harmonic mean of two numbers that are not negative; 0 where both are."""
+    return 2.0 * one * other / (one + other) if one + other > 0.0 else 0.0
 
 
 @njit(cache=True, nogil=True)

@@ -123,6 +123,14 @@ def neighbours_of(open_):
     return flat, np.ascontiguousarray(np.stack(columns, axis=1))
 
 
+def walled(domain, still):
+    """The domain with walls round the voxels `still` (n,) bool, such as those that do not diffuse; itself if none is."""
+    if not still.any():
+        return domain
+    closed = still[:, np.newaxis] | still[np.maximum(domain.neighbour, 0)]
+    return prepare(np.where(closed, -1, domain.neighbour))
+
+
 def with_pattern(domain, relative):
     """The domain on which every species' diffusivity is a number times `relative` (n,), above zero: worked out once.
 

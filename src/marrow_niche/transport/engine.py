@@ -8,7 +8,7 @@ import numpy as np
 from marrow_niche.errors import NumericsError
 from marrow_niche.kernels import multigrid
 from marrow_niche.transport.bricks import make_faces
-from marrow_niche.transport.domain import prepare
+from marrow_niche.transport.domain import walled
 
 INNER = 1e-5
 """The residual is measured anew in double precision each time conjugate gradients have lowered it by this factor."""
@@ -17,22 +17,23 @@ TOGETHER = 400_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
-    """Concentrations (S, n); |b − A c|/|b|, V-cycles and how much raising undershoots to zero added to Σ c, (S,) each."""
+class Solution:
+    """Concentrations and how well they solve the equation."""
 
-    concentration: np.ndarray
-    residual: np.ndarray
-    iterations: np.ndarray
-    raised: np.ndarray
+    concentration: np.ndarray  # (S, n), or (n,) as the source was
+    residual: np.ndarray  # (S,): |b - A c| / |b| of this very concentration
+    iterations: np.ndarray  # (S,) int64: V-cycles
+    raised: np.ndarray  # (S,): by how much Σ c rose where undershoots below zero were set to zero
 
 
 def solve_species(domain, source, diffusivity, loss, exchange, wall, spacing, guess, rtol, most):
-    """Solve for every species; arrays (S, n), `exchange`, `wall` and `guess` (S, n) or None, all checked.
+    """Solve for every species (`Solution`); arrays (S, n), `exchange` and `guess` (S, n) or None, all checked.
 
-    Raises NumericsError for a region that neither loses nor exchanges.
+    Raises NumericsError for a region that neither loses nor exchanges; whether `rtol` was reached is not looked at.
     """
     species = source.shape[0]
-    answer = Answer(
+    given = source, loss, exchange, wall, guess
+    solution = Solution(
         concentration=np.empty(source.shape),
         residual=np.zeros(species),
         iterations=np.zeros(species, np.int64),
@@ -43,25 +44,23 @@ def solve_species(domain, source, diffusivity, loss, exchange, wall, spacing, gu
         raise NumericsError(
             f"species {level.index(None)}: this domain has a pattern of diffusivity; give one number a species."
         )
+    own = [domain if value else walled(domain, row == 0.0) for value, row in zip(level, diffusivity)]
     for s in range(species):
-        alone = domain if level[s] is None or level[s] > 0.0 else _cut(domain, diffusivity[s] == 0.0)
-        _check_loss(alone, s, loss[s] if exchange is None else loss[s] + exchange[s])
+        _check_loss(own[s], s, loss[s] if exchange is None else loss[s] + exchange[s])
+    scale = np.array([spacing**2 / value if value else spacing**2 for value in level])
     alike = [s for s in range(species) if level[s]]
     together = max(numba.get_num_threads(), -(-TOGETHER // domain.n))
-    shared = domain.pattern is None, domain.pattern or domain.faces
-    scale = np.array([spacing**2 / value if value else spacing**2 for value in level])
-    given = source, loss, exchange, wall, guess
     for first in range(0, len(alike), together):
-        _solve(domain, *shared, alike[first : first + together], scale, given, rtol, most, answer)
+        which = alike[first : first + together]
+        faces = domain.pattern or domain.faces
+        _solve(domain, domain.pattern is None, faces, which, scale, given, rtol, most, solution)
     for s in sorted(set(range(species)) - set(alike)):
-        own = _cut(domain, diffusivity[s] == 0.0) if diffusivity[s].min() == 0.0 else domain
-        _check_loss(own, s, loss[s] if exchange is None else loss[s] + exchange[s])
-        faces = make_faces(own.neighbour, own.bricks, diffusivity[s])
-        _solve(own, False, faces, [s], scale, given, rtol, most, answer)
-    return answer
+        faces = make_faces(own[s].neighbour, own[s].bricks, diffusivity[s])
+        _solve(own[s], False, faces, [s], scale, given, rtol, most, solution)
+    return solution
 
 
-def _solve(domain, plain, faces, which, scale, given, rtol, most, answer):
+def _solve(domain, plain, faces, which, scale, given, rtol, most, solution):
     """Solve for the species `which` on one set of faces; their coefficients are multiplied by `scale` (S,)."""
     source, loss, exchange, wall, guess = given
     slot = domain.bricks.slot[: domain.n]
@@ -77,13 +76,11 @@ def _solve(domain, plain, faces, which, scale, given, rtol, most, answer):
         work.c[:] = 0.0
     else:
         multigrid.put(np.ascontiguousarray(guess[which]), slot, work.c)
-    reached, cycles, raised = multigrid.solve(
-        domain.bricks, domain.brick_region, plain, False, faces, work, rtol, most, INNER
-    )
+    reached, cycles, raised = multigrid.solve(domain.bricks, domain.brick_region, plain, faces, work, rtol, most, INNER)
     multigrid.take(work.c, slot, b)
     domain.give_back(work)
-    answer.concentration[which] = b
-    answer.residual[which], answer.iterations[which], answer.raised[which] = reached, cycles, raised
+    solution.concentration[which] = b
+    solution.residual[which], solution.iterations[which], solution.raised[which] = reached, cycles, raised
 
 
 def _constant(values):
@@ -105,10 +102,3 @@ def _check_loss(domain, species, loss):
             f"{np.count_nonzero(lost == 0.0)} such regions) has neither loss nor exchange, so what is made there piles "
             "up for ever. Give it a loss above zero or an exchange with the blood, or close these voxels."
         )
-
-
-def _cut(domain, still):
-    """The domain with walls round the voxels that do not diffuse."""
-    neighbour = domain.neighbour
-    closed = still[:, np.newaxis] | still[np.maximum(neighbour, 0)]
-    return prepare(np.where(closed, -1, neighbour))

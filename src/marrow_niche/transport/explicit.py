@@ -46,14 +46,6 @@ def explicit(medium):
     First order in dt; it rests exactly where `solve_compact` does; what leaves a voxel over a face enters its
     neighbour; nothing goes negative that starts so, with no negative source.
 
-    Parameters
-    ----------
-    medium : Medium
-
-    Returns
-    -------
-    March
-
     Raises
     ------
     NumericsError

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from marrow_niche.transport.domain import prepare
+from marrow_niche.transport.domain import walled
 from marrow_niche.transport.medium import Step
 from marrow_niche.transport.steady import solve_compact
 
@@ -10,16 +10,7 @@ GAMMA = 1.0 - np.sqrt(0.5)
 
 
 def backward_euler(medium):
-    """(c' − c)/dt − ∇·D∇c' + (loss + exchange) c' = made(c) + exchange wall: first order, never negative.
-
-    Parameters
-    ----------
-    medium : Medium
-
-    Returns
-    -------
-    March
-    """
+    """(c' − c)/dt − ∇·D∇c' + (loss + exchange) c' = made(c) + exchange wall: first order, never negative."""
 
     def march(c, made):
         solution = _stage(medium, c, made(c), medium.dt, guess=c)
@@ -53,16 +44,8 @@ def second_order(medium):
     does not suffice, as when all decays at once, the region takes backward Euler's step. A repaired step is of first
     order where it was repaired; on smooth fields that dt resolves none is. What is below zero by no more than `rtol` of
     what a region holds is the solver's own error: it is cut off and the region scaled. A reaction that takes more than
-    there is makes both negative: that is not repaired.
-
-    Parameters
-    ----------
-    medium : Medium
-
-    Returns
-    -------
-    March
-        Its steps tell in `repaired` (S,) what would have been below zero, as part of what is above it.
+    there is makes both negative: that is not repaired. `Step.repaired` (S,) tells what would have been below zero, as part
+    of what is above it.
 
     References
     ----------
@@ -126,7 +109,7 @@ def _repair(medium, start, made, new):
         return new, repaired
     new = new.copy()
     for s in rows:
-        region = _regions(medium, s)
+        region = walled(medium.domain, medium.diffusivity[s] == 0.0).region  # what stands still stands alone
         above, below = _totals(new[s], region)
         repaired[s] = below.sum() / above.sum() if above.any() else 1.0
         if (below <= medium.rtol * above).all():
@@ -166,13 +149,3 @@ def between(low, high, region):
     keep = np.divide(spare - added, spare, out=np.zeros_like(spare), where=enough)
     moved = np.where(apart > 0.0, keep[region] * apart, apart)
     return low + np.where((enough | (added == 0.0))[region], moved, 0.0)
-
-
-def _regions(medium, s):
-    """The connected regions of a species: voxels without diffusion stand alone."""
-    still = medium.diffusivity[s] == 0.0
-    if not still.any():
-        return medium.domain.region
-    neighbour = medium.domain.neighbour
-    closed = still[:, np.newaxis] | still[np.maximum(neighbour, 0)]
-    return prepare(np.where(closed, -1, neighbour)).region

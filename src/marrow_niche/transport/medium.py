@@ -28,7 +28,7 @@ class Step:
 
 
 Made = Callable[[np.ndarray], np.ndarray]  # (S, n) concentrations to (S, n) of what is made per time
-March = Callable[[np.ndarray, Made], Step]  # one step of dt
+March = Callable[[np.ndarray, Made], Step]  # one step of dt: what a scheme makes of a `Medium`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +83,7 @@ class Medium:
     @property
     def patterned(self):
         """Whether the diffusivities vary by a pattern that only the solver of the steady state knows."""
-        return getattr(self.domain, "pattern", None) is not None
+        return self.domain.pattern is not None
 
     @cached_property
     def weights(self):

@@ -7,9 +7,9 @@ import numpy as np
 
 from marrow_niche.errors import NumericsError
 from marrow_niche.transport.boundaries import harmonic
-from marrow_niche.transport.domain import Domain, prepare
-from marrow_niche.transport.shapes import check_source, check_spacing, finite, spread
-from marrow_niche.transport.steady import SMALLEST_RTOL, Solution, solve_compact
+from marrow_niche.transport.domain import Domain
+from marrow_niche.transport.shapes import spread
+from marrow_niche.transport.steady import SMALLEST_RTOL, Solution, prepared, solve_compact
 
 ROUNDS = 100
 
@@ -79,14 +79,7 @@ def solve_saturable(
         As `solve_compact`; a negative vmax or right hand side, a km that is not above zero; a connected region without
         loss or exchange that makes as much as it can take up, or more; `rtol` not reached in `rounds`.
     """
-    domain = neighbour if isinstance(neighbour, Domain) else prepare(neighbour)
-    source = finite(source, "source")
-    check_source(source, domain.n)
-    check_spacing(spacing)
-    if not SMALLEST_RTOL <= rtol < 1.0:
-        raise NumericsError(f"rtol is {rtol}; expected a relative tolerance from {SMALLEST_RTOL:g} to below 1.")
-    if rounds < 1:
-        raise NumericsError(f"rounds is {rounds}; expected at least 1.")
+    domain, source = prepared(neighbour, source, spacing, rtol, max_iterations=max_iterations, rounds=rounds)
     shape = (1 if source.ndim == 1 else source.shape[0], domain.n)
     problem = _Problem(
         domain=domain,

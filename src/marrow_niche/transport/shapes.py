@@ -49,14 +49,6 @@ def spread(values, shape, name, *, low=None):
         ) from None
 
 
-def check_source(source, n):
-    """Raises NumericsError unless `source` is (n,) or (species, n)."""
-    if source.ndim not in (1, 2) or source.shape[-1] != n or source.shape[0] == 0:
-        raise NumericsError(
-            f"source has shape {source.shape}; expected ({n},) or (species, {n}): one value for each open voxel."
-        )
-
-
 def check_spacing(spacing):
     """Raises NumericsError unless `spacing` is one finite length above zero."""
     if not (np.ndim(spacing) == 0 and np.isfinite(spacing) and spacing > 0.0):

@@ -25,14 +25,6 @@ def lod(medium):
     off by a part that grows with dt k and D dt / h²: percents where these are 0.05, all of c where they are 10. Along one
     axis alone it is backward Euler. Never negative, what is not lost is kept, any dt is stable, first order in dt.
 
-    Parameters
-    ----------
-    medium : Medium
-
-    Returns
-    -------
-    March
-
     References
     ----------
     Yanenko, The Method of Fractional Steps, 1971; as in BioFVM: Ghaffarizadeh, Friedman & Macklin, Bioinformatics 32,

@@ -1,25 +1,15 @@
 """The steady state of diffusion, loss and exchange with the blood, on a masked lattice with walls nothing crosses."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
 from marrow_niche.errors import NumericsError
 from marrow_niche.transport.domain import Domain, prepare
-from marrow_niche.transport.engine import solve_species
-from marrow_niche.transport.shapes import check_source, check_spacing, finite, spread
+from marrow_niche.transport.engine import Solution, solve_species
+from marrow_niche.transport.shapes import check_spacing, finite, spread
 
 SMALLEST_RTOL = 1e-13
-
-
-@dataclass(frozen=True, kw_only=True)
-class Solution:
-    """Concentrations and how well they solve the equation."""
-
-    concentration: np.ndarray  # (S, n), or (n,) as the source was
-    residual: np.ndarray  # (S,): |b - A c| / |b| of this very concentration
-    iterations: np.ndarray  # (S,) int64: V-cycles
-    raised: np.ndarray | None = None  # (S,): by how much Σ c rose where undershoots below zero were set to zero
 
 
 def solve_compact(
@@ -83,14 +73,7 @@ def solve_compact(
     ----------
     Patankar, Numerical Heat Transfer and Fluid Flow, 1980, ch. 4 (harmonic means); the solver: `kernels.multigrid`.
     """
-    domain = neighbour if isinstance(neighbour, Domain) else prepare(neighbour)
-    source = finite(source, "source")
-    check_source(source, domain.n)
-    check_spacing(spacing)
-    if not SMALLEST_RTOL <= rtol < 1.0:
-        raise NumericsError(f"rtol is {rtol}; expected a relative tolerance from {SMALLEST_RTOL:g} to below 1.")
-    if max_iterations < 1:
-        raise NumericsError(f"max_iterations is {max_iterations}; expected at least 1.")
+    domain, source = prepared(neighbour, source, spacing, rtol, max_iterations=max_iterations)
     shape = (1 if source.ndim == 1 else source.shape[0], domain.n)
     diffusivity = spread(diffusivity, shape, "diffusivity", low=0.0)
     loss = spread(loss, shape, "loss", low=0.0)
@@ -98,17 +81,36 @@ def solve_compact(
     wall = spread(0.0 if wall is None else wall, shape, "wall")
     guess = None if guess is None else spread(guess, shape, "guess")
     rows = source.reshape(shape)
-    answer = solve_species(domain, rows, diffusivity, loss, exchange, wall, float(spacing), guess, rtol, max_iterations)
-    residual, iterations = answer.residual, answer.iterations
+    solution = solve_species(domain, rows, diffusivity, loss, exchange, wall, float(spacing), guess, rtol, max_iterations)
+    residual, iterations = solution.residual, solution.iterations
     for s in np.flatnonzero(~(residual <= rtol)):
         raise NumericsError(
             f"species {s}: the relative residual is {residual[s]:.1e} after {iterations[s]} iterations, above rtol "
             f"{rtol:.1e}. Allow more iterations or a larger rtol. (Where the loss is a tiny part of D/h² it hardly "
             "fixes the level, and double precision comes no nearer.)"
         )
-    return Solution(
-        concentration=answer.concentration.reshape(source.shape),
-        residual=residual,
-        iterations=iterations,
-        raised=answer.raised,
-    )
+    return replace(solution, concentration=solution.concentration.reshape(source.shape))
+
+
+def prepared(neighbour, source, spacing, rtol, **counts):
+    """What every solve begins with: the `Domain`, and the source (S, n) or (n,) as float64.
+
+    Raises NumericsError unless the source fits, the spacing is a length, rtol can be met and each of `counts` is at least 1.
+    """
+    domain = neighbour if isinstance(neighbour, Domain) else prepare(neighbour)
+    source = finite(source, "source")
+    if source.ndim not in (1, 2) or source.shape[-1] != domain.n or source.shape[0] == 0:
+        raise NumericsError(
+            f"source has shape {source.shape}; expected ({domain.n},) or (species, {domain.n}): one value for each "
+            "open voxel."
+        )
+    check_spacing(spacing)
+    if not SMALLEST_RTOL <= rtol < 1.0:
+        raise NumericsError(f"rtol is {rtol}; expected a relative tolerance from {SMALLEST_RTOL:g} to below 1.")
+    for name, count in counts.items():
+        if count < 1:
+            raise NumericsError(f"{name} is {count}; expected at least 1.")
+    return domain, source
+
+
+__all__ = ["SMALLEST_RTOL", "Solution", "prepared", "solve_compact"]

@@ -133,7 +133,7 @@ def cycle_of(domain, loss):
     active, part = np.arange(n), np.zeros((n, 10))
     none = (domain.brick_region, np.ones(n, bool), np.ones((n, 1)), np.zeros((n, 1)), np.zeros((3, n, len(b.table))))
     multigrid._invert_all(active, b, True, domain.faces, work, none, np.zeros(n), part)
-    multigrid._cycle(active, b, True, False, domain.faces, work, none, np.zeros(n), part)
+    multigrid._cycle(active, b, True, domain.faces, work, none, np.zeros(n), part)
     out = np.empty((n, n))
     multigrid.take(work.z.astype(float), b.slot[:n], out)
     return out
