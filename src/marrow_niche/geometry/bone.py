@@ -12,7 +12,8 @@ from scipy import ndimage
 
 from marrow_niche.geometry.lattice import voxelise
 from marrow_niche.geometry.mesh import Surface
-from marrow_niche.kernels import distance, raster
+from marrow_niche.kernels import raster
+from marrow_niche.kernels import surface as faces
 
 AXES = ("x", "y", "z")
 WHOLE_NODES = 60_000
@@ -161,7 +162,7 @@ def depth_field(surface: Surface, low: np.ndarray, high: np.ndarray, *, nodes: i
     ).astype(bool)
     asked = ndimage.binary_dilation(inside, np.ones((3, 3, 3), bool), iterations=2)
     nearest, squared = np.full(shape, -1, np.int32), np.full(shape, np.inf)
-    distance.surface_distance(asked, surface.vertices, surface.triangles, origin, pitch, nearest, squared)
+    faces.surface_distance(asked, surface.vertices, surface.triangles, origin, pitch, nearest, squared)
     values = np.where(inside, np.sqrt(squared), -np.minimum(np.sqrt(squared), 2.0 * pitch))
     return Field(origin=origin, spacing=pitch, values=values)
 

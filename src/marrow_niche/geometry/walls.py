@@ -8,7 +8,7 @@ from marrow_niche.geometry.bone import Field
 from marrow_niche.geometry.lattice import BONE, OUTSIDE, Lattice
 from marrow_niche.geometry.near import Tubes
 from marrow_niche.geometry.vessels import ARTERIOLE, Vessels
-from marrow_niche.kernels import distance
+from marrow_niche.kernels import walls
 
 PITCH = (3.0, 8.0)
 """Points on a wall are 0.4 voxels apart, within these bounds [um]; twice that on the spheres at nodes."""
@@ -38,7 +38,7 @@ def vessel_area(vessels: Vessels, tubes: Tubes, lattice: Lattice) -> tuple[np.nd
     high = low + lattice.spacing * np.array(lattice.shape[::-1])
     pitch = float(np.clip(lattice.spacing / 2.5, *PITCH))
     place = (lattice.origin, lattice.spacing, lattice.index(), SNAP)
-    walls = (tubes.grid, tubes.a, tubes.b, tubes.radius)
+    tubing = (tubes.grid, tubes.a, tubes.b, tubes.radius)
 
     reach = vessels.radius[:, None] + 1.0
     touches = (np.minimum(vessels.a, vessels.b) - reach < high).all(axis=1)
@@ -51,10 +51,10 @@ def vessel_area(vessels: Vessels, tubes: Tubes, lattice: Lattice) -> tuple[np.nd
         e, number = edge[part], (along * around)[part]
         first = np.cumsum(number) - number
         voxel = np.empty(int(number.sum()), np.int32)
-        distance.tube_wall(e, first, along[part], around[part], *walls, *place, voxel)
+        walls.tube_wall(e, first, along[part], around[part], *tubing, *place, voxel)
         each = 2.0 * np.pi * vessels.radius[e] * length[e] / number
         for kind, mine in enumerate((vessels.kind[e] != ARTERIOLE, vessels.kind[e] == ARTERIOLE)):
-            distance.add_runs(area[kind], voxel, first[mine], number[mine], each[mine])
+            walls.add_runs(area[kind], voxel, first[mine], number[mine], each[mine])
 
     # Repeated places keep the last value written: the widest tube at each node.
     order = np.argsort(np.repeat(vessels.radius, 2), kind="stable")
@@ -71,11 +71,11 @@ def vessel_area(vessels: Vessels, tubes: Tubes, lattice: Lattice) -> tuple[np.nd
         number, size = points[part], radius[part]
         first = np.cumsum(number) - number
         voxel = np.empty(int(number.sum()), np.int32)
-        distance.sphere_wall(vessels.nodes[node[part]], size, first, number, *walls, *place, voxel)
+        walls.sphere_wall(vessels.nodes[node[part]], size, first, number, *tubing, *place, voxel)
         each = 4.0 * np.pi * size**2 / number
         arterial = vessels.kind[widest[node[part]]] == ARTERIOLE
         for kind, mine in enumerate((~arterial, arterial)):
-            distance.add_runs(area[kind], voxel, first[mine], number[mine], each[mine])
+            walls.add_runs(area[kind], voxel, first[mine], number[mine], each[mine])
     return area[0], area[1]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from marrow_niche.errors import RunError
-from marrow_niche.record import paraview, provenance
+from marrow_niche.record import paraview, paraview_files, provenance
 from marrow_niche.record.atomic import remove_leftovers
 from marrow_niche.record.directory import RunDirectory
 from marrow_niche.record.scene import write_scene
@@ -194,7 +194,7 @@ class Recorder:
 
     def _widen_ranges(self, path: Path) -> None:
         """Colour ranges over all times, from the file's own header: a resumed run finds the same ones."""
-        for name, array in paraview.read_image_header(path)["arrays"].items():
+        for name, array in paraview_files.read_image_header(path)["arrays"].items():
             if name in self._names.values():
                 low, high = self._ranges.get(name, (array["low"], array["high"]))
                 self._ranges[name] = (min(low, array["low"]), max(high, array["high"]))
@@ -223,7 +223,7 @@ class Recorder:
             self._write_scene()
 
     def _cut_series(self, series: Path, folder: Path, pattern: str, day: float) -> list[tuple[float, str]]:
-        kept = [(time, name) for time, name in paraview.read_collection(series) if time <= day + DAY_TOLERANCE]
+        kept = [(time, name) for time, name in paraview_files.read_collection(series) if time <= day + DAY_TOLERANCE]
         if series.is_file():
             if kept:
                 paraview.write_collection(series, kept)

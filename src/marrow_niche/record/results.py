@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from marrow_niche.errors import RunError
-from marrow_niche.record import paraview, provenance
+from marrow_niche.record import paraview, paraview_files, provenance
 from marrow_niche.record.directory import RunDirectory
 from marrow_niche.record.tables import Table, read_table
 
@@ -89,7 +89,7 @@ class Results:
 
     @cached_property
     def tissue(self) -> np.ndarray:
-        return paraview.read_image_array(self._image_files[0][1], "tissue")
+        return paraview_files.read_image_array(self._image_files[0][1], "tissue")
 
     @property
     def spacing(self) -> float:
@@ -145,12 +145,12 @@ class Results:
         """
         import pandas as pd
 
-        series = paraview.read_collection(self._run.cells_pvd)
+        series = paraview_files.read_collection(self._run.cells_pvd)
         if not series:
             raise RunError(f"{self.directory}: no cells are recorded in this run (yet).")
         times = np.array([time for time, _ in series])
         which = len(times) - 1 if day is None else int(np.argmin(np.abs(times - day)))
-        data = paraview.read_polydata(self.directory / series[which][1])
+        data = paraview_files.read_polydata(self.directory / series[which][1])
         columns: dict[str, np.ndarray] = dict(zip(("x_um", "y_um", "z_um"), data["points"].T, strict=True))
         for name, values in data["point"].items():
             if values.ndim == 1:
@@ -166,13 +166,13 @@ class Results:
 
         Raises RunError when the run has none.
         """
-        data = paraview.read_polydata(self._run.vessels)
+        data = paraview_files.read_polydata(self._run.vessels)
         cell = data["cell"]
         return {"nodes": data["points"], "edges": data["lines"], "radius": cell["radius_um"], "kind": cell["kind"]}
 
     def surface(self) -> tuple[np.ndarray, np.ndarray]:
         """The bone's surface: vertices (v, 3) [um] and triangles (t, 3). Raises RunError when the run has none."""
-        data = paraview.read_polydata(self._run.bone)
+        data = paraview_files.read_polydata(self._run.bone)
         return data["points"], data["polys"]
 
     def points(self, name: str) -> np.ndarray:
@@ -183,18 +183,18 @@ class Results:
                 file.stem for file in self._run.geometry.glob("*.vtp") if file.stem not in ("vessels", "bone")
             )
             raise RunError(f"{self.directory}: has no points {name!r}; it has {', '.join(known) or 'none'}.")
-        return paraview.read_polydata(path)["points"]
+        return paraview_files.read_polydata(path)["points"]
 
     @cached_property
     def _image_files(self) -> list[tuple[float, Path]]:
-        series = paraview.read_collection(self._run.fields_pvd)
+        series = paraview_files.read_collection(self._run.fields_pvd)
         if not series:
             raise RunError(f"{self.directory}: no fields are recorded in this run (yet).")
         return [(day, self.directory / name) for day, name in series]
 
     @cached_property
     def _header(self) -> dict[str, Any]:
-        return paraview.read_image_header(self._image_files[-1][1])
+        return paraview_files.read_image_header(self._image_files[-1][1])
 
     def _find(self, name: str) -> tuple[str, str]:
         known: Mapping[str, str] = self.fields
@@ -213,7 +213,7 @@ def _lazy(files: list[Path], array: str, shape: tuple[int, int, int]) -> Any:
     from xarray.backends import BackendArray
     from xarray.core import indexing
 
-    first = paraview.read_image_array(files[-1], array)
+    first = paraview_files.read_image_array(files[-1], array)
 
     class Series(BackendArray):
         def __init__(self) -> None:
@@ -234,8 +234,8 @@ def _lazy(files: list[Path], array: str, shape: tuple[int, int, int]) -> Any:
             return np.stack(blocks) if blocks else empty[(slice(None), *inside)]
 
         def _one(self, step: int) -> np.ndarray:
-            values = paraview.read_image_array(files[step], array).astype(self.dtype)
-            hidden = paraview.read_image_array(files[step], "vtkGhostType") != 0
+            values = paraview_files.read_image_array(files[step], array).astype(self.dtype)
+            hidden = paraview_files.read_image_array(files[step], "vtkGhostType") != 0
             values[hidden] = np.nan
             return values
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from marrow_niche.errors import RunError
-from marrow_niche.record import paraview
+from marrow_niche.record import paraview, paraview_files
 
 pyvista = pytest.importorskip("pyvista")
 
@@ -67,10 +67,10 @@ def test_hidden_voxels_hold_the_mean_so_ranges_are_those_of_the_marrow(tmp_path,
     values = np.linspace(3, 5, marrow.n)
     fields = {"SCF": values, "count": np.arange(marrow.n) + 2**24}
     paraview.write_image(tmp_path / "a.vti", marrow.grid, fields, units={"SCF": "nM"})
-    array = paraview.read_image_array(tmp_path / "a.vti", "SCF").ravel()
+    array = paraview_files.read_image_array(tmp_path / "a.vti", "SCF").ravel()
     hidden = np.setdiff1d(np.arange(array.size), marrow.grid["flat"])
     assert array[hidden] == pytest.approx(4.0)
-    header = paraview.read_image_header(tmp_path / "a.vti")
+    header = paraview_files.read_image_header(tmp_path / "a.vti")
     assert header["arrays"]["SCF"] == {"low": 3.0, "high": 5.0, "unit": "nM"}
     assert header["shape"] == (5, 6, 7)
     assert header["origin"] == (-30.0, 5.0, 100.0)
@@ -82,7 +82,7 @@ def test_integers_and_flags_are_not_rounded(tmp_path, marrow):
     fields = {"count": big, "huge": big + 2**40, "flag": np.arange(marrow.n) % 2 == 0}
     paraview.write_image(tmp_path / "a.vti", marrow.grid, fields, units={})
     for name, kind in (("count", np.int32), ("huge", np.int64), ("flag", np.uint8)):
-        array = paraview.read_image_array(tmp_path / "a.vti", name)
+        array = paraview_files.read_image_array(tmp_path / "a.vti", name)
         assert array.dtype == kind
         assert np.array_equal(array.ravel()[marrow.grid["flat"]], fields[name])
 
@@ -131,7 +131,7 @@ def test_cells_keep_their_types_and_places(tmp_path, count):
     assert np.array_equal(mesh.points, position)
     types = {"cell_id": np.int64, "age_h": np.float64, "donor": np.uint8, "dose_Gy": np.float32}
     assert {name: mesh.point_data[name].dtype for name in types} == types
-    back = paraview.read_polydata(tmp_path / "c.vtp")
+    back = paraview_files.read_polydata(tmp_path / "c.vtp")
     assert np.array_equal(back["point"]["cell_id"], arrays["cell_id"])
     assert np.array_equal(back["point"]["age_h"], arrays["age_h"])
     assert back["verts"].shape == (count, 1)
@@ -157,7 +157,7 @@ def test_vessels_and_bone_come_back(tmp_path):
     assert lines.length == pytest.approx(np.sqrt(3))
     assert lines.cell_data["kind"].dtype == np.uint8
     assert surface.faces.tolist() == [3, 0, 1, 2]
-    assert np.array_equal(paraview.read_polydata(tmp_path / "v.vtp")["lines"], edges)
+    assert np.array_equal(paraview_files.read_polydata(tmp_path / "v.vtp")["lines"], edges)
     paraview.write_lines(tmp_path / "none.vtp", np.zeros((0, 3)), np.zeros((0, 2)), {"radius_um": [], "kind": []})
     assert pyvista.read(tmp_path / "none.vtp").n_lines == 0
 
@@ -165,22 +165,22 @@ def test_vessels_and_bone_come_back(tmp_path):
 def test_a_series_keeps_every_bit_of_its_times(tmp_path):
     entries = [(0.0, "fields/fields_0000.vti"), (1 / 3, "fields/fields_0001.vti"), (30.0, "fields/fields_0002.vti")]
     paraview.write_collection(tmp_path / "fields.pvd", entries)
-    assert paraview.read_collection(tmp_path / "fields.pvd") == entries
-    assert paraview.read_collection(tmp_path / "absent.pvd") == []
+    assert paraview_files.read_collection(tmp_path / "fields.pvd") == entries
+    assert paraview_files.read_collection(tmp_path / "absent.pvd") == []
     (tmp_path / "fields.pvd").write_text("<VTKFile>")
     with pytest.raises(RunError, match="cannot be read"):
-        paraview.read_collection(tmp_path / "fields.pvd")
+        paraview_files.read_collection(tmp_path / "fields.pvd")
 
 
 def test_damaged_and_missing_files_are_told(tmp_path, marrow, capfd):
     paraview.write_image(tmp_path / "a.vti", marrow.grid, {"SCF": np.ones(marrow.n)}, units={})
     with pytest.raises(RunError, match="'EPO' is missing"):
-        paraview.read_image_array(tmp_path / "a.vti", "EPO")
+        paraview_files.read_image_array(tmp_path / "a.vti", "EPO")
     (tmp_path / "a.vti").write_bytes((tmp_path / "a.vti").read_bytes()[:300])
     for read in (
-        paraview.read_image_header,
-        lambda path: paraview.read_image_array(path, "SCF"),
-        paraview.read_polydata,
+        paraview_files.read_image_header,
+        lambda path: paraview_files.read_image_array(path, "SCF"),
+        paraview_files.read_polydata,
     ):
         with pytest.raises(RunError, match="damaged"):
             read(tmp_path / "a.vti")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from marrow_niche.errors import RunError
-from marrow_niche.record import atomic, paraview
+from marrow_niche.record import atomic, paraview_files
 from marrow_niche.record.recorder import Recorder
 from marrow_niche.record.results import open_results
 
@@ -56,7 +56,7 @@ def test_a_resumed_recording_is_the_uninterrupted_one(tmp_path, marrow, day):
     other = recorded(marrow, tmp_path / "other").directory
     recorder = resumed(marrow, other, day)
     assert recorder.days == tuple(time for time in DAYS if time <= day)
-    assert [time for time, _ in paraview.read_collection(other.fields_pvd)] == list(recorder.days)
+    assert [time for time, _ in paraview_files.read_collection(other.fields_pvd)] == list(recorder.days)
     assert len(list(other.fields.iterdir())) == len(list(other.cells.iterdir())) == len(recorder.days)
     for later in DAYS[len(recorder.days) :]:
         marrow.record(recorder, later)
@@ -144,11 +144,11 @@ def test_fields_and_cells_may_be_left_out_at_a_time(tmp_path, marrow):
     recorder.record(1, **row, fields=marrow.fields(1), cells=marrow.cells(1))
     recorder.record(2, **row)
     run = recorder.directory
-    assert [name for _, name in paraview.read_collection(run.fields_pvd)] == [
+    assert [name for _, name in paraview_files.read_collection(run.fields_pvd)] == [
         "fields/fields_0000.vti",
         "fields/fields_0001.vti",
     ]
-    assert [name for _, name in paraview.read_collection(run.cells_pvd)] == ["cells/cells_0001.vtp"]
+    assert [name for _, name in paraview_files.read_collection(run.cells_pvd)] == ["cells/cells_0001.vtp"]
     assert resumed(marrow, run, 5.0).days == (0, 1, 2)
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from marrow_niche.errors import RunError
-from marrow_niche.record import paraview
+from marrow_niche.record import paraview_files
 from marrow_niche.record.results import open_results
 
 DAYS = (0.0, 0.5, 4 / 3, 7.0)
@@ -45,8 +45,8 @@ def test_only_the_files_of_the_times_asked_for_are_opened(run, monkeypatch):
     field = open_results(run).field("SCF")
     whole = field.values
     opened = []
-    read = paraview.read_image_array
-    monkeypatch.setattr(paraview, "read_image_array", lambda path, name: opened.append(path.name) or read(path, name))
+    read = paraview_files.read_image_array
+    monkeypatch.setattr(paraview_files, "read_image_array", lambda path, name: opened.append(path.name) or read(path, name))
     part = field.sel(time=0.4, method="nearest").isel(z=2, x=slice(1, 5, 2))
     assert np.array_equal(part.values, whole[1, 2, :, 1:5:2], equal_nan=True)
     assert set(opened) == {"fields_0001.vti"}

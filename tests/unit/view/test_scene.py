@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 
-from marrow_niche.view import render_child, scene
+from marrow_niche.view import scene, sight
 from marrow_niche.view.probe import EGL, OSMESA, VARIABLE, Probe, candidates, probe
 
 
@@ -80,14 +80,14 @@ def test_the_scene_is_drawn(recorded, window, monkeypatch):
 
 
 def test_a_slice_is_looked_at_from_above(run_of):
-    view = render_child.View(run_of(shape=(1, 12, 14), facts={"dimension": 2}))
+    view = sight.View(run_of(shape=(1, 12, 14), facts={"dimension": 2}))
     assert view.slice and view.thickness == 20.0
     np.testing.assert_array_equal(view.toward, [0, 0, 1])
     assert view.axes() == {"x": (1.0, 0.0), "y": (0.0, 1.0), "z": (0.0, 0.0)}
 
 
 def test_stem_cells_are_drawn_at_their_true_number_the_same_each_time(recorded):
-    view = render_child.View(recorded)
+    view = sight.View(recorded)
     first, again = view.cells(0.0)["position"], view.cells(0.0)["position"]
     np.testing.assert_array_equal(first, again)
     assert len(first) == 12
@@ -95,14 +95,14 @@ def test_stem_cells_are_drawn_at_their_true_number_the_same_each_time(recorded):
 
 
 def test_too_many_vessels_are_cropped_about_the_middle(recorded, monkeypatch):
-    monkeypatch.setattr(render_child, "TUBES", 1)
-    view = render_child.View(recorded)
+    monkeypatch.setattr(sight, "TUBES", 1)
+    view = sight.View(recorded)
     assert view.cropped and view.part.size < recorded.tissue.size
     assert (view.part == 2).any()
 
 
 def test_bone_is_cut_open_before_the_marrow(recorded):
-    view = render_child.View(recorded)
+    view = sight.View(recorded)
     bone = view.bone()
     before = (np.asarray(bone.points) - view.middle) @ view.opening
     assert before.max() < 3 * view.h

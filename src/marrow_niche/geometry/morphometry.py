@@ -1,0 +1,122 @@
+"""Morphometry: plain numbers about a marrow, for `check` and the report."""
+
+from typing import Any
+
+import numpy as np
+
+from marrow_niche.geometry.bone import AXES, Bone
+from marrow_niche.geometry.lattice import Lattice
+from marrow_niche.geometry.near import distance_at
+from marrow_niche.geometry.spec import CAP, Geometry, GeometrySpec
+from marrow_niche.geometry.vessels import ARTERIOLE, SINUSOID, VEIN, Vessels
+from marrow_niche.kernels import distance
+
+
+def facts(
+    spec: GeometrySpec,
+    bone: Bone,
+    geometry: Geometry,
+    whole: Lattice,
+    share: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+    dropped: tuple[int, int],
+    pockets: int,
+) -> dict[str, Any]:
+    """Morphometry. Shares and densities are per volume of marrow, vessels included."""
+    lattice, vessels, niches = geometry.lattice, geometry.vessels, geometry.niches
+    h = spec.voxel
+    volume = whole.n * h**3
+    outside = geometry.extravascular
+    kinds = np.zeros(3)
+    kinds[: share.shape[1]] = share.mean(axis=0)
+    inside = _length_inside(vessels, whole)
+    length = {k: float(inside[vessels.kind == k].sum()) for k in (SINUSOID, ARTERIOLE, VEIN)}
+    degree = np.bincount(vessels.edges[vessels.kind == SINUSOID].reshape(-1), minlength=len(vessels.nodes))
+    junction = (degree > 2) & _in_marrow(vessels.nodes, whole)
+    layers = (bone.station >= low[bone.axis]) & (bone.station <= high[bone.axis])
+    if not layers.any():
+        layers[np.argmin(np.abs(bone.station - 0.5 * (low + high)[bone.axis]))] = True
+    used = (
+        bone.cortex[layers & (bone.radius > bone.cortex)]
+        if (layers & (bone.radius > bone.cortex)).any()
+        else bone.cortex
+    )
+    found: dict[str, Any] = {
+        "long_axis": AXES[bone.axis],
+        "long_axis_angle_degrees": bone.angle,
+        "length_mm": bone.length * 1e-3,
+        "extents_mm": [float(v) * 1e-3 for v in (bone.high - bone.low)],
+        "bone_volume_mm3": bone.surface.volume * 1e-9,
+        "bone_marrow_mm3": bone.marrow_volume * 1e-9,
+        "triangles": len(bone.surface.triangles),
+        "cortex_um": float(np.median(used)),
+        "cortex_from": "scenario" if spec.cortex is not None else "species and local radius",
+        "voxel_um": h,
+        "dimension": lattice.dimension,
+        "shape": list(lattice.shape),
+        "marrow_voxels": lattice.n,
+        "marrow_mm3": volume * 1e-9,
+        "share_of_bone_marrow": volume / bone.marrow_volume,
+        "extravascular_mm3": float(outside.sum()) * h**3 * 1e-9,
+        "marrow_parts_dropped": dropped[0],
+        "marrow_voxels_dropped": dropped[1],
+        "pocket_voxels_dropped": pockets,
+        "lumen_voxels": whole.n - lattice.n - pockets,
+        "sinusoid_fraction": float(kinds[SINUSOID]),
+        "arteriole_fraction": float(kinds[ARTERIOLE]),
+        "vein_fraction": float(kinds[VEIN]),
+        "sinusoid_length_mm_per_mm3": length[SINUSOID] * 1e6 / volume,
+        "arteriole_length_mm_per_mm3": length[ARTERIOLE] * 1e6 / volume,
+        "sinusoid_junctions_per_mm3": float(junction.sum()) * 1e9 / volume,
+        "sinusoid_wall_mm2_per_mm3": float(geometry.sinusoid_area.sum()) * 1e3 / volume,
+        "arteriole_wall_mm2_per_mm3": float(geometry.arteriole_area.sum()) * 1e3 / volume,
+        "endosteum_mm2": float(geometry.bone_area.sum()) * 1e-6,
+        "vessel_edges": len(vessels.edges),
+        "stroma": len(niches.stroma),
+        "osteoblasts": len(niches.osteoblast),
+        "megakaryocytes": len(niches.megakaryocyte),
+    }
+    if spec.section is not None:
+        axis = bone.axis if spec.section.axis == "long" else AXES.index(spec.section.axis)
+        found["section_axis"] = AXES[axis]
+        found["section_from_mm"] = float(low[axis] - bone.low[axis]) * 1e-3
+        found["section_to_mm"] = float(high[axis] - bone.low[axis]) * 1e-3
+    return found
+
+
+def _in_marrow(points: np.ndarray, whole: Lattice) -> np.ndarray:
+    voxel = np.empty(len(points), np.int32)
+    distance.find_voxels(points, whole.origin, whole.spacing, whole.index(), 1, voxel)
+    return voxel >= 0
+
+
+def _length_inside(vessels: Vessels, whole: Lattice) -> np.ndarray:
+    """Length (e,) of each vessel between the planes that bound the lattice, if it runs through marrow there [um]."""
+    a, step = vessels.a, vessels.b - vessels.a
+    low = whole.origin
+    high = low + whole.spacing * np.array(whole.shape[::-1])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        one, other = (low - a) / step, (high - a) / step
+    outside = (step == 0.0) & ((a < low) | (a > high))
+    first = np.where(step == 0.0, 0.0, np.minimum(one, other)).max(axis=1).clip(0.0, 1.0)
+    last = np.where(step == 0.0, 1.0, np.maximum(one, other)).min(axis=1).clip(0.0, 1.0)
+    share = np.where(outside.any(axis=1), 0.0, np.maximum(last - first, 0.0))
+    middle = a + (0.5 * (first + last))[:, None] * step
+    return vessels.length * share * _in_marrow(middle, whole)
+
+
+def distances(geometry: Geometry, draws: np.random.Generator, number: int = 200_000) -> dict[str, Any]:
+    """Distance of the extravascular marrow to sinusoids and veins, at random points and so whatever the voxel."""
+    lattice, vessels = geometry.lattice, geometry.vessels
+    voxel = draws.integers(lattice.n, size=number)
+    points = lattice.centres()[voxel] + lattice.spacing * (draws.random((number, 3)) - 0.5)
+    away = distance_at(points, voxel, geometry.near_sinusoid, (vessels.a, vessels.b, vessels.radius))
+    away = np.minimum(away[away > 0.0], CAP)
+    if not away.size:
+        return {}
+    return {
+        "mean_distance_to_sinusoid_um": float(away.mean()),
+        "median_distance_to_sinusoid_um": float(np.median(away)),
+        "share_within_10um_of_sinusoid": float((away < 10.0).mean()),
+    }
