@@ -8,7 +8,7 @@ with the rounding of the scalar operation and in a fixed order, so that the bits
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, models, register_model
+from numba.extending import intrinsic, models, overload, register_model
 
 LANES = 8
 _NUMBER = {types.float32: ir.FloatType(), types.float64: ir.DoubleType()}
@@ -188,3 +188,89 @@ def total(typing, value):
         return lanes[0]
 
     return types.float64(value), make
+
+
+SMALLEST = {types.float32: 1e-30, types.float64: 1e-290}
+"""What counts as nothing in a field of any unit: far enough above denormal numbers that products with 1e-8 are not."""
+
+
+@intrinsic
+def settle(typing, value, slack):
+    """`value`, with lanes set to zero that are above zero by less than `SMALLEST` or below it by less than that and `slack`."""
+
+    def make(context, builder, signature, values):
+        kind = signature.return_type
+        small = SMALLEST[kind.dtype]
+        high = builder.fcmp_ordered(">", values[0], _constant(kind, small))
+        low = builder.fcmp_ordered("<", values[0], builder.fsub(_constant(kind, -small), values[1]))
+        return builder.select(builder.or_(high, low), values[0], _constant(kind, 0.0))
+
+    return (value(value, slack), make) if value == slack else None
+
+
+@intrinsic
+def drop(typing, value):
+    """`value`, with lanes within `SMALLEST` of zero set to zero."""
+
+    def make(context, builder, signature, values):
+        kind = signature.return_type
+        vector = ir.VectorType(_NUMBER[kind.dtype], LANES)
+        name = f"llvm.fabs.v{LANES}f{kind.dtype.bitwidth}"
+        size = builder.call(
+            cgutils.get_or_insert_function(builder.module, ir.FunctionType(vector, [vector]), name), values
+        )
+        yes = builder.fcmp_ordered(">", size, _constant(kind, SMALLEST[kind.dtype]))
+        return builder.select(yes, values[0], _constant(kind, 0.0))
+
+    return value(value), make
+
+
+@intrinsic
+def unless_below(typing, test, value):
+    """`value` where `test` is not below zero, else zero."""
+
+    def make(context, builder, signature, values):
+        yes = builder.fcmp_unordered(">=", values[0], _constant(signature.args[0], 0.0))
+        return builder.select(yes, values[1], _constant(signature.return_type, 0.0))
+
+    return value(test, value), make
+
+
+@intrinsic
+def read(typing, values, index):
+    """values[index:index + 8] of an array; lanes, such as a coefficient that is the same everywhere, as they are."""
+    if isinstance(values, Lanes):
+        return values(values, types.intp), lambda context, builder, signature, given: given[0]
+
+    def make(context, builder, signature, given):
+        value = builder.load(_address(context, builder, signature.args[0], *given))
+        value.align = values.dtype.bitwidth // 8
+        return value
+
+    return Lanes(values.dtype)(values, types.intp), make
+
+
+def ready(values):
+    """What `read` takes: an array as it is, a number in every lane."""
+
+
+@overload(ready)
+def _ready(values):
+    if isinstance(values, types.Array):
+        return lambda values: values
+    return lambda values: splat(values)  # type: ignore[call-arg]
+
+
+@intrinsic
+def read_like(typing, values, index, value):
+    """values[index:index + 8], which may be small whole numbers (int8), as numbers of the kind of `value`."""
+
+    def make(context, builder, signature, given):
+        kind, number = signature.return_type, _NUMBER.get(values.dtype, ir.IntType(8))
+        data = context.make_array(signature.args[0])(context, builder, given[0]).data
+        place = builder.bitcast(builder.gep(data, [given[1]]), ir.PointerType(ir.VectorType(number, LANES)))
+        lanes = builder.load(place)
+        lanes.align = values.dtype.bitwidth // 8
+        return lanes if kind.dtype == values.dtype else builder.sitofp(lanes, ir.VectorType(_NUMBER[kind.dtype], LANES))
+
+    return (value(values, types.intp, value), make) if values.dtype in (types.int8, value.dtype) else None

@@ -44,9 +44,12 @@ class Medium:
     dt: float
     rtol: float
     max_iterations: int
+    dtype: np.dtype  # of the field
 
     @classmethod
-    def of(cls, neighbour, shape, *, diffusivity, loss, exchange, wall, spacing, dt, rtol, max_iterations):
+    def of(
+        cls, neighbour, shape, *, diffusivity, loss, exchange, wall, spacing, dt, rtol, max_iterations, dtype=np.float64
+    ):
         """Checked and spread to `shape` (S, n); NumericsError as in `transient.advance_compact`."""
         if not (np.ndim(dt) == 0 and np.isfinite(dt) and dt > 0.0):
             raise NumericsError(f"dt is {dt}; expected one time step above zero.")
@@ -64,6 +67,7 @@ class Medium:
             dt=float(dt),
             rtol=rtol,
             max_iterations=max_iterations,
+            dtype=np.dtype(dtype),
         )
 
     @property
@@ -73,12 +77,12 @@ class Medium:
     @cached_property
     def lost(self):
         """(S, n): loss and exchange [1/time]."""
-        return self.loss + self.exchange
+        return np.broadcast_to(distinct(self.loss) + distinct(self.exchange), self.loss.shape)
 
     @cached_property
     def entering(self):
         """(S, n): what the blood brings per time."""
-        return self.exchange * self.wall
+        return np.broadcast_to(distinct(self.exchange) * distinct(self.wall), self.loss.shape)
 
     @property
     def patterned(self):
@@ -87,26 +91,30 @@ class Medium:
 
     @cached_property
     def weights(self):
-        """The conductance of each face over h² [1/time], (n, 6) for each species."""
+        """The conductance of each face over h² [1/time]: one number, or (n, 6), for each species."""
         if self.patterned:
             raise NumericsError(
                 "This domain has a pattern of diffusivity, which the schemes explicit and lod do not read. Give the "
                 "diffusivity of each voxel on a domain without one, or take scheme='second_order'."
             )
         out = []
-        for d in self.diffusivity / self.spacing**2:
-            if d.min() == d.max():
-                out.append(np.broadcast_to(d[:1], self.domain.neighbour.shape))
+        for d in self.diffusivity:
+            one = even(d)
+            if one is None:
+                out.append(explicit.conductances(self.domain.neighbour, d / self.spacing**2))
             else:
-                weight = explicit.conductances(self.domain.neighbour, d)
-                weight.flags.writeable = False
-                out.append(weight)
+                out.append(one / self.spacing**2)
         return out
 
     @cached_property
-    def outflow(self):
-        """(S, n): the conductances of each voxel's faces, added up [1/time]."""
-        return np.stack([explicit.outflow(self.domain.neighbour, weight) for weight in self.weights])
+    def faces(self):
+        """(n,) int8: the open faces of each voxel."""
+        return (self.domain.neighbour >= 0).sum(axis=1, dtype=np.int8)
+
+    def outflow(self, s):
+        """(n,): the conductances of each voxel's faces, added up [1/time], of species s."""
+        weight = self.weights[s]
+        return weight * self.faces if np.isscalar(weight) else weight.sum(axis=1)
 
     def step(self, concentration, scheme):
         """A Step that solved nothing."""
@@ -120,14 +128,28 @@ class Medium:
         )
 
 
-def share(work, sizes):
-    """Call work(s, first, last) for every species s and part of its range(sizes[s]), on the threads there are."""
+def distinct(values):
+    """`values` without what broadcasting repeats."""
+    return values[tuple(slice(1) if stride == 0 else slice(None) for stride in values.strides)]
+
+
+def even(row):
+    """The number that stands everywhere in a row (n,), or None."""
+    row = distinct(row)
+    return float(row[0]) if row[-1] == row[0] and (row == row[0]).all() else None
+
+
+def share(work, sizes, *, parts=None):
+    """Call work(s, first, last) for every species s and part of its range(sizes[s]), on the threads there are.
+
+    `parts`: how many of each species; by default as many as keep all threads busy.
+    """
     threads = numba.get_num_threads()
-    if threads == 1 or sum(sizes) < WORTH_SHARING:
+    if threads == 1 or sum(sizes) < WORTH_SHARING or parts == len(sizes) == 1:
         for s, size in enumerate(sizes):
             work(s, 0, size)
         return
-    parts = -(-threads // len(sizes))
+    parts = parts or -(-threads // len(sizes))
     cuts = [(s, size * p // parts, size * (p + 1) // parts) for s, size in enumerate(sizes) for p in range(parts)]
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(lambda cut: work(*cut), cuts))

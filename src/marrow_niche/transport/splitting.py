@@ -1,9 +1,18 @@
 """Operator splitting by locally one-dimensional sweeps, kept to compare with programs that step so."""
 
+from functools import partial
+
 import numpy as np
 
 from marrow_niche.kernels import splitting as kernels
-from marrow_niche.transport.medium import share
+from marrow_niche.transport.batches import march
+from marrow_niche.transport.blocks import make_blocks
+from marrow_niche.transport.bricks import BRICK
+from marrow_niche.transport.domain import neighbours_of
+from marrow_niche.transport.medium import even, share
+from marrow_niche.transport.standing import kept, standing
+
+AXES = (2, 1, 0)  # in the order of the sweeps
 
 
 def lod(medium):
@@ -23,27 +32,77 @@ def lod(medium):
         (A + k) c = s − [dt (L_x L_y + L_x L_z + L_y L_z) + dt² L_x L_y L_z] c ,
 
     off by a part that grows with dt k and D dt / h²: percents where these are 0.05, all of c where they are 10. Along one
-    axis alone it is backward Euler. Never negative, what is not lost is kept, any dt is stable, first order in dt.
+    axis alone it is backward Euler. Never negative, what is not lost is kept, any dt is stable, first order in dt. In
+    float32 where the field is; the factors of the sweeps are worked out once, in float64.
+
+    Returns
+    -------
+    march(c, source, steps, reaction=None, alone=False)
+        See `batches.march`.
 
     References
     ----------
     Yanenko, The Method of Fractional Steps, 1971; as in BioFVM: Ghaffarizadeh, Friedman & Macklin, Bioinformatics 32,
     2016, 1256-1258, where the loss of a substrate is shared so (and the uptake of cells is split off besides).
     """
-    neighbour, weights = medium.domain.neighbour, medium.weights
-    axes = [axis for axis in (2, 1, 0) if (neighbour[:, 2 * axis] >= 0).any()] or [2]
-    starts = [kernels.starts(neighbour, axis) for axis in axes]
-    loss = medium.lost / len(axes)
-    upper = np.empty_like(loss)
+    blocks, of_blocks, extent = kept(medium.domain, "_blocks", make_blocks)
+    neighbour, stand = medium.domain.neighbour, standing(medium.domain)
+    axes = [axis for axis in AXES if (neighbour[:, 2 * axis] >= 0).any()] or [2]
+    whole = medium.domain.regions == 1 and medium.domain.n == np.prod(extent)
+    starts = {axis: kernels.starts(neighbour, axis) for axis in AXES}
+    rows = [_Row(medium, s, blocks, whole) for s in range(medium.species)]
 
-    def march(c, made):
-        new = c + medium.dt * (made(c) + medium.entering)
-        for axis, start in zip(axes, starts):
+    def part(s, axis):
+        """This sweep's share of the loss."""
+        return medium.lost[s] / len(axes) if axis in axes else np.zeros(1)
 
-            def work(s, first, last, axis=axis, start=start):
-                kernels.sweep(first, last, start, neighbour, axis, weights[s], medium.dt, loss[s], upper[s], new[s])
+    def work(job, first, last):
+        s, axis = job // 3, AXES[job % 3]
+        row, loss = rows[s], part(s, axis)
+        if row.box:
+            row.factors[job % 3] = _of_a_line(int(extent[axis]), medium.weights[s], medium.dt, loss[0], medium.dtype)
+            return
+        weight = np.broadcast_to(medium.weights[s], neighbour.shape)
+        loss = np.broadcast_to(loss, medium.domain.n)
+        scale, low, high = np.empty((3, medium.domain.n))
+        kernels.factors(starts[axis], neighbour, axis, weight, medium.dt, loss, scale, low, high)
+        into = of_blocks if axis == 2 else stand
+        scale = into.stored(scale, medium.dtype)
+        if row.ties is None:
+            row.factors[job % 3] = scale, into.stored(low, medium.dtype), into.stored(high, medium.dtype)
+        else:
+            row.factors[job % 3] = scale, scale, scale
 
-            share(work, [start.size] * medium.species)
-        return medium.step(new, "lod")
+    share(work, [medium.domain.n] * (3 * medium.species), parts=1)
+    return partial(march, medium, rows)
 
-    return march
+
+class _Row:
+    """One species (`batches.Row`)."""
+
+    swaps = False
+
+    def __init__(self, medium, s, blocks, whole):
+        weight, self.dt, self.dtype = medium.weights[s], medium.dt, medium.dtype
+        self.bricks, self.blocks = standing(medium.domain).bricks, blocks
+        self.ties = self.dtype.type(medium.dt * weight) if np.isscalar(weight) else None
+        self.box = True if whole and self.ties is not None and even(medium.lost[s]) is not None else None
+        self.factors = [None] * 3
+
+    def make(self, total):
+        self.made = np.multiply(self.dt, total).astype(self.dtype)[()]
+
+    def go(self, steps, c, spare, shared):
+        kernel = kernels.march_shared if shared else kernels.march
+        x, y, z = self.factors
+        kernel(steps, self.bricks, self.blocks, self.box, self.ties, self.made, x, y, z, c)
+
+
+def _of_a_line(length, weight, dt, loss, dtype):
+    """The factors of one run of so many voxels, zero behind it up to a whole brick."""
+    _, neighbour = neighbours_of(np.ones(length, bool))
+    found = np.zeros((3, -(-length // BRICK) * BRICK))
+    weight = np.full(neighbour.shape, weight)
+    scale, low, high = found[:, :length]
+    kernels.factors(np.zeros(1, np.int64), neighbour, 2, weight, dt, np.full(length, loss), scale, low, high)
+    return tuple(found.astype(dtype))

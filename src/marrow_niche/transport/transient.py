@@ -7,12 +7,14 @@ import numpy as np
 from marrow_niche.errors import NumericsError
 from marrow_niche.transport.explicit import ROUND_OFF, explicit, largest_step
 from marrow_niche.transport.implicit import backward_euler, second_order
-from marrow_niche.transport.medium import Medium, Step
+from marrow_niche.transport.medium import Medium, Step, distinct
 from marrow_niche.transport.reactions import check, react
 from marrow_niche.transport.shapes import Frame, finite, spread
 from marrow_niche.transport.splitting import lod
 
-SCHEMES = {"explicit": explicit, "second_order": second_order, "backward_euler": backward_euler, "lod": lod}
+ON_BRICKS = {"explicit": explicit, "lod": lod}  # march(c, source, steps, reaction, alone)
+SOLVED = {"second_order": second_order, "backward_euler": backward_euler}  # one step: march(c, made)
+SCHEMES = ("explicit", "second_order", "backward_euler", "lod")
 RESOLVED = 0.1  # of (loss + exchange) dt, at most, where "auto" goes forward explicitly
 
 
@@ -25,13 +27,14 @@ def advance_compact(
     loss,
     spacing,
     dt,
+    steps=1,
     exchange=None,
     wall=None,
     scheme="auto",
     rtol=1e-8,
     max_iterations=5000,
 ):
-    """One step in time on the open voxels of a lattice.
+    """One or several steps in time on the open voxels of a lattice.
 
         ∂c/∂t − ∇·D∇c + (loss + exchange) c = source + exchange wall
 
@@ -49,17 +52,24 @@ def advance_compact(
     "auto" is "explicit" where that takes this dt and no (loss + exchange) dt is above 0.1, so that its error in time is
     not above the one in space, and "second_order" elsewhere. "lod" is there to compare with programs that split. Without
     loss each keeps the total of every connected region to round-off, whatever `rtol`. The bits do not depend on the number
-    of threads.
+    of threads, nor on how many steps are taken in one call.
+
+    Where `concentration` is float32, "explicit" and "lod" step in float32, twice as fast: each step rounds to 6e-8 of the
+    field, so that over a thousand steps totals drift by some 1e-5 of themselves ("lod" 1e-4), and changes of less than
+    3e-8 a step are lost. The other schemes work in float64 and round at the end. Concentrations within 1e-30 (float32) or
+    1e-290 (float64) of zero are set to zero by "explicit" and "lod".
 
     Parameters
     ----------
     neighbour : Domain, or (n, 6) int32
-    concentration : (S, n) or (n,) float
-        At the start of the step [nM].
+    concentration : (S, n) or (n,) float32 or float64
+        At the start [nM]; what else it holds is read as float64.
     source : number or like `concentration`
         [nM/h]; if it changes with time, its value in the middle of the step keeps the second order.
     dt : float
         Step [h]. No scheme divides it further by itself.
+    steps : int
+        How many steps of dt.
     scheme : str
         See above, and the functions of these names in `transport.implicit`, `.explicit` and `.splitting`.
     diffusivity, loss, spacing, exchange, wall, rtol, max_iterations
@@ -68,9 +78,9 @@ def advance_compact(
     Returns
     -------
     Step
-        The concentrations at the end of the step, like `concentration`; `residual` and `iterations` as in a `Solution`;
-        `scheme`, the one taken; and `repaired` (S,), how much "second_order" would have left below zero, as part of what
-        is above it.
+        The concentrations at the end, like `concentration`; `residual` and `iterations` as in a `Solution`, the largest
+        and the sum; `scheme`, the one taken; and `repaired` (S,), how much "second_order" would have left below zero at
+        most, as part of what is above it.
 
     Raises
     ------
@@ -78,16 +88,16 @@ def advance_compact(
         As `solve_compact`, except that a region may lose nothing; dt is no time above zero, or too large for "explicit";
         the scheme is none of these.
     """
-    concentration = finite(concentration, "concentration")
+    concentration = _field(concentration)
     if concentration.ndim not in (1, 2) or 0 in concentration.shape:
         raise NumericsError(f"concentration has shape {concentration.shape}; expected (n,) or (species, n).")
     shape = (1, concentration.size) if concentration.ndim == 1 else concentration.shape
     source = spread(source, shape, "source")
     medium = Medium.of(
         neighbour, shape, diffusivity=diffusivity, loss=loss, exchange=exchange, wall=wall, spacing=spacing, dt=dt,
-        rtol=rtol, max_iterations=max_iterations,
+        rtol=rtol, max_iterations=max_iterations, dtype=concentration.dtype,
     )  # fmt: skip
-    step = _march(medium, scheme)(concentration.reshape(shape), lambda c: source)
+    step = _march(medium, scheme, concentration.reshape(shape), source, _counted(steps))
     return replace(step, concentration=step.concentration.reshape(concentration.shape))
 
 
@@ -115,7 +125,7 @@ def advance(
 
     Parameters
     ----------
-    concentration : (z, y, x) or (species, z, y, x) float
+    concentration : (z, y, x) or (species, z, y, x) float32 or float64
         At the start; not changed. In two dimensions (y, x), or (species, y, x) with an `open_` of (y, x).
     source : number, or like `concentration`
         Made per volume and time.
@@ -127,7 +137,8 @@ def advance(
         Step [time].
     reaction : numba.njit function, optional
         What is made in one voxel per time. With a species axis it takes the concentrations of all species there, an
-        array (species,), and returns as many rates (a tuple will do); without one it takes and returns one number.
+        array (species,), and returns as many rates (a tuple will do); without one it takes and returns one number. In
+        float64.
     steps : int
         How many steps of dt.
     open_ : (z, y, x) or (y, x) bool, optional
@@ -144,7 +155,7 @@ def advance(
 
     Returns
     -------
-    Array like `concentration`, zero in closed voxels, whose input is not read.
+    Array like `concentration`, float32 if that is, zero in closed voxels, whose input is not read.
 
     Raises
     ------
@@ -159,10 +170,9 @@ def advance(
     ...     return -u * v * v + 0.04 * (1.0 - u), u * v * v - 0.1 * v
     """
     frame = Frame.of(concentration, open_, "concentration")
-    if steps < 1 or int(steps) != steps:
-        raise NumericsError(f"steps is {steps}; expected a whole number of steps, at least 1.")
+    steps = _counted(steps)
     check(reaction)
-    c = finite(frame.pack(concentration, "concentration"), "concentration")
+    c = _field(frame.pack(concentration, "concentration"))
     alone = c.ndim == 1
     c = np.atleast_2d(c)
     source = spread(frame.pack(source, "source"), c.shape, "source")
@@ -177,25 +187,50 @@ def advance(
         dt=dt,
         rtol=rtol,
         max_iterations=max_iterations,
+        dtype=c.dtype,
     )
-    march = _march(medium, scheme)
-    for _ in range(int(steps)):
-        c = march(c, lambda c: source if reaction is None else source + react(reaction, c, alone)).concentration
-    return frame.unpack(c)
+    c = _march(medium, scheme, c, source, steps, reaction, alone).concentration
+    return frame.unpack(c).astype(c.dtype, copy=False)
 
 
-def _march(medium, scheme):
-    """The step of a scheme, "auto" made up its mind."""
+def _field(values):
+    """Concentrations, float32 as they are and all else float64; NumericsError if one is not a finite number."""
+    values = np.asarray(values)
+    if values.dtype == np.float32 and np.isfinite(values).all():
+        return values
+    return finite(values, "concentration")
+
+
+def _counted(steps):
+    if steps < 1 or int(steps) != steps:
+        raise NumericsError(f"steps is {steps}; expected a whole number of steps, at least 1.")
+    return int(steps)
+
+
+def _march(medium, scheme, c, source, steps, reaction=None, alone=False):
+    """The `Step` that so many steps of a scheme are, "auto" made up its mind."""
     if scheme == "auto":
         scheme = "explicit" if _short(medium) else "second_order"
     if scheme not in SCHEMES:
         raise NumericsError(f'scheme is {scheme!r}; expected "auto" or one of {", ".join(SCHEMES)}.')
-    return SCHEMES[scheme](medium)
+    if scheme in ON_BRICKS:
+        return medium.step(ON_BRICKS[scheme](medium)(c, source, steps, reaction, alone), scheme)
+    march = SOLVED[scheme](medium)
+    step = medium.step(c.astype(np.float64), scheme)
+    for _ in range(steps):
+        next_ = march(step.concentration, lambda c: source if reaction is None else source + react(reaction, c, alone))
+        step = replace(
+            next_,
+            residual=np.maximum(step.residual, next_.residual),
+            iterations=step.iterations + next_.iterations,
+            repaired=np.maximum(step.repaired, next_.repaired),
+        )
+    return replace(step, concentration=step.concentration.astype(medium.dtype, copy=False))
 
 
 def _short(medium):
     """Whether an explicit step of this dt is stable, not negative, and resolves the loss."""
-    if medium.patterned or (medium.lost.max() * medium.dt > RESOLVED):
+    if medium.patterned or (distinct(medium.lost).max() * medium.dt > RESOLVED):
         return False
     return medium.dt <= largest_step(medium) * (1.0 + ROUND_OFF)
 
