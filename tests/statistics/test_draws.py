@@ -24,7 +24,7 @@ from marrow_niche.resting import lattice as resting_lattice
 from marrow_niche.simulation import advance
 
 SOURCE = Path(lineage_kernel.__file__).parents[1]
-DRAWS = {"uniform_pair", "uniform", "uniforms", "binomial", "normal_pair", "words", "generator", "lodge", "_draws"}
+DRAWS = {"uniform_pair", "uniform_pairs", "uniform", "uniforms", "binomial", "normal_pair", "words", "generator", "lodge", "_draws"}
 
 
 def purposes():

@@ -142,8 +142,8 @@ def test_the_ledger_tells_molecules_by_hand():
     """Two voxels of 10 um: 1 nM is 602.214 molecules in a thousand um^3."""
     fields = np.array([[1.0, 3.0]])
     source, loss = np.array([[4.0, 0.0]]), np.array([[0.5, 1.0]])
-    exchange, wall, decay = np.array([[0.0, 2.0]]), np.array([[9.0, 2.5]]), np.array([[0.2, 0.2]])
-    flows = coupling.flows(fields, source, loss, exchange, wall, decay, 10.0)
+    exchange, wall, decay, share = np.array([[0.0, 2.0]]), np.array([[9.0, 2.5]]), np.array([0.4]), np.array([0.5, 0.5])
+    flows = coupling.flows(fields, source, loss, exchange, wall, decay, share, 1000.0)
     assert flows[0] / 602.214 == pytest.approx([4.0, 0.8, 2.7, 5.0, 6.0], rel=1e-12)
     assert coupling.gaps(flows) == pytest.approx([abs(4 + 5 - 0.8 - 2.7 - 6) / 6], rel=1e-12)
     assert coupling.gaps(np.zeros((2, 5))).tolist() == [0.0, 0.0]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from marrow_niche.coupling.secretion import MEGAKARYOCYTE, PRIMITIVE, blood_level
+from marrow_niche.kernels.cells import by_stage
 from marrow_niche.marrow import cytokines, stem_cells
 from marrow_niche.marrow.cytokines import Surroundings
 
@@ -27,7 +28,7 @@ def totals(state, model, number=None):
     """`Totals` of the piece now; `number` of stem cells [cells] instead of those in the list."""
     g, niche = model.geometry, state.stroma
     return Totals(
-        cells=model.weight * state.counts.sum(axis=1, dtype=float),
+        cells=model.weight * by_stage(state.counts),
         stem=model.stem_weight * float((state.stem.voxel >= 0).sum()) if number is None else number,
         stroma=float(niche.stroma.sum()),
         osteoblasts=float(niche.osteoblast.sum()),

@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from marrow_niche.kernels import books
+from marrow_niche.kernels import cells as kernel
 from marrow_niche.marrow import cytokines
 from marrow_niche.marrow.cytokines import MOLECULES_PER_NM_UM3, Surroundings
-from marrow_niche.transport.ledger import budget
 from marrow_niche.transport.steady import solve_compact
 
 MEGAKARYOCYTE = "megakaryocyte"
@@ -22,18 +23,24 @@ def stem_density(state, model):
 
 def cells_of(counts, names, model):
     """(n,) real cells of the named compartments in each voxel; `counts` (n_stage, n) stored cells."""
-    total = np.zeros(counts.shape[1])
-    for name in names:
-        for row in range(*model.tree.rows(name).indices(len(model.weight))):
-            total += model.weight[row] * counts[row]
-    return total
+    return _weighed(counts, dict.fromkeys(names, 1.0), model)
+
+
+def _weighed(counts, value, model):
+    """(n,) sum of the cells in each voxel, each real cell at the `value` of its compartment, by name."""
+    weight = np.zeros(len(model.weight))
+    for name, each in value.items():
+        rows = model.tree.rows(name)
+        weight[rows] += each * model.weight[rows]
+    return kernel.by_voxel(counts, weight)
 
 
 def clearing(c, counts, stem, everyone, model):
     """(n,) volume that the cells of each voxel clear of cytokine `c` in an hour [um^3/h]."""
-    total = np.zeros(model.n)
-    for name, volume in c.uptake.items():
-        total += volume * (stem if name == "HSC" else everyone if name == "cells" else cells_of(counts, [name], model))
+    every = {"HSC": stem, "cells": everyone}
+    total = _weighed(counts, {name: volume for name, volume in c.uptake.items() if name not in every}, model)
+    for name in every.keys() & c.uptake.keys():
+        total += c.uptake[name] * every[name]
     return total
 
 
@@ -115,19 +122,16 @@ def solve_fields(counts, stem, niche, hormones, fields, around, model, rtol=RTOL
     )
     fields[:], around[:] = answer.concentration[:n_field], answer.concentration[n_field:]
     source, loss, exchange, wall = (values[:n_field] for values in (source, loss, exchange, wall))
-    books = flows(fields, source, loss, exchange, wall, decay[:, np.newaxis] * f, model.lattice.spacing)
-    return answer.residual[:n_field], books
+    return answer.residual[:n_field], flows(fields, source, loss, exchange, wall, decay, f, model.lattice.volume)
 
 
-def flows(fields, source, loss, exchange, wall, decay, spacing):
+def flows(fields, source, loss, exchange, wall, decay, share, volume):
     """What is secreted, decays, is taken up, enters and leaves of each field [molecules/h]: (n_field, 5), see `FLOWS`.
 
-    All (n_field, n) as solved [nM, nM/h, 1/h, 1/h, nM]; `decay` [1/h] is the part of `loss` that needs no receptor.
+    All (n_field, n) as solved [nM, nM/h, 1/h, 1/h, nM]; `decay` (n_field,) [1/h] in the `share` (n,) of each voxel is the
+    part of `loss` that needs no receptor; `volume` of a voxel [um^3].
     """
-    books = budget(fields, source, loss=loss, exchange=exchange, wall=wall, spacing=spacing)
-    decayed = budget(fields, 0.0, loss=decay, spacing=spacing).lost
-    columns = books.secreted, decayed, books.lost - decayed, books.entered, books.left
-    return MOLECULES_PER_NM_UM3 * np.stack(columns, axis=1)
+    return MOLECULES_PER_NM_UM3 * volume * books.flows(fields, source, loss, exchange, wall, decay, share)
 
 
 def gaps(flows):
@@ -154,16 +158,16 @@ def densities(counts, stem, everyone, model):
     species, tree = model.species, model.tree
     number = species.stem_cells.number
 
-    def cells(name):
-        return stem if name == "HSC" else cells_of(counts, [name], model)
-
     def rest(name):
         return number if name == "HSC" else float(tree.rest[tree.rows(name)].sum())
 
+    def load(each):
+        return each["HSC"] * stem + _weighed(counts, {k: v for k, v in each.items() if k != "HSC"}, model)
+
     uptake = species.cytokines["SCF"].uptake
     whole = sum(volume * rest(name) for name, volume in uptake.items())
-    crowd = sum(part * cells(name) / rest(name) for name, part in PRIMITIVE.items())
-    kit = 0.5 * crowd + 0.5 * sum(volume * cells(name) for name, volume in uptake.items()) / whole
+    crowd = load({name: part / rest(name) for name, part in PRIMITIVE.items()})
+    kit = 0.5 * crowd + 0.5 / whole * load(uptake)
     organism = species.organism.marrow_volume * species.organism.extravascular
     nucleated = tree.rest.sum() + number
     reach = species.stroma.reach

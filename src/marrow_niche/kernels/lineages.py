@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numba import njit, prange
 
-from marrow_niche.kernels.streams import binomial_u, uniform_pair
+from marrow_niche.kernels.streams import binomial_u, uniform_pair, uniform_pairs
 
 BLOCK = 1024
 TREE, HOP, KILL = 11, 12, 13
@@ -95,20 +95,28 @@ def advance(
         high = min(n, low + BLOCK)
         arriving = np.zeros((n_stage, BLOCK), np.int32)
         part = np.zeros(fan)
+        places = np.zeros(BLOCK, np.uint32)
+        chances = np.zeros((2, BLOCK))
         for c in range(n_stage):
             answers = False
             for k in range(rate_response.shape[1]):
                 answers = answers or rate_response[c, k] != 0.0
+            fastest = min(1.0, (max(rate[c], rate_limit[c]) if answers else rate[c]) * dt)
+            filled = 0
             for v in range(low, high):
+                places[filled] = v
+                filled += int(counts[c, v] != 0)
+            uniform_pairs(seed, places, c, filled, step, TREE, 0, chances[0], chances[1])
+            for i in range(filled):
+                v, u0, u1 = int(places[i]), chances[0, i], chances[1, i]
                 cells = np.int64(counts[c, v])
-                if cells == 0:
-                    continue
+                if burst[c] == 0.0 and u0 <= 1.0 - cells * fastest:
+                    continue  # `binomial_u` would find no event at any rate
+                who = (np.int64(c) << 32) + v
                 r = rate[c]
                 if answers:
                     m = drive(rate_response[c], logs, v)
                     r = r * m / (1.0 + (m - 1.0) * r / rate_limit[c])
-                who = (np.int64(c) << 32) + v
-                u0, u1 = uniform_pair(seed, who, step, TREE, 0)
                 events = binomial_u(cells, min(1.0, r * dt), u0)
                 hurried = np.int64(0)
                 w0 = w1 = 0.5
@@ -169,10 +177,11 @@ def advance(
                     else:
                         arriving[t, v - low] += take if evenly else handed_over(take, weight[c] / weight[t], h1)
         for c in range(n_stage):
-            for v in range(low, high):
-                if arriving[c, v - low] > 0:
-                    counts[c, v] += arriving[c, v - low]
-                    book[b, c, 3] += arriving[c, v - low]
+            here, come, number = counts[c, low:high], arriving[c], np.int64(0)
+            for i in range(here.size):
+                here[i] += come[i]
+                number += come[i]
+            book[b, c, 3] = number
     out = np.zeros(left.shape[1])
     ledger = np.zeros((n_stage, 4), np.int64)
     for b in range(blocks):

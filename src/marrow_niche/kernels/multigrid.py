@@ -55,6 +55,8 @@ from marrow_niche.kernels.walk import harmonic
 
 CHUNK = 512
 """Bricks of a task."""
+SHARE = 8192
+"""Voxels laid out at once."""
 
 
 class Work(NamedTuple):
@@ -338,6 +340,24 @@ def _measure(e, active, bricks, plain, faces, work, ledger, came, loss_sum, size
         number[s] = size[s]
     _sweep(RESIDUAL, 0, active, bricks, plain, faces, work, ledger, number, part)
     _added(part, active, (bricks.brick[1] + CHUNK - 1) // CHUNK, square)
+
+
+@njit(cache=True, parallel=True)
+def lay(source, loss, exchange, wall, scale, slot, b, lost, k):
+    """Lay out one species: right hand side into b, loss into `lost` (float64) and k (float32), times `scale`.
+
+    `source`, `loss`, `exchange` and `wall` (n,) as the equation has them, the last two empty where there is none.
+    """
+    through, n = exchange.size > 0, slot.size
+    for t in prange((n + SHARE - 1) // SHARE):
+        for i in range(t * SHARE, min(n, (t + 1) * SHARE)):
+            comes, goes = source[i], loss[i]
+            if through:
+                comes += exchange[i] * wall[i]
+                goes += exchange[i]
+            b[slot[i]] = scale * comes
+            lost[slot[i]] = scale * goes
+            k[slot[i]] = scale * goes
 
 
 @njit(cache=True, parallel=True)

@@ -66,6 +66,28 @@ def uniform_pair(seed, cell, step, purpose, draw):
 
 
 @njit(cache=True, nogil=True)
+def uniform_pairs(seed, low, high, number, step, purpose, draw, first, second):
+    """What `uniform_pair` gives for the cells high·2³² + low[i], i < number, into `first` and `second`.
+
+    The same bits several times as fast: nothing in the loop hangs together, so that it runs on many lanes at once.
+    """
+    s = np.uint64(seed)
+    key_0, key_1 = s & _WORD, s >> _BY_32
+    last = ((np.uint64(purpose) & _HALF_WORD) << _BY_16) | (np.uint64(draw) & _HALF_WORD)
+    top, when = np.uint64(high), np.uint64(step) & _WORD
+    for i in range(number):
+        x0, x1, x2, x3, k0, k1 = np.uint64(low[i]), top, when, last, key_0, key_1
+        for _ in range(10):  # `philox`, in the open for the compiler to see
+            a = _MULTIPLIER_0 * x0
+            b = _MULTIPLIER_1 * x2
+            x0, x1, x2, x3 = (b >> _BY_32) ^ x1 ^ k0, b & _WORD, (a >> _BY_32) ^ x3 ^ k1, a & _WORD
+            k0 = (k0 + _WEYL_0) & _WORD
+            k1 = (k1 + _WEYL_1) & _WORD
+        first[i] = _unit(x0, x1)
+        second[i] = _unit(x2, x3)
+
+
+@njit(cache=True, nogil=True)
 def uniform(seed, cell, step, purpose, draw):
     """The first of `uniform_pair`."""
     x0, x1, _, _ = words(seed, cell, step, purpose, draw)

@@ -62,11 +62,14 @@ class Surroundings:
 def terms(c, around, volume, blood, before):
     """Source [nM/h], loss [1/h], exchange [1/h] and blood-side level [nM] of field `c` in voxels of `volume` [um^3].
 
-    `blood` is the sinusoid-side level [nM]; `before` (n,) the concentration by which receptors are filled, or None.
+    Each (n,); the last two are numbers where nothing crosses the walls. `blood` is the sinusoid-side level [nM]; `before`
+    (n,) the concentration by which receptors are filled, or None.
     """
     fill = 1.0 if before is None or not np.isfinite(c.saturation) else 1.0 / (1.0 + before / c.saturation)
     source = around.source / (MOLECULES_PER_NM_UM3 * volume)
     loss = around.extravascular * c.decay + around.clearing * fill / volume
+    if c.permeability == 0.0:
+        return source, loss, 0.0, blood
     area = around.sinusoid + around.arteriole
     exchange = c.permeability * area / volume
     level = np.divide(

@@ -6,6 +6,7 @@ from marrow_niche import coupling
 from marrow_niche.body import blood, hormones, lymphoid
 from marrow_niche.errors import NumericsError
 from marrow_niche.kernels import lineages as kernel
+from marrow_niche.kernels.cells import by_stage
 from marrow_niche.marrow import fate, stroma
 from marrow_niche.marrow.lineages import EXITS, SIGNALS
 from marrow_niche.perturbations import timeline
@@ -91,7 +92,7 @@ def advance_lineages(state, model):
     """Step every committed cell by the lineage step and keep the books. Raises NumericsError if they do not close."""
     t = model.tree
     logs = coupling.voxel_signals(state, model)
-    before = state.counts.sum(axis=1, dtype=np.int64)
+    before = by_stage(state.counts)
     left, ledger = kernel.advance(
         state.counts,
         logs,
@@ -118,7 +119,7 @@ def advance_lineages(state, model):
         state.hour,
     )
     events, stayed, hurried, arrived = ledger.T
-    gap = state.counts.sum(axis=1, dtype=np.int64) - (before - events + stayed - hurried + arrived)
+    gap = by_stage(state.counts) - (before - events + stayed - hurried + arrived)
     if gap.any():
         raise NumericsError(
             f"hour {state.hour}: cells of {t.names[int(np.argmax(gap != 0))]} do not add up; please report this."

@@ -65,22 +65,28 @@ def _solve(domain, plain, faces, which, scale, given, rtol, most, solution):
     source, loss, exchange, wall, guess = given
     slot = domain.bricks.slot[: domain.n]
     work = domain.borrow(len(which))
-    b, k = np.empty((len(which), domain.n)), np.empty((len(which), domain.n))
+    none = np.empty(0)
     for row, s in enumerate(which):
-        np.multiply(source[s] if exchange is None else source[s] + exchange[s] * wall[s], scale[s], out=b[row])
-        np.multiply(loss[s] if exchange is None else loss[s] + exchange[s], scale[s], out=k[row])
-    multigrid.put(b, slot, work.b)
-    multigrid.put(k, slot, work.loss)
-    multigrid.put(k, slot, work.k)
+        through, outside = (none, none) if exchange is None else (_packed(exchange[s]), _packed(wall[s]))
+        multigrid.lay(
+            _packed(source[s]), _packed(loss[s]), through, outside, float(scale[s]), slot,
+            work.b[row], work.loss[row], work.k[row],
+        )  # fmt: skip
     if guess is None:
         work.c[:] = 0.0
     else:
-        multigrid.put(np.ascontiguousarray(guess[which]), slot, work.c)
+        multigrid.put(_packed(guess[which]), slot, work.c)
     reached, cycles, raised = multigrid.solve(domain.bricks, domain.brick_region, plain, faces, work, rtol, most, INNER)
-    multigrid.take(work.c, slot, b)
+    found = np.empty((len(which), domain.n))
+    multigrid.take(work.c, slot, found)
     domain.give_back(work)
-    solution.concentration[which] = b
+    solution.concentration[which] = found
     solution.residual[which], solution.iterations[which], solution.raised[which] = reached, cycles, raised
+
+
+def _packed(values):
+    """`values` in one piece of memory and in double precision: what a kernel is compiled for."""
+    return np.ascontiguousarray(values, dtype=float)
 
 
 def _constant(values):

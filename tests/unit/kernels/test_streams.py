@@ -82,6 +82,16 @@ def test_every_word_of_the_counter_and_the_key_counts(cell, seed):
     assert all(streams.uniform_pair(*other) != base for other in others)
 
 
+@pytest.mark.parametrize("high", [0, 5, 2**32 - 1])
+def test_many_pairs_at_once_are_the_pairs_one_by_one(high):
+    low = np.random.default_rng(high).integers(0, 2**32, 101, dtype=np.uint32)
+    first, second = np.full(101, -1.0), np.full(101, -1.0)
+    streams.uniform_pairs(2**40 + 3, low, high, 100, 17, 12, 2, first, second)
+    for i in range(100):
+        assert (first[i], second[i]) == streams.uniform_pair(2**40 + 3, np.uint64((high << 32) + int(low[i])), 17, 12, 2)
+    assert first[100] == second[100] == -1.0
+
+
 @pytest.mark.parametrize("kind", [np.int32, np.int64, np.uint64])
 def test_the_integer_type_of_an_id_does_not_matter(kind):
     assert streams.uniform_pair(7, kind(11), 3, 1, 0) == naive.uniform_pair(7, 11, 3, 1, 0)

@@ -1,0 +1,37 @@
+"""Cells counted: over the whole piece by stage, and in each voxel by what they weigh."""
+
+import numpy as np
+from numba import njit, prange
+
+BLOCK = 4096
+
+
+@njit(cache=True, parallel=True)
+def by_stage(counts):
+    """(n_stage,) float64: cells of each stage; `counts` (n_stage, n). Integers are added as such: exact below 2⁵³."""
+    out = np.zeros(counts.shape[0])
+    for c in prange(counts.shape[0]):
+        total = np.int64(0) * counts[c, 0]
+        for v in range(counts.shape[1]):
+            total += counts[c, v]
+        out[c] = total
+    return out
+
+
+@njit(cache=True, parallel=True)
+def by_voxel(counts, weight):
+    """(n,) float64: Σ weight[c] counts[c, v], stages in their order; those of weight zero are not read.
+
+    `counts` (n_stage, n) of any number type, `weight` (n_stage,) float64.
+    """
+    n_stage, n = counts.shape
+    out = np.zeros(n)
+    for b in prange((n + BLOCK - 1) // BLOCK):
+        here = out[b * BLOCK : (b + 1) * BLOCK]
+        for c in range(n_stage):
+            w = weight[c]
+            if w != 0.0:
+                stored = counts[c, b * BLOCK : (b + 1) * BLOCK]
+                for v in range(here.size):
+                    here[v] += w * stored[v]
+    return out

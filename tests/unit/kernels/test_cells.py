@@ -1,0 +1,36 @@
+"""Cells and molecules added up by kernels, against numpy."""
+
+import numpy as np
+import pytest
+
+from marrow_niche.kernels import books, cells
+
+
+@pytest.mark.parametrize("n", [1, 4095, 4096, 4097, 10_000])
+@pytest.mark.parametrize("kind", [np.int32, np.int64, np.float32, np.float64])
+def test_cells_are_counted_by_stage_and_weighed_by_voxel(n, kind):
+    rng = np.random.default_rng(n)
+    counts = rng.integers(0, 2**20, (7, n)).astype(kind)
+    weight = np.array([0.0, 1.0, 0.3, 0.0, 1e-3, 20.0, 1e6])
+    assert (cells.by_stage(counts) == counts.sum(axis=1, dtype=np.float64)).all()
+    assert cells.by_voxel(counts, weight) == pytest.approx(weight @ counts.astype(float), rel=1e-14)
+
+
+def test_a_sum_by_stage_does_not_overflow():
+    assert cells.by_stage(np.full((2, 3000), 2**31 - 1, np.int32)).tolist() == [3000 * (2**31 - 1)] * 2
+
+
+def test_a_stage_without_weight_is_not_read():
+    counts = np.array([[1.0, np.nan], [2.0, 3.0]])
+    assert cells.by_voxel(counts, np.array([0.0, 2.0])).tolist() == [4.0, 6.0]
+
+
+@pytest.mark.parametrize("n", [1, 1023, 1024, 5000])
+def test_flows_are_sums_over_the_lattice(n):
+    rng = np.random.default_rng(n)
+    c, source, exchange, wall, uptake = rng.random((5, 3, n))
+    decay, share = rng.random(3), rng.random(n)
+    decayed = decay[:, None] * share * c
+    found = books.flows(c, source, decay[:, None] * share + uptake, exchange, wall, decay, share)
+    expected = [source, decayed, uptake * c, exchange * wall, exchange * c]
+    assert found == pytest.approx(np.stack([part.sum(axis=1) for part in expected], axis=1), rel=1e-12)
