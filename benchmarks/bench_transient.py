@@ -1,6 +1,6 @@
 """What one explicit and one split (lod) step of ours cost, beside py-pde's explicit Euler in the same run.
 
-    uv run --with py-pde python benchmarks/bench_transient.py [--edge 100] [--species 4] [--steps 500] [--repeats 5]
+    uv run --with py-pde python benchmarks/bench_transient.py [--edge 100] [--species 4] [--steps 200] [--repeats 5]
 
 Two domains in a box of `edge` voxels a side: the whole box, and marrow, the cylinder in it with a quarter taken out by
 trabecula-like holes. D = 1000 (1 + s/10) um²/min for species s, voxels of 20 um, a decay of 0.1/min, steps of 0.01 min, even
@@ -8,9 +8,9 @@ coefficients; *uptake* adds a loss and a source that differ from voxel to voxel.
 `advance_compact` over `steps` steps on a prepared domain, with all checks, factors, putting on bricks and taking back: ns per
 open voxel, species and step, the median of the repeats and, in brackets, the least.
 
-py-pde steps the same equation with the same number of species in the same box, one thread, float64: its compiled stepper
-of as many steps as fit in about ten seconds, compiled before. It is left out where it is not installed. First all of them
-take a decaying cosine through 100 steps, and how far they are from the exact mode is printed.
+py-pde steps the same equation with the same number of species in the same box, in float64 and with as many threads: its
+compiled stepper, as many steps as fit in about ten seconds, compiled before. It is left out where it is not installed. First
+all of them take a decaying cosine through 100 steps, and how far they are from the exact mode is printed.
 """
 
 import argparse
@@ -50,12 +50,13 @@ def exact(edge, species, time_):
 
 
 def repeated(function, repeats):
-    times = []
+    """Seconds, the median and the least, and how many cores were at work: CPU time over time."""
+    times, cpu = [], time.process_time()
     for _ in range(repeats):
         begin = time.perf_counter()
-        answer = function()
+        function()
         times.append(time.perf_counter() - begin)
-    return statistics.median(times), min(times), answer
+    return statistics.median(times), min(times), (time.process_time() - cpu) / sum(times)
 
 
 def ours(domain, start, scheme, steps, *, loss=DECAY, source=0.0):
@@ -100,7 +101,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--edge", type=int, default=100, help="voxels a side of the box")
     parser.add_argument("--species", type=int, default=4)
-    parser.add_argument("--steps", type=int, default=500)
+    parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--repeats", type=int, default=5)
     given = parser.parse_args()
     edge, species, steps = given.edge, given.species, given.steps
@@ -111,7 +112,7 @@ def main():
     print(
         f"ns per voxel, species and step; {species} species, {steps} steps; load {os.getloadavg()[0]:.1f} at the start"
     )
-    print("domain  coefficients  scheme    precision  threads  median (least)")
+    print("domain  coefficients  scheme    precision  threads  median (least), cores")
     best, threads_there = {}, numba.config.NUMBA_NUM_THREADS
     rng = np.random.default_rng(1)
     for name, open_ in (("box", np.ones((edge,) * 3, bool)), ("marrow", marrow(edge))):
@@ -126,14 +127,14 @@ def main():
                         numba.set_num_threads(threads)
                         ours(domain, start, scheme, 2, **given_)
                         each = 1e9 / (domain.n * species * steps)
-                        middle, least, _ = repeated(
+                        middle, least, cores = repeated(
                             lambda: ours(domain, start, scheme, steps, **given_),  # noqa: B023
                             given.repeats,
                         )
                         best[name, kind, scheme, dtype, threads] = middle * each
                         print(
                             f"{name:7s} {kind:13s} {scheme:9s} {np.dtype(dtype).name:10s} {threads:7d}  "
-                            f"{middle * each:6.2f} ({least * each:.2f})",
+                            f"{middle * each:6.2f} ({least * each:.2f}), {cores:.1f}",
                             flush=True,
                         )
     if theirs is None:
@@ -143,9 +144,11 @@ def main():
         numba.set_num_threads(threads)
         once, _, _ = repeated(lambda: theirs.march(5), 1)
         count = max(5, int(10.0 / (once / 5) / given.repeats))
-        middle, least, _ = repeated(lambda count=count: theirs.march(count), given.repeats)
+        middle, least, cores = repeated(lambda count=count: theirs.march(count), given.repeats)
         each = 1e9 / (edge**3 * species * count)
-        print(f"box     even          py-pde    float64    {threads:7d}  {middle * each:6.2f} ({least * each:.2f})")
+        print(
+            f"box     even          py-pde    float64    {threads:7d}  {middle * each:6.2f} ({least * each:.2f}), {cores:.1f}"
+        )
         for (name, kind, scheme, dtype, on), mine in best.items():
             if (name, kind, on) == ("box", "even", threads):
                 print(f"  {scheme:8s} {np.dtype(dtype).name} on as many threads: {middle * each / mine:.1f} x faster")

@@ -108,7 +108,7 @@ class _Row:
             self.faces = tuple(stored(weight[:, f]) for f in (1, 3, 5))
             self.out = stored(medium.outflow(s), elsewhere=-1)
             self.pull = self.gain
-        self.slack = self.dtype.type(SLACK * np.finfo(self.dtype).eps)
+        self.slack = self.dtype.type(2.0 * ROUND_OFF + SLACK * np.finfo(self.dtype).eps)
 
     def make(self, total):
         self.made = np.multiply(self.gain, total, dtype=self.dtype)
