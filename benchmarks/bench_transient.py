@@ -1,12 +1,13 @@
 """What one explicit and one split (lod) step of ours cost, beside py-pde's explicit Euler in the same run.
 
-    uv run --with py-pde python benchmarks/bench_transient.py [--edge 100] [--species 4] [--steps 200] [--repeats 5]
+    uv run --with py-pde python benchmarks/bench_transient.py [--edge 100] [--species 4] [--steps 200] [--repeats 5] [--even]
 
 Two domains in a box of `edge` voxels a side: the whole box, and marrow, the cylinder in it with a quarter taken out by
 trabecula-like holes. D = 1000 (1 + s/10) um²/min for species s, voxels of 20 um, a decay of 0.1/min, steps of 0.01 min, even
-coefficients; *uptake* adds a loss and a source that differ from voxel to voxel. What is timed is a whole call of
-`advance_compact` over `steps` steps on a prepared domain, with all checks, factors, putting on bricks and taking back: ns per
-open voxel, species and step, the median of the repeats and, in brackets, the least.
+coefficients; *uptake* (left out by --even) adds a loss and a source that differ from voxel to voxel. What is timed is a
+whole call of `advance_compact` over `steps` steps on a prepared domain, with all checks, factors, putting on bricks and
+taking back: ns per open voxel, species and step, the median of the repeats and, in brackets, the least; then CPU time over
+time, which is below the number of threads where the machine is busy.
 
 py-pde steps the same equation with the same number of species in the same box, in float64 and with as many threads: its
 compiled stepper, as many steps as fit in about ten seconds, compiled before. It is left out where it is not installed. First
@@ -103,6 +104,7 @@ def main():
     parser.add_argument("--species", type=int, default=4)
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--even", action="store_true", help="even coefficients only")
     given = parser.parse_args()
     edge, species, steps = given.edge, given.species, given.steps
     theirs = None if pde is None else Theirs(edge, species)
@@ -119,7 +121,7 @@ def main():
         domain = prepare(neighbours_of(open_)[1])
         field, taking = rng.random((species, domain.n)), rng.random(domain.n) < 0.3
         uneven = {"loss": DECAY + 5.0 * taking * rng.random(domain.n), "source": 1.0 * (rng.random(domain.n) < 0.02)}
-        for kind, given_ in (("even", {}), ("uptake", uneven)):
+        for kind, given_ in (("even", {}),) if given.even else (("even", {}), ("uptake", uneven)):
             for scheme in ("explicit", "lod"):
                 for dtype in (np.float32, np.float64):
                     start = field.astype(dtype)

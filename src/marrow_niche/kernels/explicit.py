@@ -11,6 +11,7 @@ from numba import njit, prange
 
 from marrow_niche.kernels.lanes import (
     add,
+    drop,
     load,
     multiply,
     read,
@@ -70,8 +71,9 @@ def march(steps, bricks, faces, out, pull, lost, made, slack, c, new):
     out : (T₀,), or (T₀,) int8 without `faces`
         Σ_faces g; -1 in closed voxels.
     pull, lost, made : (T₀,) or number
-    slack : number
-        By which part of c a step that gives away all there is may fall below zero from round-off: set to zero.
+    slack : number or None
+        By which part of c a step that gives away all there is may fall below zero from round-off: set to zero. None: no
+        step is so long.
     c, new : (T₀,), changed
         The field, zero where no voxel is, and room for the next, all zero. After an even number of steps the field stands
         in `c`, after an odd one in `new`.
@@ -100,20 +102,20 @@ def _shared(bricks, faces, out, pull, lost, made, slack, c, new):
 def _forward(first, last, bricks, faces, out, pull, lost, made, slack, c, new):
     """One step of the bricks first ... last. Places are unsigned, since a sign would be looked at for each."""
     table, odd, black = bricks.table.reshape(-1), bricks.odd, np.uint64(bricks.stride[0])
-    terms = ready(pull), ready(lost), ready(made), ready(slack)
+    terms, slack = (ready(pull), ready(lost), ready(made)), ready(slack)
     one = np.uint64(1)
     for k in range(np.uint64(first), np.uint64(last)):
         i, s = np.uint64(5) * k, np.uint64(odd[k])
         o, zm, zp = np.uint64(table[i]), np.uint64(table[i + one]), np.uint64(table[i + np.uint64(2)])
         ym, yp = np.uint64(table[i + np.uint64(3)]), np.uint64(table[i + np.uint64(4)])
-        _half(o, black + o - one + s, black + zm, black + zp, black + ym, black + yp, faces, out, terms, c, new)
-        _half(black + o, o - s, zm, zp, ym, yp, faces, out, terms, c, new)
+        _half(o, black + o - one + s, black + zm, black + zp, black + ym, black + yp, faces, out, terms, slack, c, new)
+        _half(black + o, o - s, zm, zp, ym, yp, faces, out, terms, slack, c, new)
 
 
 @njit(cache=True, nogil=True, forceinline=True)
-def _half(here, left, zm, zp, ym, yp, faces, out, terms, c, new):
+def _half(here, left, zm, zp, ym, yp, faces, out, terms, slack, c, new):
     """Eight voxels of one colour, with the places where their neighbours begin."""
-    pull, lost, made, slack = terms
+    pull, lost, made = terms
     right = left + np.uint64(1)
     if faces is None:
         t = add(load(c, left), load(c, right))
@@ -127,4 +129,5 @@ def _half(here, left, zm, zp, ym, yp, faces, out, terms, c, new):
     total = read_like(out, here, value)
     t = multiply(read(pull, here), subtract(t, multiply(total, value)))
     t = add(value, add(t, subtract(read(made, here), multiply(read(lost, here), value))))
-    store(new, here, unless_below(total, settle(t, multiply(read(slack, here), value))))
+    t = drop(t) if slack is None else settle(t, multiply(read(slack, here), value))
+    store(new, here, unless_below(total, t))

@@ -251,12 +251,12 @@ def read(typing, values, index):
 
 
 def ready(values):
-    """What `read` takes: an array as it is, a number in every lane."""
+    """What `read` takes: an array, or None, as it is; a number in every lane."""
 
 
 @overload(ready)
 def _ready(values):
-    if isinstance(values, types.Array):
+    if isinstance(values, types.Array | types.NoneType):
         return lambda values: values
     return lambda values: splat(values)  # type: ignore[call-arg]
 

@@ -108,7 +108,11 @@ class _Row:
             self.faces = tuple(stored(weight[:, f]) for f in (1, 3, 5))
             self.out = stored(medium.outflow(s), elsewhere=-1)
             self.pull = self.gain
-        self.slack = self.dtype.type(2.0 * ROUND_OFF + SLACK * np.finfo(self.dtype).eps)
+        left = np.exp(-k * medium.dt) - gain * (
+            medium.outflow(s).max(keepdims=True) if one is not None else medium.outflow(s)
+        )
+        slack = 2.0 * ROUND_OFF + SLACK * np.finfo(self.dtype).eps
+        self.slack = self.dtype.type(slack) if left.min() < slack else None
 
     def make(self, total):
         self.made = np.multiply(self.gain, total, dtype=self.dtype)
