@@ -6,6 +6,7 @@ from marrow_niche.kernels import books
 from marrow_niche.kernels import cells as kernel
 from marrow_niche.marrow import cytokines
 from marrow_niche.marrow.cytokines import MOLECULES_PER_NM_UM3, Surroundings
+from marrow_niche.transport.engine import together
 from marrow_niche.transport.steady import solve_compact
 
 MEGAKARYOCYTE = "megakaryocyte"
@@ -94,35 +95,50 @@ def solve_fields(counts, stem, niche, hormones, fields, around, model, rtol=RTOL
     `counts` (n_stage, n) and `stem` (n,) are stored cells of the lineages and real stem cells. Returns the true relative
     residual of each field (n_field,) and its flows [molecules/h of the piece] (n_field, 5), in the order of `FLOWS`.
     """
-    species, names = model.species, list(model.species.cytokines)
+    species, n_field, f = model.species, len(fields), model.geometry.extravascular
     everyone = cells_of(counts, model.tree.first, model) + stem
-    n_field, f = len(names), model.geometry.extravascular
-    source, loss, exchange, wall = (np.zeros((n_field + 3, model.n)) for _ in range(4))
-    spread = np.zeros(n_field + 3)
-    decay = np.zeros(n_field)
-    for k, c in enumerate(species.cytokines.values()):
-        meets = surroundings(c, counts, stem, everyone, niche, model)
-        before = fields[k] if fields[k].any() else None
-        source[k], loss[k], exchange[k], wall[k] = cytokines.terms(
-            c, meets, model.lattice.volume, blood_level(c, hormones, species), before
+    smoothed = densities(counts, stem, everyone, model)
+    targets, cytokine = [*fields, *around], list(species.cytokines.values())
+    residual, books = np.zeros(n_field), np.zeros((n_field, len(FLOWS)))
+    room = np.empty((5, together(model.n), model.n))  # used again: what is new each time costs more than what is in it
+    for first in range(0, len(targets), room.shape[1]):
+        batch = range(first, min(first + room.shape[1], len(targets)))
+        source, loss, exchange, wall, guess = room[:, : len(batch)]
+        spread = np.zeros(len(batch))
+        for row, k in enumerate(batch):
+            guess[row] = targets[k]
+            if k < n_field:
+                c = cytokine[k]
+                meets = surroundings(c, counts, stem, everyone, niche, model)
+                source[row], loss[row], exchange[row], wall[row] = cytokines.terms(
+                    c, meets, model.lattice.volume, blood_level(c, hormones, species), guess[row]
+                )
+                spread[row] = c.diffusivity
+            else:
+                density, length = smoothed[k - n_field]
+                source[row], loss[row], exchange[row], wall[row] = density / model.lattice.volume, f, 0.0, 0.0
+                spread[row] = length**2
+        answer = solve_compact(
+            model.domain,
+            source,
+            diffusivity=spread,
+            loss=loss,
+            spacing=model.lattice.spacing,
+            exchange=exchange,
+            wall=wall,
+            guess=guess,
+            rtol=rtol,
         )
-        spread[k], decay[k] = c.diffusivity, c.decay
-    for k, (density, length) in enumerate(densities(counts, stem, everyone, model), n_field):
-        source[k], loss[k], spread[k] = density / model.lattice.volume, f, length**2
-    answer = solve_compact(
-        model.domain,
-        source,
-        diffusivity=spread,
-        loss=loss,
-        spacing=model.lattice.spacing,
-        exchange=exchange,
-        wall=wall,
-        guess=np.concatenate([fields, around]),
-        rtol=rtol,
-    )
-    fields[:], around[:] = answer.concentration[:n_field], answer.concentration[n_field:]
-    source, loss, exchange, wall = (values[:n_field] for values in (source, loss, exchange, wall))
-    return answer.residual[:n_field], flows(fields, source, loss, exchange, wall, decay, f, model.lattice.volume)
+        for row, k in enumerate(batch):
+            targets[k][:] = answer.concentration[row]
+        here = [k for k in batch if k < n_field]
+        if here:
+            rows = slice(len(here))
+            residual[here] = answer.residual[rows]
+            decay = np.array([cytokine[k].decay for k in here])
+            asked = source[rows], loss[rows], exchange[rows], wall[rows]
+            books[here] = flows(answer.concentration[rows], *asked, decay, f, model.lattice.volume)
+    return residual, books
 
 
 def flows(fields, source, loss, exchange, wall, decay, share, volume):

@@ -68,7 +68,8 @@ def update_fields(state, model, struck=False):
     What the fields were carried on to is off by what the trend was off by each hour. After a strike there is no trend: what
     changed at once says nothing of the hours to come. None is so steep that a field turns negative before the next solve.
     """
-    before, lapse = np.concatenate([state.fields, state.around]), state.hour - state.solved
+    rows = [*state.fields, *state.around]
+    before, lapse = [row.copy() for row in rows], state.hour - state.solved
     state.residual, state.flows = coupling.solve_fields(
         state.counts,
         coupling.stem_density(state, model),
@@ -82,9 +83,9 @@ def update_fields(state, model, struck=False):
     if struck or state.solved < 0 or lapse == 0:
         state.trend[:] = 0.0
     else:
-        now = np.concatenate([state.fields, state.around])
-        state.trend += (now - before) / lapse
-        np.maximum(state.trend, -STEEPEST / model.field_step * now, out=state.trend)
+        for trend, now, then in zip(state.trend, rows, before):
+            trend += (now - then) / lapse
+            np.maximum(trend, -STEEPEST / model.field_step * now, out=trend)
     state.solved = state.hour
 
 

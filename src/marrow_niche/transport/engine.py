@@ -49,15 +49,20 @@ def solve_species(domain, source, diffusivity, loss, exchange, wall, spacing, gu
         _check_loss(own[s], s, loss[s] if exchange is None else loss[s] + exchange[s])
     scale = np.array([spacing**2 / value if value else spacing**2 for value in level])
     alike = [s for s in range(species) if level[s]]
-    together = max(numba.get_num_threads(), -(-TOGETHER // domain.n))
-    for first in range(0, len(alike), together):
-        which = alike[first : first + together]
+    size = together(domain.n)
+    for first in range(0, len(alike), size):
+        which = alike[first : first + size]
         faces = domain.pattern or domain.faces
         _solve(domain, domain.pattern is None, faces, which, scale, given, rtol, most, solution)
     for s in sorted(set(range(species)) - set(alike)):
         faces = make_faces(own[s].neighbour, own[s].bricks, diffusivity[s])
         _solve(own[s], False, faces, [s], scale, given, rtol, most, solution)
     return solution
+
+
+def together(n):
+    """How many species on n voxels are solved at once."""
+    return max(numba.get_num_threads(), -(-TOGETHER // n))
 
 
 def _solve(domain, plain, faces, which, scale, given, rtol, most, solution):
