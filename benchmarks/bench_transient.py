@@ -10,7 +10,8 @@ taking back: ns per open voxel, species and step, the median of the repeats and,
 time, which is below the number of threads where the machine is busy.
 
 py-pde steps the same equation with the same number of species in the same box, in float64 and with as many threads: its
-compiled stepper, as many steps as fit in about ten seconds, compiled before. It is left out where it is not installed. First
+compiled stepper, as many steps as fit in about ten seconds, compiled before. The first stepper of a process takes two to
+three times as long as those made after it; the fastest of three is timed. It is left out where it is not installed. First
 all of them take a decaying cosine through 100 steps, and how far they are from the exact mode is printed.
 """
 
@@ -79,6 +80,10 @@ class Theirs:
         self.stepper = pde.EulerSolver(equation, backend="numba").make_stepper(self.state, dt=DT)
         self.stepper(self.state.copy(), 0.0, DT)
 
+    def quick(self):
+        """Seconds of a few steps."""
+        return repeated(lambda: self.march(10), 3)[0]
+
     def march(self, steps):
         state = self.state.copy()
         self.stepper(state, 0.0, (steps - 0.5) * DT)
@@ -107,7 +112,7 @@ def main():
     parser.add_argument("--even", action="store_true", help="even coefficients only")
     given = parser.parse_args()
     edge, species, steps = given.edge, given.species, given.steps
-    theirs = None if pde is None else Theirs(edge, species)
+    theirs = None if pde is None else min((Theirs(edge, species) for _ in range(3)), key=Theirs.quick)
     print("largest distance from the exact decaying cosine after 100 steps, over its largest value")
     agree(edge, species, theirs)
 
