@@ -75,7 +75,10 @@ class Work(NamedTuple):
 
 
 class Faces(NamedTuple):
-    """Conductances to +z, +y and +x and the sum of all six: float32 on all levels (T,), float64 on the finest (T₀,)."""
+    """Conductances to +z, +y and +x and the sum of all six: float32 on all levels (T,), float64 on the finest (T₀,).
+
+    Where all are 1 on the finest level, the double-precision ones are empty: the sums say it all.
+    """
 
     z: np.ndarray
     y: np.ndarray
@@ -363,17 +366,21 @@ def lay(source, loss, exchange, wall, scale, slot, b, lost, k):
 @njit(cache=True, parallel=True)
 def put(values, slot, out):
     """out[s, slot[i]] = values[s, i]."""
-    for t in prange(values.shape[0]):
-        for i in range(slot.size):
-            out[t, slot[i]] = values[t, i]
+    tiles = (slot.size + SHARE - 1) // SHARE
+    for t in prange(values.shape[0] * tiles):
+        s, first = t // tiles, t % tiles * SHARE
+        for i in range(first, min(slot.size, first + SHARE)):
+            out[s, slot[i]] = values[s, i]
 
 
 @njit(cache=True, parallel=True)
 def take(values, slot, out):
     """out[s, i] = values[s, slot[i]]."""
-    for t in prange(values.shape[0]):
-        for i in range(slot.size):
-            out[t, i] = values[t, slot[i]]
+    tiles = (slot.size + SHARE - 1) // SHARE
+    for t in prange(values.shape[0] * tiles):
+        s, first = t // tiles, t % tiles * SHARE
+        for i in range(first, min(slot.size, first + SHARE)):
+            out[s, i] = values[s, slot[i]]
 
 
 @njit(cache=True)

@@ -156,4 +156,6 @@ def make_faces(neighbour, bricks, diffusivity=None):
     every, fine = int(bricks.base[-1]), int(bricks.base[1])
     faces = Faces(*(np.zeros(every, np.float32) for _ in range(4)), *(np.zeros(fine) for _ in range(4)))
     conductances(neighbour, np.empty(0) if diffusivity is None else np.ascontiguousarray(diffusivity), bricks, faces)
+    if diffusivity is None:
+        return faces._replace(**dict.fromkeys(("fine_z", "fine_y", "fine_x"), np.empty(0)))
     return faces

@@ -115,12 +115,12 @@ def neighbours_of(open_):
     index = np.full(tuple(s + 2 for s in box.shape), -1, dtype=np.int32)
     index[1:-1, 1:-1, 1:-1][box] = np.arange(flat.size, dtype=np.int32)
     inner = slice(1, -1)
-    columns: list[np.ndarray] = []
+    neighbour = np.empty((flat.size, 6), np.int32)
     for axis in range(3):
-        for shift in (slice(None, -2), slice(2, None)):
+        for side, shift in enumerate((slice(None, -2), slice(2, None))):
             place = tuple(shift if a == axis else inner for a in range(3))
-            columns.append(index[place][box])
-    return flat, np.ascontiguousarray(np.stack(columns, axis=1))
+            neighbour[:, 2 * axis + side] = index[place][box]
+    return flat, neighbour
 
 
 def walled(domain, still):

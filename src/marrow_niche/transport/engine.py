@@ -80,12 +80,12 @@ def _solve(domain, plain, faces, which, scale, given, rtol, most, solution):
     if guess is None:
         work.c[:] = 0.0
     else:
-        multigrid.put(_packed(guess[which]), slot, work.c)
+        for row, s in enumerate(which):
+            multigrid.put(_packed(guess[s : s + 1]), slot, work.c[row : row + 1])
     reached, cycles, raised = multigrid.solve(domain.bricks, domain.brick_region, plain, faces, work, rtol, most, INNER)
-    found = np.empty((len(which), domain.n))
-    multigrid.take(work.c, slot, found)
+    for row, s in enumerate(which):
+        multigrid.take(work.c[row : row + 1], slot, solution.concentration[s : s + 1])
     domain.give_back(work)
-    solution.concentration[which] = found
     solution.residual[which], solution.iterations[which], solution.raised[which] = reached, cycles, raised
 
 
