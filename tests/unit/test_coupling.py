@@ -11,6 +11,7 @@ from scipy import stats
 
 from marrow_niche import coupling
 from marrow_niche.body.hormones import HormoneState
+from marrow_niche.errors import NumericsError
 from marrow_niche.geometry.vessels import SINUSOID, VEIN
 from marrow_niche.marrow import fate
 from marrow_niche.marrow.lineages import SIGNALS
@@ -136,6 +137,14 @@ def test_fields_are_solved_and_their_books_close():
     assert (residual <= coupling.RTOL).all()
     assert (coupling.gaps(flows) <= 10 * coupling.RTOL).all()
     assert (state.fields > 0).all()
+
+
+def test_a_field_that_cannot_be_solved_is_named(monkeypatch):
+    model, state = lab.marrow()
+    monkeypatch.setitem(model.species.cytokines["CXCL12"].uptake, "HSC", np.nan)
+    with pytest.raises(NumericsError, match=r"^Of .*CXCL12.*, counted from 0, loss"):
+        coupling.solve_fields(state.counts, coupling.stem_density(state, model), state.stroma, state.hormones, state.fields,
+                              state.around, model)
 
 
 def test_the_ledger_tells_molecules_by_hand():

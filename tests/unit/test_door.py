@@ -56,6 +56,19 @@ def test_where_the_package_can_be_written_nothing_is_changed(monkeypatch, tmp_pa
     assert "NUMBA_CACHE_DIR" not in os.environ
 
 
+@pytest.mark.parametrize(("chosen", "expected"), [({}, "1000"), ({"OMP_WAIT_POLICY": "active"}, None), ({"GOMP_SPINCOUNT": "7"}, "7")])
+def test_idle_threads_sleep_unless_the_user_said_how_they_wait(chosen, expected, monkeypatch):
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in chosen.items():
+        monkeypatch.setenv(name, value)
+    marrow_niche._let_idle_threads_sleep()
+    assert os.environ.get("GOMP_SPINCOUNT") == expected
+    assert os.environ.get("KMP_BLOCKTIME") == (None if chosen else "0")
+    os.environ.pop("KMP_BLOCKTIME", None)
+    os.environ.pop("GOMP_SPINCOUNT", None)
+
+
 def test_more_threads_than_cores_can_be_had():
     code = (
         "from marrow_niche import cli; cli.prepare_threads(67);"

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from marrow_niche.errors import NumericsError
 from marrow_niche.kernels import books
 from marrow_niche.kernels import cells as kernel
 from marrow_niche.marrow import cytokines
@@ -99,6 +100,7 @@ def solve_fields(counts, stem, niche, hormones, fields, around, model, rtol=RTOL
     everyone = cells_of(counts, model.tree.first, model) + stem
     smoothed = densities(counts, stem, everyone, model)
     targets, cytokine = [*fields, *around], list(species.cytokines.values())
+    names = [*species.cytokines, "cells nearby", "primitive cells nearby", "Kit+ cells nearby"]
     residual, books = np.zeros(n_field), np.zeros((n_field, len(FLOWS)))
     room = np.empty((5, together(model.n), model.n))  # used again: what is new each time costs more than what is in it
     for first in range(0, len(targets), room.shape[1]):
@@ -118,17 +120,20 @@ def solve_fields(counts, stem, niche, hormones, fields, around, model, rtol=RTOL
                 density, length = smoothed[k - n_field]
                 source[row], loss[row], exchange[row], wall[row] = density / model.lattice.volume, f, 0.0, 0.0
                 spread[row] = length**2
-        answer = solve_compact(
-            model.domain,
-            source,
-            diffusivity=spread,
-            loss=loss,
-            spacing=model.lattice.spacing,
-            exchange=exchange,
-            wall=wall,
-            guess=guess,
-            rtol=rtol,
-        )
+        try:
+            answer = solve_compact(
+                model.domain,
+                source,
+                diffusivity=spread,
+                loss=loss,
+                spacing=model.lattice.spacing,
+                exchange=exchange,
+                wall=wall,
+                guess=guess,
+                rtol=rtol,
+            )
+        except NumericsError as error:
+            raise NumericsError(f"Of {', '.join(names[k] for k in batch)}, counted from 0, {error}") from None
         for row, k in enumerate(batch):
             targets[k][:] = answer.concentration[row]
         here = [k for k in batch if k < n_field]

@@ -117,21 +117,34 @@ def raise_(typing, value):
     return value(value), make
 
 
-@intrinsic
-def flush(typing, value):
-    """`value`, with lanes below 1e-18 in size set to zero: float32 slows down a hundredfold below 1e-38, products too."""
+SMALLEST = {types.float32: 1e-30, types.float64: 1e-290}
+"""What counts as nothing in a field of any unit: far enough above denormal numbers that products with 1e-8 are not."""
 
-    def make(context, builder, signature, values):
-        kind = signature.return_type
-        vector = ir.VectorType(_NUMBER[kind.dtype], LANES)
-        name = f"llvm.fabs.v{LANES}f{kind.dtype.bitwidth}"
-        size = builder.call(
-            cgutils.get_or_insert_function(builder.module, ir.FunctionType(vector, [vector]), name), values
-        )
-        yes = builder.fcmp_ordered(">", size, _constant(kind, 1e-18))
-        return builder.select(yes, values[0], _constant(kind, 0.0))
 
-    return value(value), make
+def _without_small(limit):
+    """The operation that sets lanes to zero that are not above `limit` in size, by type of number."""
+
+    @intrinsic
+    def operation(typing, value):
+        def make(context, builder, signature, values):
+            kind = signature.return_type
+            vector = ir.VectorType(_NUMBER[kind.dtype], LANES)
+            name = f"llvm.fabs.v{LANES}f{kind.dtype.bitwidth}"
+            size = builder.call(
+                cgutils.get_or_insert_function(builder.module, ir.FunctionType(vector, [vector]), name), values
+            )
+            yes = builder.fcmp_ordered(">", size, _constant(kind, limit[kind.dtype]))
+            return builder.select(yes, values[0], _constant(kind, 0.0))
+
+        return value(value), make
+
+    return operation
+
+
+flush = _without_small(dict.fromkeys(SMALLEST, 1e-18))
+"""Lanes below 1e-18 in size set to zero: float32 slows down a hundredfold below 1e-38, products too."""
+drop = _without_small(SMALLEST)
+"""Lanes within `SMALLEST` of zero set to zero."""
 
 
 @intrinsic
@@ -190,10 +203,6 @@ def total(typing, value):
     return types.float64(value), make
 
 
-SMALLEST = {types.float32: 1e-30, types.float64: 1e-290}
-"""What counts as nothing in a field of any unit: far enough above denormal numbers that products with 1e-8 are not."""
-
-
 @intrinsic
 def settle(typing, value, slack):
     """`value`, with lanes set to zero that are above zero by less than `SMALLEST` or below it by less than that and `slack`."""
@@ -206,23 +215,6 @@ def settle(typing, value, slack):
         return builder.select(builder.or_(high, low), values[0], _constant(kind, 0.0))
 
     return (value(value, slack), make) if value == slack else None
-
-
-@intrinsic
-def drop(typing, value):
-    """`value`, with lanes within `SMALLEST` of zero set to zero."""
-
-    def make(context, builder, signature, values):
-        kind = signature.return_type
-        vector = ir.VectorType(_NUMBER[kind.dtype], LANES)
-        name = f"llvm.fabs.v{LANES}f{kind.dtype.bitwidth}"
-        size = builder.call(
-            cgutils.get_or_insert_function(builder.module, ir.FunctionType(vector, [vector]), name), values
-        )
-        yes = builder.fcmp_ordered(">", size, _constant(kind, SMALLEST[kind.dtype]))
-        return builder.select(yes, values[0], _constant(kind, 0.0))
-
-    return value(value), make
 
 
 @intrinsic

@@ -6,9 +6,10 @@ import numba
 import numpy as np
 
 from marrow_niche.kernels import multigrid
-from marrow_niche.transport.medium import even, share
+from marrow_niche.transport.medium import share
 from marrow_niche.transport.reactions import react
-from marrow_niche.transport.standing import standing, zeros
+from marrow_niche.transport.shapes import even
+from marrow_niche.transport.standing import zeros
 
 BATCH = 200_000_000  # places times steps of one compiled call: a fraction of a second, after which Ctrl-C is heard
 WIDE = 2048  # bricks from which all threads share those of one species
@@ -45,7 +46,7 @@ def march(medium, rows, c, source, steps, reaction=None, alone=False):
     -------
     (S, n) of `medium.dtype`
     """
-    stand, species = standing(medium.domain), medium.species
+    stand, species = medium.domain.standing, medium.species
     field, spare = zeros((2, species, stand.size), medium.dtype)
     multigrid.put(np.ascontiguousarray(c, medium.dtype), stand.places, field)
     totals = [_total(source[s], medium.entering[s], stand) for s in range(species)]
@@ -65,7 +66,7 @@ def march(medium, rows, c, source, steps, reaction=None, alone=False):
             for s in range(species):
                 some(s, count)
         else:
-            share(lambda s, first, last: some(s, count), [count * medium.domain.n] * species, parts=1)
+            share(lambda s: some(s, count), [count * medium.domain.n] * species)
         return (spare, field) if rows[0].swaps and count % 2 else (field, spare)
 
     if reaction is None:

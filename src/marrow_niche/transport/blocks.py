@@ -5,7 +5,7 @@ import numpy as np
 from marrow_niche.kernels import walk
 from marrow_niche.kernels.splitting import BLOCK, LANES, PLANES, ROWS, Blocks
 from marrow_niche.transport.bricks import BRICK, brick_of
-from marrow_niche.transport.standing import Standing, standing
+from marrow_niche.transport.standing import Standing
 
 TASK = 128  # bricks of a task at least, where there are as many
 
@@ -13,7 +13,7 @@ TASK = 128  # bricks of a task at least, where there are as many
 def make_blocks(domain):
     """The `Blocks` of a `Domain`; how voxels stand in them (`Standing`); and the extent of their box, (z, y, x)."""
     where, _, _ = walk.coordinates(domain.neighbour)
-    bricks = standing(domain).bricks
+    bricks = domain.standing.bricks
     count, brick = int(bricks.brick[1]), brick_of(domain.bricks, domain.n)
     at = np.empty((count, 4), np.int64)  # region, z, y, x / 16: ascending, as bricks are
     at[brick] = np.column_stack([domain.region, where[:, 0], where[:, 1], where[:, 2] // BRICK])
@@ -28,7 +28,7 @@ def make_blocks(domain):
     chain = np.flatnonzero(first_of_chain)
 
     pair = np.flatnonzero(_changes(np.column_stack([region, z // PLANES])))  # the first brick of each pair of planes
-    pair = np.append(_gathered(pair), count)
+    pair = np.append(pair[_apart(pair)], count)
     chains_before = np.append(np.cumsum(first_of_chain)[block_of[pair[:-1]]] - 1, chain.size - 1)
 
     begin = np.flatnonzero(_changes(np.column_stack([region, z, y // LANES])))
@@ -60,11 +60,6 @@ def make_blocks(domain):
 def _changes(keys):
     """Where a row of keys differs from the one before; true for the first."""
     return np.append(True, (np.diff(keys, axis=0) != 0).any(axis=1))
-
-
-def _gathered(firsts):
-    """Of ascending beginnings, those that leave `TASK` at least between them."""
-    return firsts[_apart(firsts)]
 
 
 def _apart(values):

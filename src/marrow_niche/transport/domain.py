@@ -7,7 +7,9 @@ import numpy as np
 
 from marrow_niche.errors import NumericsError
 from marrow_niche.kernels import multigrid, sweeps, walk
+from marrow_niche.transport.blocks import make_blocks
 from marrow_niche.transport.bricks import brick_of, make_bricks, make_faces
+from marrow_niche.transport.standing import make_standing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +32,16 @@ class Domain:
     def faces(self):
         """Faces of conductance 1."""
         return make_faces(self.neighbour, self.bricks)
+
+    @cached_property
+    def standing(self):
+        """Where voxels stand while they are stepped in time."""
+        return make_standing(self.bricks, self.n)
+
+    @cached_property
+    def blocks(self):
+        """In which order split steps take them: see `make_blocks`."""
+        return make_blocks(self)
 
     def borrow(self, species):
         """Arrays to solve for so many species in (`kernels.multigrid.Work`); those given back are used again."""

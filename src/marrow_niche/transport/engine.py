@@ -9,6 +9,7 @@ from marrow_niche.errors import NumericsError
 from marrow_niche.kernels import multigrid
 from marrow_niche.transport.bricks import make_faces
 from marrow_niche.transport.domain import walled
+from marrow_niche.transport.shapes import even
 
 INNER = 1e-5
 """The residual is measured anew in double precision each time conjugate gradients have lowered it by this factor."""
@@ -39,7 +40,7 @@ def solve_species(domain, source, diffusivity, loss, exchange, wall, spacing, gu
         iterations=np.zeros(species, np.int64),
         raised=np.zeros(species),
     )
-    level = [_constant(row) for row in diffusivity]
+    level = [even(row) for row in diffusivity]
     if domain.pattern is not None and None in level:
         raise NumericsError(
             f"species {level.index(None)}: this domain has a pattern of diffusivity; give one number a species."
@@ -92,13 +93,6 @@ def _solve(domain, plain, faces, which, scale, given, rtol, most, solution):
 def _packed(values):
     """`values` in one piece of memory and in double precision: what a kernel is compiled for."""
     return np.ascontiguousarray(values, dtype=float)
-
-
-def _constant(values):
-    """The one number that all `values` are, or None."""
-    if values.strides[-1] == 0 or values.size == 1:
-        return float(values[0])
-    return float(values[0]) if values.min() == values.max() else None
 
 
 def _check_loss(domain, species, loss):

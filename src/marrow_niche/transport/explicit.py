@@ -7,8 +7,7 @@ import numpy as np
 from marrow_niche.errors import NumericsError
 from marrow_niche.kernels import explicit as kernels
 from marrow_niche.transport.batches import march
-from marrow_niche.transport.medium import distinct, even
-from marrow_niche.transport.standing import standing
+from marrow_niche.transport.shapes import distinct, even
 
 LARGEST_RATIO = 1.0 / 6.0  # of D dt / h²
 ROUND_OFF = 1e-12
@@ -80,7 +79,7 @@ def explicit(medium):
             f"({fastest:g}), and it takes at most 1/6, less where a voxel loses much. The largest dt here is {limit:.6g}: "
             f"take {int(np.ceil(medium.dt / limit)):d} steps for each of these, or scheme='second_order', which takes any dt."
         )
-    open_faces = standing(medium.domain).stored(medium.faces, np.dtype(np.int8), elsewhere=-1)
+    open_faces = medium.domain.standing.stored(medium.faces, np.dtype(np.int8), elsewhere=-1)
     rows = [_Row(medium, s, open_faces) for s in range(medium.species)]
     return partial(march, medium, rows)
 
@@ -91,7 +90,7 @@ class _Row:
     swaps = True
 
     def __init__(self, medium, s, open_faces):
-        stand, weight, self.dtype = standing(medium.domain), medium.weights[s], medium.dtype
+        stand, weight, self.dtype = medium.domain.standing, medium.weights[s], medium.dtype
         self.bricks = stand.bricks
 
         def stored(values, **elsewhere):
@@ -108,9 +107,8 @@ class _Row:
             self.faces = tuple(stored(weight[:, f]) for f in (1, 3, 5))
             self.out = stored(medium.outflow(s), elsewhere=-1)
             self.pull = self.gain
-        left = np.exp(-k * medium.dt) - gain * (
-            medium.outflow(s).max(keepdims=True) if one is not None else medium.outflow(s)
-        )
+        out = medium.outflow(s)
+        left = np.exp(-k * medium.dt) - gain * (out if one is None else out.max())
         slack = 2.0 * ROUND_OFF + SLACK * np.finfo(self.dtype).eps
         self.slack = self.dtype.type(slack) if left.min() < slack else None
 
@@ -119,6 +117,4 @@ class _Row:
 
     def go(self, steps, c, spare, shared):
         kernel = kernels.march_shared if shared else kernels.march
-        kernel(
-            steps, self.bricks, self.faces, self.out, self.pull, self.lost, self.made, self.slack, c, spare
-        )  # fmt: skip
+        kernel(steps, self.bricks, self.faces, self.out, self.pull, self.lost, self.made, self.slack, c, spare)

@@ -11,7 +11,7 @@ import numpy as np
 from marrow_niche.errors import NumericsError
 from marrow_niche.kernels import explicit
 from marrow_niche.transport.domain import Domain, prepare
-from marrow_niche.transport.shapes import check_spacing, spread
+from marrow_niche.transport.shapes import check_spacing, distinct, even, spread
 
 WORTH_SHARING = 100_000  # voxels and species below which handing out the work costs more than it saves
 
@@ -128,28 +128,12 @@ class Medium:
         )
 
 
-def distinct(values):
-    """`values` without what broadcasting repeats."""
-    return values[tuple(slice(1) if stride == 0 else slice(None) for stride in values.strides)]
-
-
-def even(row):
-    """The number that stands everywhere in a row (n,), or None."""
-    row = distinct(row)
-    return float(row[0]) if row[-1] == row[0] and (row == row[0]).all() else None
-
-
-def share(work, sizes, *, parts=None):
-    """Call work(s, first, last) for every species s and part of its range(sizes[s]), on the threads there are.
-
-    `parts`: how many of each species; by default as many as keep all threads busy.
-    """
+def share(work, sizes):
+    """Call work(k) for every job k, on the threads there are; `sizes` say how much each has to do."""
     threads = numba.get_num_threads()
-    if threads == 1 or sum(sizes) < WORTH_SHARING or parts == len(sizes) == 1:
-        for s, size in enumerate(sizes):
-            work(s, 0, size)
+    if min(threads, len(sizes)) == 1 or sum(sizes) < WORTH_SHARING:
+        for k in range(len(sizes)):
+            work(k)
         return
-    parts = parts or -(-threads // len(sizes))
-    cuts = [(s, size * p // parts, size * (p + 1) // parts) for s, size in enumerate(sizes) for p in range(parts)]
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(lambda cut: work(*cut), cuts))
+        list(pool.map(work, range(len(sizes))))

@@ -125,3 +125,14 @@ class Frame:
         dense = np.full((self.species or 1, int(np.prod(self.shape))), fill)
         dense[:, self.flat] = compact
         return dense.reshape(self.full)
+
+
+def distinct(values):
+    """`values` without what broadcasting repeats."""
+    return values[tuple(slice(1) if stride == 0 else slice(None) for stride in values.strides)]
+
+
+def even(row):
+    """The one number that stands everywhere in a row (n,), or None."""
+    row = distinct(row)
+    return float(row[0]) if row[-1] == row[0] and (row == row[0]).all() else None

@@ -6,11 +6,10 @@ import numpy as np
 
 from marrow_niche.kernels import splitting as kernels
 from marrow_niche.transport.batches import march
-from marrow_niche.transport.blocks import make_blocks
 from marrow_niche.transport.bricks import BRICK
 from marrow_niche.transport.domain import neighbours_of
-from marrow_niche.transport.medium import even, share
-from marrow_niche.transport.standing import kept, standing
+from marrow_niche.transport.medium import share
+from marrow_niche.transport.shapes import even
 
 AXES = (2, 1, 0)  # in the order of the sweeps
 
@@ -45,8 +44,8 @@ def lod(medium):
     Yanenko, The Method of Fractional Steps, 1971; as in BioFVM: Ghaffarizadeh, Friedman & Macklin, Bioinformatics 32,
     2016, 1256-1258, where the loss of a substrate is shared so (and the uptake of cells is split off besides).
     """
-    blocks, of_blocks, extent = kept(medium.domain, "_blocks", make_blocks)
-    neighbour, stand = medium.domain.neighbour, standing(medium.domain)
+    blocks, of_blocks, extent = medium.domain.blocks
+    neighbour, stand = medium.domain.neighbour, medium.domain.standing
     axes = [axis for axis in AXES if (neighbour[:, 2 * axis] >= 0).any()] or [2]
     whole = medium.domain.regions == 1 and medium.domain.n == np.prod(extent)
     starts = {axis: kernels.starts(neighbour, axis) for axis in AXES}
@@ -56,7 +55,7 @@ def lod(medium):
         """This sweep's share of the loss."""
         return medium.lost[s] / len(axes) if axis in axes else np.zeros(1)
 
-    def work(job, first, last):
+    def work(job):
         s, axis = job // 3, AXES[job % 3]
         row, loss = rows[s], part(s, axis)
         if row.box:
@@ -73,7 +72,7 @@ def lod(medium):
         else:
             row.factors[job % 3] = scale, scale, scale
 
-    share(work, [medium.domain.n] * (3 * medium.species), parts=1)
+    share(work, [medium.domain.n] * (3 * medium.species))
     return partial(march, medium, rows)
 
 
@@ -84,7 +83,7 @@ class _Row:
 
     def __init__(self, medium, s, blocks, whole):
         weight, self.dt, self.dtype = medium.weights[s], medium.dt, medium.dtype
-        self.bricks, self.blocks = standing(medium.domain).bricks, blocks
+        self.bricks, self.blocks = medium.domain.standing.bricks, blocks
         self.ties = self.dtype.type(medium.dt * weight) if np.isscalar(weight) else None
         self.box = True if whole and self.ties is not None and even(medium.lost[s]) is not None else None
         self.factors = [None] * 3

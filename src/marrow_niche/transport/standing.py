@@ -34,18 +34,6 @@ class Standing:
         return out
 
 
-def standing(domain):
-    """The `Standing` of a `Domain`, worked out once for each and kept with it."""
-    return kept(domain, "_standing", _standing)
-
-
-def kept(domain, name, make):
-    """make(domain), kept with the domain as a cached property is."""
-    if name not in vars(domain):
-        vars(domain)[name] = make(domain)
-    return vars(domain)[name]
-
-
 def zeros(shape, dtype):
     """Zeros that begin with a line of the cache."""
     dtype = np.dtype(dtype)
@@ -54,11 +42,12 @@ def zeros(shape, dtype):
     return raw[first : first + raw.size - LINE].view(dtype).reshape(shape)
 
 
-def _standing(domain):
-    bricks, count = domain.bricks, int(domain.bricks.brick[1])
+def make_standing(bricks, n):
+    """The `Standing` of n voxels in the `Bricks` of the solver."""
+    count = int(bricks.brick[1])
     table, old = bricks.table[:count], bricks.stride[0]
-    brick = brick_of(bricks, domain.n)
-    colour, place = np.divmod(bricks.slot[: domain.n], old)
+    brick = brick_of(bricks, n)
+    colour, place = np.divmod(bricks.slot[:n], old)
     lane = place - table[brick, 0]
     full = np.zeros(count, bool)
     full[brick[lane == HALF - 1]] = True

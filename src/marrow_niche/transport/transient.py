@@ -7,9 +7,9 @@ import numpy as np
 from marrow_niche.errors import NumericsError
 from marrow_niche.transport.explicit import ROUND_OFF, explicit, largest_step
 from marrow_niche.transport.implicit import backward_euler, second_order
-from marrow_niche.transport.medium import Medium, Step, distinct
+from marrow_niche.transport.medium import Medium, Step
 from marrow_niche.transport.reactions import check, react
-from marrow_niche.transport.shapes import Frame, finite, spread
+from marrow_niche.transport.shapes import Frame, distinct, finite, spread
 from marrow_niche.transport.splitting import lod
 
 ON_BRICKS = {"explicit": explicit, "lod": lod}  # march(c, source, steps, reaction, alone)

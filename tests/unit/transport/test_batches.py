@@ -6,8 +6,7 @@ import pytest
 
 from marrow_niche.kernels import walk
 from marrow_niche.transport import advance, advance_compact, batches, medium, neighbours_of, prepare
-from marrow_niche.transport.blocks import make_blocks
-from marrow_niche.transport.standing import standing, zeros
+from marrow_niche.transport.standing import zeros
 
 TYPES = [np.float32, np.float64]
 SCHEMES = ["explicit", "lod"]
@@ -48,7 +47,7 @@ def test_many_steps_are_one_by_one_bit_for_bit(scheme, dtype, coefficients, monk
     for reaction in (None, prey):
         c = started(dtype, open_)
         once = advance(c, 0.1, steps=7, reaction=reaction, **given)
-        monkeypatch.setattr(batches, "BATCH", 3 * standing(prepare(neighbours_of(open_)[1])).size)
+        monkeypatch.setattr(batches, "BATCH", 3 * prepare(neighbours_of(open_)[1]).standing.size)
         assert (once == advance(c, 0.1, steps=7, reaction=reaction, **given)).all()
         for _ in range(7):
             c = advance(c, 0.1, reaction=reaction, **given)
@@ -156,7 +155,7 @@ def test_a_step_that_gives_away_all_leaves_nothing(dtype):
 def test_neighbours_stand_where_steps_look(shape, filled):
     """Bricks begin at multiples of eight; left, right and the table lead to the neighbours, and to nobody at a wall."""
     domain = prepare(neighbours_of(mask(shape, filled))[1])
-    stand, (where, _, _) = standing(domain), walk.coordinates(domain.neighbour)
+    stand, (where, _, _) = domain.standing, walk.coordinates(domain.neighbour)
     table, odd, stride = stand.bricks.table, stand.bricks.odd, stand.bricks.stride[0]
     who = np.full(stand.size, -1)
     who[stand.places] = np.arange(domain.n)
@@ -175,11 +174,11 @@ def test_neighbours_stand_where_steps_look(shape, filled):
 @pytest.mark.parametrize("filled", [0.1, 0.7, 1.0])
 def test_sweeps_take_every_brick_once(filled):
     domain = prepare(neighbours_of(mask((13, 21, 50), filled))[1])
-    blocks, of_blocks, _ = make_blocks(domain)
+    blocks, of_blocks, _ = domain.blocks
     count = int(domain.bricks.brick[1])
     taken = np.concatenate([np.arange(*ends) for ends in blocks.segment])
     assert (np.sort(taken) == np.arange(count)).all()
-    assert (np.sort(blocks.rows[blocks.rows > 0]) == standing(domain).bricks.table[:, 0]).all()
+    assert (np.sort(blocks.rows[blocks.rows > 0]) == domain.standing.bricks.table[:, 0]).all()
     assert (np.diff(blocks.chain) > 0).all() and blocks.chain[-1] == len(blocks.rows)
     assert (np.diff(blocks.planes, axis=0) > 0).all() and (blocks.planes[-1] == (blocks.chain.size - 1, count)).all()
     assert (np.diff(blocks.slabs) > 0).all() and blocks.slabs[-1] == len(blocks.segment)
