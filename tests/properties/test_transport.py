@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from marrow_niche.transport import Fixed, Robin, budget, solve_steady
 
-SHAPES = ((1, 1, 23), (1, 9, 9), (6, 1, 8), (5, 6, 7), (9, 8), (30,))
+SHAPES = ((1, 1, 23), (1, 9, 9), (6, 1, 8), (5, 6, 7), (9, 8), (30,), (41, 3, 2), (3, 20, 1))
 
 
 def drawn(seed, shape, filled):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from marrow_niche.transport import advance
 
-SHAPES = ((1, 1, 23), (1, 9, 9), (6, 1, 8), (5, 6, 7), (3, 11, 37), (9, 8), (30,), (5, 3, 16), (2, 9, 1))
+SHAPES = ((1, 1, 23), (1, 9, 9), (6, 1, 8), (5, 6, 7), (3, 11, 37), (9, 8), (30,), (5, 3, 16), (2, 9, 1), (41, 3, 2), (3, 20, 1))
 TWINS = {"explicit": naive.forward, "lod": naive.sweeps}
 
 

@@ -1,5 +1,7 @@
 """How open voxels are stored for the solver: bricks of sixteen along x, colour by colour, on every level.
 
+Which axis of a lattice is x here, `transport.domain` chooses: the one along which the fewest bricks are needed.
+
 A voxel is *red* where z + y + x is even, else *black*. A brick holds sixteen voxels in a row, their eight red ones and
 their eight black ones in two arrays at the same place: the neighbours of eight voxels of one colour are then eight voxels
 of the other that stand side by side, and a whole brick is relaxed by a few instructions. Bricks that touch along x stand

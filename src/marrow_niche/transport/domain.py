@@ -8,7 +8,7 @@ import numpy as np
 from marrow_niche.errors import NumericsError
 from marrow_niche.kernels import multigrid, sweeps, walk
 from marrow_niche.transport.blocks import make_blocks
-from marrow_niche.transport.bricks import brick_of, make_bricks, make_faces
+from marrow_niche.transport.bricks import BRICK, brick_of, make_bricks, make_faces
 from marrow_niche.transport.standing import make_standing
 
 
@@ -16,7 +16,8 @@ from marrow_niche.transport.standing import make_standing
 class Domain:
     """A masked lattice and its coarser levels. Made by `prepare`; constant, shared by every species and every hour."""
 
-    neighbour: np.ndarray  # (n, 6) int32
+    neighbour: np.ndarray  # (n, 6) int32: at −z, +z, −y, +y, −x, +x of the solver, along whose x bricks lie
+    axes: tuple[int, int, int]  # which axes of the table that was given these are; (0, 1, 2) where they are the same
     regions: int  # connected regions
     region: np.ndarray  # (n,) int32: that of each voxel
     bricks: sweeps.Bricks
@@ -99,12 +100,36 @@ def prepare(neighbour):
             "neighbour closes on itself: walking it round ends at another place than it began. Periodic domains are "
             "not solved here; put walls (-1) at the edges."
         )
-    neighbour = neighbour.copy()
+    starts = [np.count_nonzero((where[:, axis] % BRICK == 0) | (neighbour[:, 2 * axis] < 0)) for axis in range(3)]
+    along = min((2, 1, 0), key=lambda axis: starts[axis])  # short rows leave bricks empty
+    return _laid(neighbour, where, region, (*(axis for axis in range(3) if axis != along), along))
+
+
+def _laid(neighbour, where, region, axes):
+    """The `Domain` of a sound table whose axes are taken in this order; `where` and `region` from `walk.coordinates`."""
+    neighbour = neighbour[:, [2 * axis + side for axis in axes for side in (0, 1)]]
     neighbour.flags.writeable = False
-    bricks = make_bricks(where, region)
+    bricks = make_bricks(np.ascontiguousarray(where[:, axes]), region)
     brick_region = np.empty(int(bricks.brick[1]), np.int32)
-    brick_region[brick_of(bricks, neighbour.shape[0])] = region
-    return Domain(neighbour=neighbour, regions=regions, region=region, bricks=bricks, brick_region=brick_region)
+    brick_region[brick_of(bricks, len(region))] = region
+    return Domain(
+        neighbour=neighbour,
+        axes=axes,
+        regions=int(region.max()) + 1,
+        region=region,
+        bricks=bricks,
+        brick_region=brick_region,
+    )
+
+
+def as_given(domain):
+    """The domain with its axes in the order of the table it was made from, for a scheme that takes one after the other."""
+    back = tuple(domain.axes.index(axis) for axis in range(3))
+    if back == (0, 1, 2):
+        return domain
+    where, region, _ = walk.coordinates(domain.neighbour)
+    laid = _laid(domain.neighbour, where, region, back)
+    return replace(laid, axes=(0, 1, 2))
 
 
 def neighbours_of(open_):

@@ -1,5 +1,6 @@
 """Operator splitting by locally one-dimensional sweeps, kept to compare with programs that step so."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from marrow_niche.kernels import splitting as kernels
 from marrow_niche.transport.batches import march
 from marrow_niche.transport.bricks import BRICK
-from marrow_niche.transport.domain import neighbours_of
+from marrow_niche.transport.domain import as_given, neighbours_of
 from marrow_niche.transport.medium import share
 from marrow_niche.transport.shapes import even
 
@@ -44,6 +45,7 @@ def lod(medium):
     Yanenko, The Method of Fractional Steps, 1971; as in BioFVM: Ghaffarizadeh, Friedman & Macklin, Bioinformatics 32,
     2016, 1256-1258, where the loss of a substrate is shared so (and the uptake of cells is split off besides).
     """
+    medium = replace(medium, domain=as_given(medium.domain))
     blocks, of_blocks, extent = medium.domain.blocks
     neighbour, stand = medium.domain.neighbour, medium.domain.standing
     axes = [axis for axis in AXES if (neighbour[:, 2 * axis] >= 0).any()] or [2]

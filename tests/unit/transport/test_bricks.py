@@ -8,6 +8,7 @@ import pytest
 from marrow_niche.kernels import multigrid, walk
 from marrow_niche.transport import neighbours_of, prepare
 from marrow_niche.transport.bricks import brick_of, make_faces
+from marrow_niche.transport.domain import as_given
 
 SHAPES = [((13, 10, 37), 0.3), ((7, 6, 33), 0.6), ((5, 4, 50), 0.95), ((1, 9, 40), 0.7), ((1, 1, 70), 1.0)]
 
@@ -168,3 +169,12 @@ def test_far_from_every_source_nothing_is_left_below_the_smallest_normal_number(
     for name in ("r", "z", "p", "q", "e"):
         values = np.abs(getattr(work, name))
         assert not ((values > 0) & (values < smallest)).any(), name
+
+
+@pytest.mark.parametrize("shape", [(1, 40, 50), (40, 1, 50), (40, 50, 1), (90, 3, 2), (2, 90, 3), (3, 2, 90)])
+def test_bricks_lie_where_the_fewest_are_needed(shape):
+    """However a thin lattice lies; the axes as given come back."""
+    flat, neighbour = neighbours_of(np.ones(shape, bool))
+    domain = prepare(neighbour)
+    assert domain.bricks.brick[1] == min(flat.size // length * -(-length // 16) for length in shape)
+    assert (as_given(domain).neighbour == neighbour).all()
