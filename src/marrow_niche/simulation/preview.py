@@ -8,6 +8,7 @@ from marrow_niche import coupling
 from marrow_niche.body.hormones import HormoneState
 from marrow_niche.marrow import damage
 from marrow_niche.marrow.cytokines import Surroundings, terms
+from marrow_niche.quantities.words import number, percent, plain
 from marrow_niche.simulation.assembly import build
 
 BYTES_PER_VOXEL = 900.0
@@ -38,11 +39,11 @@ def _bone(model):
     kind = "a slice one voxel thick" if lattice.dimension == 2 else "in three dimensions"
     lines = [
         "The bone",
-        f"  {f['source']}, {f['length_mm']:.3g} mm along its {f['long_axis']} axis "
+        f"  {f['source']}, {plain(f['length_mm'])} mm along its {f['long_axis']} axis "
         f"({f['long_axis_angle_degrees']:.0f} degrees off its longest principal axis).",
         f"  Cortex {f['cortex_um']:.0f} um ({f['cortex_from']}).",
-        f"  {lattice.n:,} marrow voxels of {lattice.spacing:g} um, {kind}: {f['marrow_mm3']:.3g} mm3 of marrow, "
-        f"{100 * f['share_of_bone_marrow']:.2g} % of this bone's.",
+        f"  {lattice.n:,} marrow voxels of {lattice.spacing:g} um, {kind}: {plain(f['marrow_mm3'])} mm3 of marrow, "
+        f"{percent(f['share_of_bone_marrow'])} of this bone's.",
     ]
     lines.append(
         f"  Sinusoids fill {100 * f['sinusoid_fraction']:.0f} % of it; "
@@ -57,11 +58,11 @@ def _cells(scenario, model, state):
     stored = len(state.stem.id)
     lines = [
         "The piece and its organism",
-        f"  By volume the piece is {100 * model.piece_share:.3g} % of the organism's marrow; at rest it makes "
+        f"  By volume the piece is {plain(100 * model.piece_share)} % of the organism's marrow; at rest it makes "
         f"{_span(model.share / model.piece_share)} times that share of the blood.",
-        f"  It holds {model.stem_weight * stored:.3g} stem cells "
+        f"  It holds {plain(model.stem_weight * stored)} stem cells "
         f"({100 * f['stem_cells_over_species']:.0f} % of the species' density), "
-        f"stored as {stored:,} that weigh {model.stem_weight:.3g} each.",
+        f"stored as {stored:,} that weigh {plain(model.stem_weight)} each.",
     ]
     if scenario.organism.agents == "anatomical":
         lines.append(
@@ -70,7 +71,7 @@ def _cells(scenario, model, state):
     elif s.number > s.agent_cap:
         lines.append(
             f"  The organism has {s.number:,.0f}; {s.agent_cap:,.0f} are stored, "
-            f"so clones drift {s.number / s.agent_cap:.2g} times faster."
+            f"so clones drift {plain(s.number / s.agent_cap, 2)} times faster."
         )
     else:
         lines.append(
@@ -109,9 +110,8 @@ def _fields(model, state):
             state.fields[k],
         )
         rate = (loss + exchange).sum() / model.geometry.extravascular.sum()
-        lines.append(
-            f"  {name:8} {c.shown_factor * state.fields[k].mean():8.3g} {c.shown_in:5} {np.sqrt(c.diffusivity / rate):6.0f} um"
-        )
+        mean = number(c.shown_factor * state.fields[k].mean())
+        lines.append(f"  {name:8} {mean:>8} {c.shown_in:5} {np.sqrt(c.diffusivity / rate):6.0f} um")
     return lines
 
 
@@ -123,8 +123,8 @@ def _events(scenario, model):
         exposures, state = event.exposures(), damage.DamageState()
         last = max(end for _, end, _ in exposures)
         linear, quadratic = damage.advance(state, exposures, 0.0, last + 1.0, r.repair_half_time)
-        how = "at once" if event.length() == 0 else f"over {event.length():.3g} h"
-        times = f", {event.fractions} times every {event.every / 24:.3g} d" if event.fractions > 1 else ""
+        how = "at once" if event.length() == 0 else f"over {plain(event.length())} h"
+        times = f", {event.fractions} times every {plain(event.every / 24)} d" if event.fractions > 1 else ""
         survive = {
             "stem cells": damage.survival(r.stem_cells, linear, quadratic),
             "GMP": damage.survival(r.lineages["GMP"], linear, quadratic),

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from marrow_niche.errors import MarrowError
-from marrow_niche.view import words
+from marrow_niche.quantities import words
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from marrow_niche.analysis.recovery import Course, course
-from marrow_niche.view import style, words
+from marrow_niche.quantities import words
+from marrow_niche.view import style
 from marrow_niche.view.events import Event
 
 if TYPE_CHECKING:

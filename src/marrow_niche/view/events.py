@@ -36,7 +36,7 @@ def of_run(results: "Results") -> list[Event]:
 
 def told(events: list[Event]) -> str:
     """All events as the beginning of a sentence: "6 Gy at day 0 and 2 Gy at day 14"."""
-    from marrow_niche.view.words import listed
+    from marrow_niche.quantities.words import listed
 
     return listed([event.told for event in events])
 

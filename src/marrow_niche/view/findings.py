@@ -8,7 +8,8 @@ import numpy as np
 
 from marrow_niche.analysis.recovery import Course, Passage, course, days_below
 from marrow_niche.errors import MarrowError
-from marrow_niche.view import books, events, words
+from marrow_niche.quantities import words
+from marrow_niche.view import books, events
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from marrow_niche.errors import MarrowError, RunError
+from marrow_niche.quantities import words
 from marrow_niche.record.atomic import write_text
 from marrow_niche.record.directory import RunDirectory
 from marrow_niche.record.results import Results, open_results
-from marrow_niche.view import books, events, findings, page, words
+from marrow_niche.view import books, events, findings, page
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

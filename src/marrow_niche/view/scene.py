@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from marrow_niche.quantities import words
 from marrow_niche.record.directory import RunDirectory
-from marrow_niche.view import style, words
+from marrow_niche.view import style
 from marrow_niche.view.probe import Probe, probe
 from marrow_niche.view.slices import length_text, round_length, telling_days
 

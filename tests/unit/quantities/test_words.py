@@ -2,7 +2,7 @@
 
 import pytest
 
-from marrow_niche.view import words
+from marrow_niche.quantities import words
 
 
 @pytest.mark.parametrize(
