@@ -29,11 +29,10 @@ from marrow_niche.kernels.sweeps import (
     BLACK,
     CORRECT,
     DESCEND,
-    DOT,
     DOWN,
-    FINISH,
     GATHER,
     INVERT,
+    LAST,
     RED,
     RESIDUAL,
     SCALE,
@@ -42,7 +41,7 @@ from marrow_niche.kernels.sweeps import (
     UP,
     correct,
     descend,
-    dot,
+    finish,
     invert,
     prolong,
     residual,
@@ -99,8 +98,8 @@ def _sweep(op, level, active, bricks, plain, faces, work, ledger, number, part):
     tasks = (end - begin + CHUNK - 1) // CHUNK
     gz, gy, gx = faces.z, faces.y, faces.x
     for t in prange(tasks * active.size):
-        s = active[t // tasks]
-        task = t % tasks
+        s = active[t % active.size]  # one species after the other while the faces are at hand
+        task = t // active.size
         first = begin + task * CHUNK
         last = min(first + CHUNK, end)
         inverse, r, z = work.inverse[s], work.r[s], work.z[s]
@@ -110,8 +109,8 @@ def _sweep(op, level, active, bricks, plain, faces, work, ledger, number, part):
             restrict(op, level, first, last, bricks, plain, gz, gy, gx, inverse, r, z)
         elif op == DOWN:
             prolong(level, first, last, bricks, inverse, z)
-        elif op == DOT:
-            part[s, task] = dot(first, last, bricks, r, z)
+        elif op == LAST:
+            part[s, task] = finish(first, last, bricks, plain, gz, gy, gx, inverse, r, z)
         elif op == TURN:
             part[s, task] = turn(
                 first, last, bricks, plain, gz, gy, gx, faces.sum, work.k[s], np.float32(number[s]), r, z,
@@ -126,10 +125,10 @@ def _sweep(op, level, active, bricks, plain, faces, work, ledger, number, part):
                 first, last, bricks, region, plain, faces.fine_z, faces.fine_y, faces.fine_x, faces.fine_sum,
                 work.loss[s], number[s], gain[s], shift[s], work.b[s], work.c[s], r,
             )  # fmt: skip
-        elif op in (CORRECT, FINISH):
+        elif op == CORRECT:
             correct(
-                first, last, bricks, region, positive[s] and op == CORRECT, number[s], gain[s], shift[s],
-                faces.fine_sum, work.loss[s], work.c[s], work.p[s], work.q[s], work.e[s], books[0, s], books[1, s],
+                first, last, bricks, region, positive[s], number[s], gain[s], shift[s],
+                faces.fine_sum, work.loss[s], work.c[s], work.e[s], books[0, s], books[1, s],
             )  # fmt: skip
         elif op == SURVEY:
             part[s, task] = survey(first, last, bricks, work.b[s], work.loss[s], books[0, s], books[1, s], books[2, s])
@@ -169,7 +168,7 @@ def _first_deep(bricks):
 
 @njit(cache=True)
 def _cycle(active, bricks, plain, faces, work, ledger, number, part):
-    """One symmetric V(1,1) cycle from zero: z ≈ A⁻¹ r, red-black down, black-red up."""
+    """One symmetric V(1,1) cycle from zero: z ≈ A⁻¹ r, red-black down, black-red up; leaves Σ r z in `part`."""
     low = _first_deep(bricks)
     for level in range(low):
         bare = plain and level == 0
@@ -181,7 +180,9 @@ def _cycle(active, bricks, plain, faces, work, ledger, number, part):
         bare = plain and level == 0
         _sweep(DOWN, level, active, bricks, bare, faces, work, ledger, number, part)
         _sweep(BLACK, level, active, bricks, bare, faces, work, ledger, number, part)
-        _sweep(RED, level, active, bricks, bare, faces, work, ledger, number, part)
+        _sweep(RED if level > 0 else LAST, level, active, bricks, bare, faces, work, ledger, number, part)
+    if low == 0:  # relaxed already, and as before
+        _sweep(LAST, 0, active, bricks, plain, faces, work, ledger, number, part)
 
 
 @njit(cache=True)
@@ -237,7 +238,8 @@ def solve(bricks, region, plain, faces, work, rtol, most, inner):
         Every open face of the finest level has conductance 1: they are not read.
     faces : Faces
     work : Work
-        `loss`, `k`, `b` and a guess in `c` are given, zero in closed voxels; everything else is zero.
+        `loss`, `k`, `b` and a guess in `c` are given, zero in closed voxels; `e` is zero. The solution is left in `c`, to
+        be multiplied by `gain`, and `shift` added.
     rtol : float
         Largest |b − A c| / |b|, measured in float64 at the end.
     most : int
@@ -251,6 +253,7 @@ def solve(bricks, region, plain, faces, work, rtol, most, inner):
     cycles : (S,) int64
     raised : (S,) float64
         By how much Σ c rose when undershoots below zero were set to zero, where b is nowhere negative.
+    gain, shift : (S, regions) float64
     """
     species, count = work.b.shape[0], region.max() + 1
     tasks = (bricks.brick[1] + CHUNK - 1) // CHUNK
@@ -293,14 +296,13 @@ def solve(bricks, region, plain, faces, work, rtol, most, inner):
             live[s] = reached[s] > rtol and stalled[s] < 2 and cycles[s] < most
             last[s] = reached[s]
             before[s] = 0.0
-            goal[s] = max(0.5 * rtol, inner * reached[s])
+            goal[s] = max(0.9 * rtol, inner * reached[s])
         outer = active[live[active]]
         if outer.size == 0:
             break
         active = outer
         while active.size > 0:
             _cycle(active, bricks, plain, faces, work, ledger, number, part)
-            _sweep(DOT, 0, active, bricks, plain, faces, work, ledger, number, part)
             _added(part, active, tasks, now)
             for s in active:
                 cycles[s] += 1
@@ -325,10 +327,7 @@ def solve(bricks, region, plain, faces, work, rtol, most, inner):
             for k in range(bricks.brick[1]):
                 under += books[1, s, k]
             raised[s] = under
-    every = np.flatnonzero(size > 0.0)
-    number[:] = 0.0
-    _sweep(FINISH, 0, every, bricks, plain, faces, work, ledger, number, part)
-    return reached, cycles, raised
+    return reached, cycles, raised, gain, shift
 
 
 @njit(cache=True)
@@ -346,21 +345,44 @@ def _measure(e, active, bricks, plain, faces, work, ledger, came, loss_sum, size
 
 
 @njit(cache=True, parallel=True)
-def lay(source, loss, exchange, wall, scale, slot, b, lost, k):
-    """Lay out one species: right hand side into b, loss into `lost` (float64) and k (float32), times `scale`.
+def lay(source, loss, exchange, wall, guess, scale, bricks, voxel, b, lost, k, c):
+    """Lay out one species: right hand side into b, loss into `lost` (float64) and k (float32), times `scale`; guess into c.
 
-    `source`, `loss`, `exchange` and `wall` (n,) as the equation has them, the last two empty where there is none.
+    `source`, `loss`, `exchange`, `wall` and `guess` (n,) as the equation has them, the last three empty where there is none;
+    `voxel` (T₀,) int32 stands at each place of the finest level, -1 where none does. Brick by brick: the voxels of a brick
+    may stand far apart in the lattice, but the next bricks want those beside them.
     """
-    through, n = exchange.size > 0, slot.size
-    for t in prange((n + SHARE - 1) // SHARE):
-        for i in range(t * SHARE, min(n, (t + 1) * SHARE)):
-            comes, goes = source[i], loss[i]
-            if through:
-                comes += exchange[i] * wall[i]
-                goes += exchange[i]
-            b[slot[i]] = scale * comes
-            lost[slot[i]] = scale * goes
-            k[slot[i]] = scale * goes
+    through, begun, count = exchange.size > 0, guess.size > 0, bricks.brick[1]
+    for t in prange((count + CHUNK - 1) // CHUNK):
+        for brick in range(t * CHUNK, min(count, (t + 1) * CHUNK)):
+            for colour in range(2):
+                at = colour * bricks.stride[0] + bricks.table[brick, 0]
+                for place in range(at, at + LANES):
+                    i = voxel[place]
+                    if i < 0:
+                        continue
+                    comes, goes = source[i], loss[i]
+                    if through:
+                        comes += exchange[i] * wall[i]
+                        goes += exchange[i]
+                    b[place] = scale * comes
+                    lost[place] = scale * goes
+                    k[place] = scale * goes
+                    c[place] = guess[i] if begun else 0.0
+
+
+@njit(cache=True, parallel=True)
+def unlay(c, gain, shift, bricks, region, voxel, out):
+    """out[i] = gain c + shift of one species, (n,) in the order of its voxels; factors and shifts (regions,) of `solve`."""
+    count = bricks.brick[1]
+    for t in prange((count + CHUNK - 1) // CHUNK):
+        for brick in range(t * CHUNK, min(count, (t + 1) * CHUNK)):
+            factor, more = gain[region[brick]], shift[region[brick]]
+            for colour in range(2):
+                at = colour * bricks.stride[0] + bricks.table[brick, 0]
+                for place in range(at, at + LANES):
+                    if voxel[place] >= 0:
+                        out[voxel[place]] = factor * c[place] + more
 
 
 @njit(cache=True, parallel=True)

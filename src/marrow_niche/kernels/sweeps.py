@@ -25,7 +25,7 @@ from marrow_niche.kernels.lanes import (
     widen,
 )
 
-SCALE, BLACK, RED, UP, DOWN, DOT, TURN, DESCEND, RESIDUAL, GATHER, INVERT, CORRECT, FINISH, SURVEY = range(14)
+SCALE, BLACK, RED, UP, DOWN, LAST, TURN, DESCEND, RESIDUAL, GATHER, INVERT, CORRECT, SURVEY = range(13)
 """What a sweep does."""
 
 
@@ -158,27 +158,35 @@ def invert(level, first, last, bricks, faces, inverse, z):
 
 
 @njit(cache=True, nogil=True)
-def dot(first, last, bricks, r, z):
-    """Σ r z over bricks first ... last of the finest level."""
+def finish(first, last, bricks, plain, gz, gy, gx, inverse, r, z):
+    """Relax the red voxels of the finest level, the last a cycle does; returns Σ r z over both colours."""
+    table, odd, stride = bricks.table, bricks.odd, bricks.stride[0]
     sum_ = splat(np.float32(0.0))
     for k in range(first, last):
-        o, u = np.int64(bricks.table[k, 0]), bricks.stride[0] + bricks.table[k, 0]
-        sum_ = add(sum_, add(multiply(load(r, o), load(z, o)), multiply(load(r, u), load(z, u))))
+        o = np.int64(table[k, 0])
+        u = o + stride
+        t = _around(plain, o, odd[k], table[k, 1], table[k, 2], table[k, 3], table[k, 4], 0, stride, gz, gy, gx, z)
+        x = load(r, o)
+        v = flush(multiply(add(t, x), load(inverse, o)))
+        store(z, o, v)
+        sum_ = add(sum_, add(multiply(x, v), multiply(load(r, u), load(z, u))))
     return total(sum_)
 
 
 @njit(cache=True, nogil=True)
 def turn(first, last, bricks, plain, gz, gy, gx, faces, loss, beta, r, z, p, q):
-    """The next direction p = z + β p and its image q = A z + β q; returns p · q.
+    """The next direction p = z + β p and its image q = A z + β q; returns p · q. Where β is zero, p and q are not read.
 
     The cycle ends by relaxing the red voxels, so there A z is r.
     """
+    anew = beta == 0.0
     table, odd, stride = bricks.table, bricks.odd, bricks.stride[0]
     b, sum_ = splat(beta), splat(np.float32(0.0))
     for k in range(first, last):
         o = np.int64(table[k, 0])
-        x = flush(add(load(z, o), multiply(b, load(p, o))))
-        y = flush(add(load(r, o), multiply(b, load(q, o))))
+        x, y = load(z, o), load(r, o)
+        if not anew:
+            x, y = flush(add(x, multiply(b, load(p, o)))), flush(add(y, multiply(b, load(q, o))))
         store(p, o, x)
         store(q, o, y)
         sum_ = add(sum_, multiply(x, y))
@@ -188,8 +196,9 @@ def turn(first, last, bricks, plain, gz, gy, gx, faces, loss, beta, r, z, p, q):
         o += stride
         v = load(z, o)
         t = add(multiply(load(loss, o), v), where(v, subtract(multiply(load(faces, o), v), t)))
-        x = flush(add(v, multiply(b, load(p, o))))
-        y = flush(add(t, multiply(b, load(q, o))))
+        x, y = v, t
+        if not anew:
+            x, y = flush(add(x, multiply(b, load(p, o)))), flush(add(y, multiply(b, load(q, o))))
         store(p, o, x)
         store(q, o, y)
         sum_ = add(sum_, multiply(x, y))
@@ -235,8 +244,8 @@ def residual(first, last, bricks, region, plain, gz, gy, gx, faces, loss, size, 
 
 
 @njit(cache=True, nogil=True)
-def correct(first, last, bricks, region, positive, size, gain, shift, faces, loss, c, p, q, e, lost, under):
-    """c = gain c + shift + size e, then no less than zero if `positive`; e, p and q back to zero.
+def correct(first, last, bricks, region, positive, size, gain, shift, faces, loss, c, e, lost, under):
+    """c = gain c + shift + size e, then no less than zero if `positive`; e back to zero.
 
     Each brick's Σ loss c goes to lost[k], what was raised to zero to under[k].
     """
@@ -247,16 +256,16 @@ def correct(first, last, bricks, region, positive, size, gain, shift, faces, los
         for colour in range(2):
             o = colour * bricks.stride[0] + bricks.table[k, 0]
             x = load(loss, o)
-            v = add(multiply(m, load(c, o)), add(a, multiply(scale, widen(load(e, o)))))
+            v = add(multiply(m, load(c, o)), a)
+            if size != 0.0:
+                v = add(v, multiply(scale, widen(load(e, o))))
+                store(e, o, nothing)
             v = where(add(x, load(faces, o)), v)
             if positive:
                 w = raise_(v)
                 raised = add(raised, subtract(w, v))
                 v = w
             store(c, o, v)
-            store(e, o, nothing)
-            store(p, o, nothing)
-            store(q, o, nothing)
             went = add(went, multiply(x, v))
         lost[k] = total(went)
         under[k] = total(raised)

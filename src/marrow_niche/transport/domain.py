@@ -35,6 +35,13 @@ class Domain:
         return make_faces(self.neighbour, self.bricks)
 
     @cached_property
+    def voxel(self):
+        """(T₀,) int32: the voxel that stands at each place of the finest level, -1 where none does."""
+        out = np.full(int(self.bricks.base[1]), -1, np.int32)
+        out[self.bricks.slot[: self.n]] = np.arange(self.n, dtype=np.int32)
+        return out
+
+    @cached_property
     def standing(self):
         """Where voxels stand while they are stepped in time."""
         return make_standing(self.bricks, self.n)

@@ -69,23 +69,18 @@ def together(n):
 def _solve(domain, plain, faces, which, scale, given, rtol, most, solution):
     """Solve for the species `which` on one set of faces; their coefficients are multiplied by `scale` (S,)."""
     source, loss, exchange, wall, guess = given
-    slot = domain.bricks.slot[: domain.n]
+    bricks, region, voxel = domain.bricks, domain.brick_region, domain.voxel
     work = domain.borrow(len(which))
     none = np.empty(0)
     for row, s in enumerate(which):
         through, outside = (none, none) if exchange is None else (_packed(exchange[s]), _packed(wall[s]))
         multigrid.lay(
-            _packed(source[s]), _packed(loss[s]), through, outside, float(scale[s]), slot,
-            work.b[row], work.loss[row], work.k[row],
+            _packed(source[s]), _packed(loss[s]), through, outside, none if guess is None else _packed(guess[s]),
+            float(scale[s]), bricks, voxel, work.b[row], work.loss[row], work.k[row], work.c[row],
         )  # fmt: skip
-    if guess is None:
-        work.c[:] = 0.0
-    else:
-        for row, s in enumerate(which):
-            multigrid.put(_packed(guess[s : s + 1]), slot, work.c[row : row + 1])
-    reached, cycles, raised = multigrid.solve(domain.bricks, domain.brick_region, plain, faces, work, rtol, most, INNER)
+    reached, cycles, raised, gain, shift = multigrid.solve(bricks, region, plain, faces, work, rtol, most, INNER)
     for row, s in enumerate(which):
-        multigrid.take(work.c[row : row + 1], slot, solution.concentration[s : s + 1])
+        multigrid.unlay(work.c[row], gain[row], shift[row], bricks, region, voxel, solution.concentration[s])
     domain.give_back(work)
     solution.residual[which], solution.iterations[which], solution.raised[which] = reached, cycles, raised
 
