@@ -49,7 +49,7 @@ def advance(counts, signals, dt, weight, tree, seed, step, luck=None):
     luck = luck or Luck(seed, step)
     n_stage, n = counts.shape
     staying, arriving = counts.astype(int), np.zeros((n_stage, n), int)
-    left, ledger = np.zeros(tree.target.max() + 1 - n_stage), np.zeros((n_stage, 4), int)
+    left, ledger = np.zeros(tree.target.max() + 1 - n_stage), np.zeros((n_stage, 5), int)
     for c in range(n_stage):
         for v in range(n):
             cells, felt = int(counts[c, v]), np.maximum(signals[:, v], 1e-6)
@@ -97,7 +97,7 @@ def advance(counts, signals, dt, weight, tree, seed, step, luck=None):
                     left[into - n_stage] += take * weight[c]
                 else:
                     arriving[into, v] += take if evenly else handed_over(take, weight[c] / weight[into], handing)
-    ledger[:, 3] = arriving.sum(axis=1)
+    ledger[:, 3], ledger[:, 4] = arriving.sum(axis=1), counts.sum(axis=1)
     return staying + arriving, left, ledger
 
 

@@ -25,7 +25,7 @@ from marrow_niche.coupling.secretion import (
     stem_density,
     surroundings,
 )
-from marrow_niche.coupling.senses import stem_rates, stem_signals, voxel_signals
+from marrow_niche.coupling.senses import lineage_signals, stem_rates, stem_signals, voxel_signals
 
 __all__ = [
     "FLOWS",
@@ -44,6 +44,7 @@ __all__ = [
     "go_on",
     "hand_over",
     "home",
+    "lineage_signals",
     "megakaryocytes",
     "place",
     "resting_totals",

@@ -57,6 +57,8 @@ def egress(state, felt, model):
 def home(state, model):
     """Stem cells in blood lodge beside sinusoids, by wall area and vessel integrity; the rest wait."""
     p = model.species.stem_cells
+    if not (model.apart or (state.stem.voxel < 0).any()):
+        return
     ladder = np.cumsum(model.geometry.sinusoid_area * state.stroma.vessel)
     if ladder[-1] <= 0:
         return

@@ -3,28 +3,38 @@
 import numpy as np
 
 from marrow_niche.coupling.mixed import stirred, totals
+from marrow_niche.kernels.lineages import SAME, VESSEL, Felt
 from marrow_niche.kernels.stem_cells import contact
 from marrow_niche.marrow import fate, stem_cells
 from marrow_niche.marrow.lineages import SIGNALS
 from marrow_niche.quantities.response import log_signals
 
 
-def voxel_signals(state, model, number=None):
-    """(n_signal, n) logarithms of the signals that lineages read in each voxel, in the order of `lineages.SIGNALS`."""
-    values = np.ones((len(SIGNALS), model.n))
+def lineage_signals(state, model, number=None):
+    """What the lineages of each voxel feel: `kernels.lineages.Felt`, signals in the order of `lineages.SIGNALS`.
+
+    `number` of stem cells [cells] of a stirred marrow, instead of those in the list.
+    """
     if not model.switches.local_responses:
         felt = stirred(totals(state, model, number), state.hormones, model)
-        values[:] = np.array([felt[name] for name in SIGNALS])[:, None]
-        return log_signals(values)
-    names = list(model.species.cytokines)
-    for k, name in enumerate(SIGNALS):
-        if name in names:
-            values[k] = state.fields[names.index(name)] / model.species.cytokines[name].reference
-        elif name == "EPO":
-            values[k] = state.hormones.epo
-        else:
-            values[k] = stem_cells.vessel_signal(state.stroma.vessel)
-    return log_signals(values)
+        return Felt(state.fields, state.stroma.vessel, np.full(len(SIGNALS), SAME), np.array([felt[s] for s in SIGNALS]))
+    cytokine = model.species.cytokines
+    at = {"vessel": VESSEL, "EPO": SAME} | {name: row for row, name in enumerate(cytokine)}
+    value = {"vessel": 1.0, "EPO": state.hormones.epo} | {name: c.reference for name, c in cytokine.items()}
+    return Felt(
+        state.fields,
+        stem_cells.vessel_signal(state.stroma.vessel),
+        np.array([at[s] for s in SIGNALS]),
+        np.array([value[s] for s in SIGNALS], float),
+    )
+
+
+def voxel_signals(state, model, number=None):
+    """(n_signal, n) logarithms of the signals that lineages feel in each voxel: `lineage_signals`, all at once."""
+    felt, out = lineage_signals(state, model, number), np.empty((len(SIGNALS), model.n))
+    for row, at, value in zip(out, felt.at, felt.value):
+        row[:] = felt.fields[at] / value if at >= 0 else felt.vessel if at == VESSEL else value
+    return log_signals(out)
 
 
 def stem_signals(state, model, number=None):

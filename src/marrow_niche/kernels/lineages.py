@@ -1,6 +1,7 @@
 """Committed lineages on the lattice: integer cells per voxel, stepped by binomial draws and spread by random hops."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit, prange
@@ -11,13 +12,41 @@ BLOCK = 1024
 TREE, HOP, KILL = 11, 12, 13
 
 
+LEAST = 1e-6
+"""No signal is felt as less than this: an absent factor is a large, finite loss."""
+
+
+VESSEL, SAME = -1, -2
+
+
+class Felt(NamedTuple):
+    """What lineages feel in each voxel: signal k is fields[at[k]] / value[k], `vessel`, or value[k] everywhere."""
+
+    fields: np.ndarray  # (n_field, n) float64
+    vessel: np.ndarray  # (n,) float64
+    at: np.ndarray  # (n_signal,) int64: a field, VESSEL or SAME
+    value: np.ndarray  # (n_signal,) float64
+
+
 @njit(cache=True, nogil=True)
-def drive(exponents, logs, v):
+def log_signal(felt, k, v):
+    """Logarithm of signal k in voxel v."""
+    if felt.at[k] >= 0:
+        x = felt.fields[felt.at[k], v] / felt.value[k]
+    elif felt.at[k] == VESSEL:
+        x = felt.vessel[v]
+    else:
+        x = felt.value[k]
+    return math.log(max(x, LEAST))
+
+
+@njit(cache=True, nogil=True)
+def drive(exponents, felt, v):
     """Product of powers of the signals of voxel v: exp(Σ e_s log x_s)."""
     s = 0.0
     for k in range(exponents.size):
         if exponents[k] != 0.0:
-            s += exponents[k] * logs[k, v]
+            s += exponents[k] * log_signal(felt, k, v)
     return math.exp(s)
 
 
@@ -28,10 +57,29 @@ def handed_over(n, ratio, u):
     return n * np.int64(whole) + binomial_u(n, ratio - whole, u)
 
 
+@njit(cache=True, nogil=True)
+def _occupied(counts, low, high, places):
+    """How many of the voxels low ... high hold cells (n,); which ones, into `places`. Sixteen empty ones are one step."""
+    filled, v = 0, low
+    while v < high:
+        if v + 16 <= high:
+            cells = counts[v]
+            for i in range(1, 16):
+                cells |= counts[v + i]
+            if cells == 0:
+                v += 16
+                continue
+        for _ in range(min(16, high - v)):
+            places[filled] = v
+            filled += int(counts[v] != 0)
+            v += 1
+    return filled
+
+
 @njit(cache=True, parallel=True)
 def advance(
     counts,
-    logs,
+    felt,
     dt,
     weight,
     rate,
@@ -63,15 +111,15 @@ def advance(
     ----------
     counts : (n_stage, n) int32, written
         Stored cells.
-    logs : (n_signal, n) float64
-        Logarithms of the signals over rest.
+    felt : Felt
+        The signals over rest.
     dt : float
         Step [h].
     weight : (n_stage,) float64
         Real cells of the piece that one stored cell stands for.
     rate ... burst_target : as in `marrow.lineages.Tree` (rates 1/h); targets from n_stage on are exits.
     scf : int
-        Row of `logs` that calls the emergency chain.
+        The signal that calls the emergency chain.
     threshold, half : float
         Of the emergency demand.
     seed, step : int
@@ -81,19 +129,20 @@ def advance(
     -------
     left : (n_exit,) float64
         Real cells of the piece that left by each exit.
-    ledger : (n_stage, 4) int64
-        Stored cells that had an event, stayed as daughters, went into the emergency chain, arrived.
+    ledger : (n_stage, 5) int64
+        Stored cells that had an event, stayed as daughters, went into the emergency chain, arrived, and were there before.
     """
     n_stage, n = counts.shape
     n_exit = max(0, target.max() + 1 - n_stage)
     blocks = (n + BLOCK - 1) // BLOCK
     left = np.zeros((blocks, max(n_exit, 1)))
-    book = np.zeros((blocks, n_stage, 4), np.int64)
+    book = np.zeros((blocks, n_stage, 5), np.int64)
     fan = target.shape[1]
     for b in prange(blocks):
         low = b * BLOCK
         high = min(n, low + BLOCK)
         arriving = np.zeros((n_stage, BLOCK), np.int32)
+        comes = np.zeros(n_stage, np.bool_)
         part = np.zeros(fan)
         places = np.zeros(BLOCK, np.uint32)
         chances = np.zeros((2, BLOCK))
@@ -102,20 +151,18 @@ def advance(
             for k in range(rate_response.shape[1]):
                 answers = answers or rate_response[c, k] != 0.0
             fastest = min(1.0, (max(rate[c], rate_limit[c]) if answers else rate[c]) * dt)
-            filled = 0
-            for v in range(low, high):
-                places[filled] = v
-                filled += int(counts[c, v] != 0)
+            filled = _occupied(counts[c], low, high, places)
             uniform_pairs(seed, places, c, filled, step, TREE, 0, chances[0], chances[1])
             for i in range(filled):
                 v, u0, u1 = int(places[i]), chances[0, i], chances[1, i]
                 cells = np.int64(counts[c, v])
+                book[b, c, 4] += cells
                 if burst[c] == 0.0 and u0 <= 1.0 - cells * fastest:
                     continue  # `binomial_u` would find no event at any rate
                 who = (np.int64(c) << 32) + v
                 r = rate[c]
                 if answers:
-                    m = drive(rate_response[c], logs, v)
+                    m = drive(rate_response[c], felt, v)
                     r = r * m / (1.0 + (m - 1.0) * r / rate_limit[c])
                 events = binomial_u(cells, min(1.0, r * dt), u0)
                 hurried = np.int64(0)
@@ -123,7 +170,7 @@ def advance(
                 if burst[c] > 0.0 or renewal[c] > 0.0:
                     w0, w1 = uniform_pair(seed, who, step, TREE, 1)
                 if burst[c] > 0.0:
-                    excess = math.exp(logs[scf, v]) / threshold - 1.0
+                    excess = math.exp(log_signal(felt, scf, v)) / threshold - 1.0
                     if excess > 0.0:
                         call = burst[c] * excess * excess / (excess * excess + half * half) * dt
                         chance = call / max(1.0 - min(1.0, r * dt), 1e-12)  # of those without an event
@@ -132,17 +179,18 @@ def advance(
                             h0, h1 = uniform_pair(seed, who, step, TREE, 6)
                             t = burst_target[c]
                             arriving[t, v - low] += handed_over(hurried, weight[c] / weight[t], h0)
+                            comes[t] = True
                             book[b, c, 2] += hurried
                 if events == 0:
                     counts[c, v] = cells - hurried
                     continue
                 young = events * daughters[c]
                 if survival[c] < 1.0:
-                    x = drive(survival_response[c], logs, v)
+                    x = drive(survival_response[c], felt, v)
                     young = binomial_u(young, x / (x + 1.0 / survival[c] - 1.0), u1)
                 stay = np.int64(0)
                 if renewal[c] > 0.0:
-                    x = drive(renewal_response[c], logs, v)
+                    x = drive(renewal_response[c], felt, v)
                     stay = binomial_u(young, renewal_limit[c] * x / (x + renewal_limit[c] / renewal[c] - 1.0), w0)
                 counts[c, v] = cells - hurried - events + stay
                 book[b, c, 0] += events
@@ -157,7 +205,7 @@ def advance(
                         part[k] = (
                             share[c, k]
                             if fan == 1 or target[c, 1] < 0
-                            else share[c, k] * drive(share_response[c, k], logs, v)
+                            else share[c, k] * drive(share_response[c, k], felt, v)
                         )
                         total += part[k]
                         last = k
@@ -176,14 +224,17 @@ def advance(
                         left[b, t - n_stage] += take * weight[c]
                     else:
                         arriving[t, v - low] += take if evenly else handed_over(take, weight[c] / weight[t], h1)
+                        comes[t] = True
         for c in range(n_stage):
+            if not comes[c]:
+                continue
             here, come, number = counts[c, low:high], arriving[c], np.int64(0)
             for i in range(here.size):
                 here[i] += come[i]
                 number += come[i]
             book[b, c, 3] = number
     out = np.zeros(left.shape[1])
-    ledger = np.zeros((n_stage, 4), np.int64)
+    ledger = np.zeros((n_stage, 5), np.int64)
     for b in range(blocks):
         out += left[b]
         ledger += book[b]

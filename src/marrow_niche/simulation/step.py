@@ -47,8 +47,8 @@ def advance(state, model):
     coupling.home(state, model)
     state.hour += 1
     if state.hour % model.lineage_step == 0:
-        advance_lineages(state, model)  # its daughters ripen
-        advance_body(state, model)  # blood and hormones
+        cells = advance_lineages(state, model)  # its daughters ripen
+        advance_body(state, cells, model)  # blood and hormones
     if state.hour % model.field_step == 0:
         spread(state, model)  # committed cells drift
         advance_niche(state, model)  # vessels, stroma and fat
@@ -90,13 +90,14 @@ def update_fields(state, model, struck=False):
 
 
 def advance_lineages(state, model):
-    """Step every committed cell by the lineage step and keep the books. Raises NumericsError if they do not close."""
+    """Step every committed cell by the lineage step and keep the books. Raises NumericsError if they do not close.
+
+    Returns the real cells of the piece there are now, by stage (n_stage,).
+    """
     t = model.tree
-    logs = coupling.voxel_signals(state, model)
-    before = by_stage(state.counts)
     left, ledger = kernel.advance(
         state.counts,
-        logs,
+        coupling.lineage_signals(state, model),
         float(model.lineage_step),
         model.weight,
         t.rate,
@@ -119,14 +120,16 @@ def advance_lineages(state, model):
         model.seed,
         state.hour,
     )
-    events, stayed, hurried, arrived = ledger.T
-    gap = by_stage(state.counts) - (before - events + stayed - hurried + arrived)
+    events, stayed, hurried, arrived, before = ledger.T
+    now = by_stage(state.counts)
+    gap = now - (before - events + stayed - hurried + arrived)
     if gap.any():
         raise NumericsError(
             f"hour {state.hour}: cells of {t.names[int(np.argmax(gap != 0))]} do not add up; please report this."
         )
     state.output = np.zeros(len(EXITS))
     state.output[: len(left)] = left / model.lineage_step
+    return model.weight * now
 
 
 def spread(state, model):
@@ -143,8 +146,11 @@ def spread(state, model):
         )
 
 
-def advance_body(state, model):
-    """Blood, lymphoid tissue and hormones over the same hours, fed by the marrow of the whole organism."""
+def advance_body(state, now, model):
+    """Blood, lymphoid tissue and hormones over the same hours, fed by the marrow of the whole organism.
+
+    `now` (n_stage,) real cells of the piece by stage.
+    """
     species, t, part = model.species, model.tree, min(model.piece_share, 1.0)
     given = state.output / model.share
     if model.apart:  # the rest of the marrow, which no event touches
@@ -154,7 +160,6 @@ def advance_body(state, model):
     flow["platelets"] *= (
         model.platelets_per_cell * float(np.clip(state.hormones.tpo, 0.3, 30.0)) ** species.hormones.tpo_on_platelets
     )
-    now = coupling.totals(state, model).cells
 
     def ratio(name, first=None):
         """Cells of the organism in the first stages of a compartment, over rest."""

@@ -16,12 +16,11 @@ from marrow_niche.body import blood
 from marrow_niche.kernels import lineages as kernel
 from marrow_niche.marrow import lineages
 from marrow_niche.marrow.lineages import EXITS, SIGNALS
-from marrow_niche.quantities.response import log_signals
 from marrow_niche.transport import neighbours_of
 
 SEED = 20240229
 SCF = SIGNALS.index("SCF")
-EVENTS, STAYED, HURRIED, ARRIVED = range(4)
+EVENTS, STAYED, HURRIED, ARRIVED, BEFORE = range(5)
 
 
 def random_tree(n_stage=7, *, emergency=True, seed=3):
@@ -61,8 +60,9 @@ def mouse_tree():
 
 def advance(counts, signals, dt, weight, tree, seed, step):
     """The kernel, in place."""
+    felt = kernel.Felt(signals, signals[0], np.arange(len(signals)), np.ones(len(signals)))
     return kernel.advance(
-        counts, log_signals(signals), float(dt), weight, tree.rate, tree.rate_limit, tree.rate_response,
+        counts, felt, float(dt), weight, tree.rate, tree.rate_limit, tree.rate_response,
         np.asarray(tree.daughters, np.int64), tree.renewal, tree.renewal_limit, tree.renewal_response, tree.survival,
         tree.survival_response, tree.target, tree.share, tree.share_response, tree.burst_rate, tree.burst_target, SCF,
         tree.burst_threshold, tree.burst_half, seed, step)
