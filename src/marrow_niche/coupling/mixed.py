@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from marrow_niche.coupling.secretion import MEGAKARYOCYTE, PRIMITIVE, blood_level
-from marrow_niche.kernels.cells import by_stage
+from marrow_niche.kernels.cells import by_stage, product_sum
 from marrow_niche.marrow import cytokines, stem_cells
 from marrow_niche.marrow.cytokines import Surroundings
 
@@ -32,9 +32,9 @@ def totals(state, model, number=None):
         stem=model.stem_weight * float((state.stem.voxel >= 0).sum()) if number is None else number,
         stroma=float(niche.stroma.sum()),
         osteoblasts=float(niche.osteoblast.sum()),
-        wall=float((g.sinusoid_area * niche.vessel).sum()),
+        wall=product_sum(g.sinusoid_area, niche.vessel),
         arteriole=float(g.arteriole_area.sum()),
-        fat=float((model.space * niche.fat).sum()),
+        fat=model.lattice.volume * product_sum(g.extravascular, niche.fat),
         space=float(model.space.sum()),
     )
 

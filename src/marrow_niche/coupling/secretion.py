@@ -5,7 +5,7 @@ import numpy as np
 from marrow_niche.errors import NumericsError
 from marrow_niche.kernels import books
 from marrow_niche.kernels import cells as kernel
-from marrow_niche.marrow import cytokines
+from marrow_niche.kernels import exchange as passes
 from marrow_niche.marrow.cytokines import MOLECULES_PER_NM_UM3, Surroundings
 from marrow_niche.transport.engine import together
 from marrow_niche.transport.steady import solve_compact
@@ -42,21 +42,22 @@ def clearing(c, counts, stem, everyone, model):
     every = {"HSC": stem, "cells": everyone}
     total = _weighed(counts, {name: volume for name, volume in c.uptake.items() if name not in every}, model)
     for name in every.keys() & c.uptake.keys():
-        total += c.uptake[name] * every[name]
+        passes.accumulate(total, every[name], c.uptake[name])
     return total
 
 
 def source(c, counts, niche, model):
     """(n,) molecules/h that stroma, vessels and megakaryocytes of each voxel release of cytokine `c`."""
-    g, n = model.geometry, model.n
-    total = model.space * (c.everywhere + c.per_fat * niche.fat) + c.per_wall * g.sinusoid_area * niche.vessel
+    g = model.geometry
+    total = passes.released(
+        g.extravascular, model.lattice.volume, c.everywhere, c.per_fat, niche.fat, c.per_wall, g.sinusoid_area, niche.vessel
+    )
     if c.per_stroma:
-        total += c.per_stroma * np.bincount(g.niches.stroma_voxel, niche.stroma, minlength=n)
+        passes.deposit(total, g.niches.stroma_voxel, niche.stroma, c.per_stroma)
     if c.per_osteoblast:
-        total += c.per_osteoblast * np.bincount(g.niches.osteoblast_voxel, niche.osteoblast, minlength=n)
+        passes.deposit(total, g.niches.osteoblast_voxel, niche.osteoblast, c.per_osteoblast)
     if c.per_megakaryocyte:
-        strength = megakaryocytes(counts, model)
-        total += c.per_megakaryocyte * np.bincount(g.niches.megakaryocyte_voxel, strength, minlength=n)
+        passes.deposit(total, g.niches.megakaryocyte_voxel, megakaryocytes(counts, model), c.per_megakaryocyte)
     return total
 
 
@@ -78,6 +79,28 @@ def surroundings(c, counts, stem, everyone, niche, model):
         sinusoid=g.sinusoid_area * niche.vessel,
         arteriole=g.arteriole_area,
         extravascular=g.extravascular,
+    )
+
+
+def _lay_terms(c, counts, stem, everyone, niche, blood, before, model, rows):
+    """Lay `cytokines.terms` of field `c` into `rows`: source, loss, exchange, blood-side level, (n,) each."""
+    g = model.geometry
+    passes.terms(
+        source(c, counts, niche, model),
+        clearing(c, counts, stem, everyone, model),
+        g.extravascular,
+        g.sinusoid_area,
+        niche.vessel,
+        g.arteriole_area,
+        before,
+        model.lattice.volume,
+        MOLECULES_PER_NM_UM3,
+        c.decay,
+        c.saturation,
+        c.permeability,
+        blood,
+        c.arteriole_level or blood,
+        *rows,
     )
 
 
@@ -111,10 +134,8 @@ def solve_fields(counts, stem, niche, hormones, fields, around, model, rtol=RTOL
             guess[row] = targets[k]
             if k < n_field:
                 c = cytokine[k]
-                meets = surroundings(c, counts, stem, everyone, niche, model)
-                source[row], loss[row], exchange[row], wall[row] = cytokines.terms(
-                    c, meets, model.lattice.volume, blood_level(c, hormones, species), guess[row]
-                )
+                rows = source[row], loss[row], exchange[row], wall[row]
+                _lay_terms(c, counts, stem, everyone, niche, blood_level(c, hormones, species), guess[row], model, rows)
                 spread[row] = c.diffusivity
             else:
                 density, length = smoothed[k - n_field]

@@ -19,6 +19,19 @@ def by_stage(counts):
 
 
 @njit(cache=True, parallel=True)
+def product_sum(a, b):
+    """Σ a b, (n,) both, the same on any number of threads."""
+    blocks = (a.size + BLOCK - 1) // BLOCK
+    part = np.zeros(blocks)
+    for block in prange(blocks):
+        total = 0.0
+        for v in range(block * BLOCK, min(a.size, (block + 1) * BLOCK)):
+            total += a[v] * b[v]
+        part[block] = total
+    return part.sum()
+
+
+@njit(cache=True, parallel=True)
 def by_voxel(counts, weight):
     """(n,) float64: Σ weight[c] counts[c, v], stages in their order; those of weight zero are not read.
 

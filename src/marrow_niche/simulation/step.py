@@ -7,6 +7,7 @@ from marrow_niche.body import blood, hormones, lymphoid
 from marrow_niche.errors import NumericsError
 from marrow_niche.kernels import lineages as kernel
 from marrow_niche.kernels.cells import by_stage
+from marrow_niche.kernels.exchange import follow
 from marrow_niche.marrow import fate, stroma
 from marrow_niche.marrow.lineages import EXITS, SIGNALS
 from marrow_niche.perturbations import timeline
@@ -68,8 +69,7 @@ def update_fields(state, model, struck=False):
     What the fields were carried on to is off by what the trend was off by each hour. After a strike there is no trend: what
     changed at once says nothing of the hours to come. None is so steep that a field turns negative before the next solve.
     """
-    rows = [*state.fields, *state.around]
-    before, lapse = [row.copy() for row in rows], state.hour - state.solved
+    before, lapse = np.concatenate([state.fields, state.around]), state.hour - state.solved
     state.residual, state.flows = coupling.solve_fields(
         state.counts,
         coupling.stem_density(state, model),
@@ -83,9 +83,9 @@ def update_fields(state, model, struck=False):
     if struck or state.solved < 0 or lapse == 0:
         state.trend[:] = 0.0
     else:
-        for trend, now, then in zip(state.trend, rows, before):
-            trend += (now - then) / lapse
-            np.maximum(trend, -STEEPEST / model.field_step * now, out=trend)
+        n_field = len(state.fields)
+        for now, rows in ((state.fields, slice(n_field)), (state.around, slice(n_field, None))):
+            follow(state.trend[rows], now, before[rows], float(lapse), STEEPEST / model.field_step)
     state.solved = state.hour
 
 

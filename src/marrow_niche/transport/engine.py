@@ -47,7 +47,7 @@ def solve_species(domain, source, diffusivity, loss, exchange, wall, spacing, gu
         )
     own = [domain if value else walled(domain, row == 0.0) for value, row in zip(level, diffusivity)]
     for s in range(species):
-        _check_loss(own[s], s, loss[s] if exchange is None else loss[s] + exchange[s])
+        _check_loss(own[s], s, loss[s], None if exchange is None else exchange[s])
     scale = np.array([spacing**2 / value if value else spacing**2 for value in level])
     alike = [s for s in range(species) if level[s]]
     size = together(domain.n)
@@ -90,11 +90,11 @@ def _packed(values):
     return np.ascontiguousarray(values, dtype=float)
 
 
-def _check_loss(domain, species, loss):
-    """Refuse a region without any loss (n,)."""
+def _check_loss(domain, species, loss, exchange):
+    """Refuse a region without any loss or exchange, (n,) both."""
     if loss.min() > 0.0:
         return
-    lost = np.bincount(domain.region, weights=loss, minlength=domain.regions)
+    lost = np.bincount(domain.region, weights=loss if exchange is None else loss + exchange, minlength=domain.regions)
     if not lost.all():
         inside = np.flatnonzero(domain.region == np.argmin(lost))
         raise NumericsError(

@@ -34,3 +34,8 @@ def test_flows_are_sums_over_the_lattice(n):
     found = books.flows(c, source, decay[:, None] * share + uptake, exchange, wall, decay, share)
     expected = [source, decayed, uptake * c, exchange * wall, exchange * c]
     assert found == pytest.approx(np.stack([part.sum(axis=1) for part in expected], axis=1), rel=1e-12)
+
+
+def test_a_sum_of_products_is_numpys(n=3 * cells.BLOCK + 5):
+    a, b = np.random.default_rng(1).random((2, n))
+    assert cells.product_sum(a, b) == pytest.approx((a * b).sum(), rel=1e-13)
