@@ -134,8 +134,8 @@ def solve_fields(counts, stem, niche, hormones, fields, around, model, rtol=RTOL
             guess[row] = targets[k]
             if k < n_field:
                 c = cytokine[k]
-                rows = source[row], loss[row], exchange[row], wall[row]
-                _lay_terms(c, counts, stem, everyone, niche, blood_level(c, hormones, species), guess[row], model, rows)
+                room_of = source[row], loss[row], exchange[row], wall[row]
+                _lay_terms(c, counts, stem, everyone, niche, blood_level(c, hormones, species), guess[row], model, room_of)
                 spread[row] = c.diffusivity
             else:
                 density, length = smoothed[k - n_field]

@@ -26,6 +26,7 @@ from marrow_niche.transport.steady import solve_compact
 DWELL = 61
 STEP_HOURS = 480.0
 MIX = 0.3
+ALL = 1.0
 BEFORE = 2**32 - 1  # the step of the draws before the first hour: none of the run's own
 
 
@@ -56,8 +57,8 @@ def dwelling(number, model):
 
 
 def stage_rates(row, logs, tree):
-    """Event rate r [1/h], survival σ, renewal p, emergency entry [1/h] and shares (fan, n) of stage `row` where `logs`
-    (n_signal, n) are the logarithms of the signals."""
+    """Event rate r [1/h], survival σ, renewal p and emergency entry [1/h] of stage `row` where `logs` (n_signal, n) are the
+    logarithms of the signals."""
 
     def drive(exponents):
         return np.exp(exponents @ logs) if exponents.any() else 1.0
@@ -78,15 +79,27 @@ def stage_rates(row, logs, tree):
     hurry = 0.0
     if tree.burst_rate[row] > 0:
         hurry = tree.burst_rate[row] * lineages.demand(np.exp(logs[SIGNALS.index("SCF")]), tree)
-    parts = [
-        tree.share[row, k] * drive(tree.share_response[row, k]) if t >= 0 else 0.0
-        for k, t in enumerate(tree.target[row])
-    ]
-    whole = sum(parts)
-    return rate, live, renew, hurry, [part / whole for part in parts]
+    return rate, live, renew, hurry
 
 
-def stage_densities(logs, inflow, before, from_burst, model):
+def stage_shares(row, logs, tree):
+    """{target: share} of the cells that leave stage `row`: a number, or (n,) where signals sway it."""
+    ways = np.flatnonzero(tree.target[row] >= 0)
+    if len(ways) == 1:
+        return {int(tree.target[row, ways[0]]): ALL}
+    parts = {int(tree.target[row, k]): tree.share[row, k] * np.exp(tree.share_response[row, k] @ logs) for k in ways}
+    whole = sum(parts.values())
+    return {t: part / whole for t, part in parts.items()}
+
+
+def alike(row, other, tree):
+    """True when the cells of two stages fare alike under the same signals: the stages of one chain."""
+    fate = [tree.rate, tree.rate_limit, tree.rate_response, tree.daughters, tree.survival, tree.survival_response]
+    fate += [tree.renewal, tree.renewal_limit, tree.renewal_response, tree.burst_rate]
+    return all(np.array_equal(part[row], part[other]) for part in fate)
+
+
+def stage_densities(logs, inflow, before, from_burst, model, rtol=1e-4):
     """Stationary stored cells of every stage and what leaves, given signals; one pass down the tree.
 
     `inflow` {row: (n,) real cells/h}; `before` (n_stage, n) starts the solver; `from_burst` {row: (n,)} what the emergency
@@ -101,36 +114,41 @@ def stage_densities(logs, inflow, before, from_burst, model):
     burst_out: dict[int, np.ndarray] = {}
     first_burst = tree.first["burst"]
     diffusivity = model.hop_number * model.hop_rounds / model.field_step * lattice.spacing**2
+    known, guess, cells = -1, np.empty(n), np.empty(n)
     for row in range(n_stage):
         flow = arriving.pop(row, None)
         if flow is None or not flow.any():
             continue
-        rate, live, renew, hurry, shares = stage_rates(row, logs, tree)
-        events = np.minimum(rate, 1.0 / model.lineage_step)
-        loss = events * (1 - tree.daughters[row] * live * renew) + hurry
-        guess = before[row] * model.weight[row] / f
+        if known < 0 or not alike(row, known, tree):
+            rate, live, renew, hurry = stage_rates(row, logs, tree)
+            events = np.minimum(rate, 1.0 / model.lineage_step)
+            loss = (events * (1 - tree.daughters[row] * live * renew) + hurry) * f
+            gone = tree.daughters[row] * live * (1 - renew) * events
+            known = row
+        np.divide(before[row], f, out=guess)
+        guess *= model.weight[row]
         answer = solve_compact(
             model.domain,
             flow,
             diffusivity=diffusivity,
-            loss=loss * f,
+            loss=loss,
             spacing=lattice.spacing,
             guess=guess if guess.any() else None,
-            rtol=1e-4,
+            rtol=rtol,
         )
-        cells = answer.concentration.reshape(-1) * f
-        expected[row] = cells / model.weight[row]
-        leaving = tree.daughters[row] * live * (1 - renew) * events * cells
-        for share, t in zip(shares, tree.target[row]):
-            if t < 0:
-                continue
-            part = share * leaving
+        leaving = answer.concentration.reshape(-1)
+        np.multiply(leaving, f, out=cells)
+        expected[row] = cells
+        expected[row] /= np.float32(model.weight[row])
+        np.multiply(gone, cells, out=leaving)
+        for t, share in stage_shares(row, logs, tree).items():
+            part = leaving if share is ALL else share * leaving
             if t >= n_stage:
                 output[t - n_stage] += part.sum()
             elif row >= first_burst and t < first_burst:
                 burst_out[t] = burst_out.get(t, 0.0) + part
             else:
-                arriving[t] = arriving.get(t, 0.0) + part
+                arriving[t] = arriving[t] + part if t in arriving else part
         if np.any(hurry):
             t = tree.burst_target[row]
             arriving[t] = arriving.get(t, 0.0) + hurry * cells
@@ -158,7 +176,7 @@ def find(state, model, *, calibrate=False, tolerance=2e-3, most=60, report=None)
     from_burst: dict[int, np.ndarray] = {}
     level, growth = 1.0, np.inf
     division = np.full(len(sample.id), species.stem_cells.division)
-    output = np.zeros(len(EXITS))
+    output, moved = np.zeros(len(EXITS)), 1.0
     for turn in range(1, most + 1):
         part = 1.0 / (1 + turn // 10)  # ever smaller steps, should it swing to and fro
         state.residual, _ = coupling.solve_fields(
@@ -181,11 +199,13 @@ def find(state, model, *, calibrate=False, tolerance=2e-3, most=60, report=None)
             tree.first[name]: np.bincount(sample.voxel, leaving * share, minlength=model.n)
             for name, share in (("MPP", 1 - rates.share_mkp), ("MkP", rates.share_mkp))
         }
-        fresh, output, from_burst = stage_densities(logs, inflow, expected, from_burst, model)
+        exact = float(np.clip(1e-2 * moved, 1e-4, 1e-2))  # no nearer than this round can come
+        fresh, output, from_burst = stage_densities(logs, inflow, expected, from_burst, model, exact)
         moved = float(
             np.max(np.abs(fresh.sum(axis=1) / np.maximum(expected.sum(axis=1), 1e-9) - 1)[: tree.first["burst"]])
         )
-        expected = (1 - part * MIX) * expected + part * MIX * fresh
+        for stage, new in zip(expected, fresh):
+            stage += part * MIX * (new - stage)
         if report:
             report(turn, level, growth, moved)
         if level < 1e-3:
