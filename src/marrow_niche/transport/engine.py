@@ -9,6 +9,7 @@ from marrow_niche.errors import NumericsError
 from marrow_niche.kernels import multigrid
 from marrow_niche.transport.bricks import make_faces
 from marrow_niche.transport.domain import walled
+from marrow_niche.transport.ledger import Budget
 from marrow_niche.transport.shapes import even
 
 INNER = 1e-5
@@ -25,6 +26,7 @@ class Solution:
     residual: np.ndarray  # (S,): |b - A c| / |b| of this very concentration
     iterations: np.ndarray  # (S,) int64: V-cycles
     raised: np.ndarray  # (S,): by how much Σ c rose where undershoots below zero were set to zero
+    budget: Budget | None = None  # what is made, lost and exchanged, where it was asked for: `dense.solve_steady`
 
 
 def solve_species(domain, source, diffusivity, loss, exchange, wall, spacing, guess, rtol, most):

@@ -13,8 +13,17 @@ def backward_euler(medium):
     """(c' − c)/dt − ∇·D∇c' + (loss + exchange) c' = made(c) + exchange wall: first order, never negative."""
 
     def march(c, made):
-        solution = _stage(medium, c, made(c), medium.dt, guess=c)
-        return _step("backward_euler", solution)
+        early = made(c)
+        solution = _stage(medium, c, early, medium.dt, guess=c)
+        new = solution.concentration
+        return Step(
+            concentration=new,
+            residual=solution.residual,
+            iterations=solution.iterations,
+            scheme="backward_euler",
+            repaired=np.zeros(solution.residual.size),
+            budget=medium.budget(new, early, c, new),
+        )
 
     return march
 
@@ -69,6 +78,12 @@ def second_order(medium):
             iterations=first.iterations + second.iterations,
             scheme="second_order",
             repaired=repaired,
+            budget=medium.budget(
+                (1.0 - GAMMA) * first.concentration + GAMMA * second.concentration,
+                delta * early + (1.0 - delta) * late,
+                c,
+                new,
+            ),
         )
 
     return march
@@ -87,16 +102,6 @@ def _stage(medium, start, made, dt, guess, rows=slice(None)):
         guess=guess,
         rtol=medium.rtol,
         max_iterations=medium.max_iterations,
-    )
-
-
-def _step(scheme, solution):
-    return Step(
-        concentration=solution.concentration,
-        residual=solution.residual,
-        iterations=solution.iterations,
-        scheme=scheme,
-        repaired=np.zeros(solution.residual.size),
     )
 
 

@@ -1,6 +1,6 @@
-"""Where the molecules went: what was made, lost, let through the vessel walls and stored."""
+"""Where the molecules went: what was made, lost, let through the vessel walls and over the faces of the box, and stored."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -10,28 +10,61 @@ from marrow_niche.transport.shapes import finite, spread
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """Flows of each species over the whole domain [nM um³/h], each (S,)."""
+    """Flows of each species over the whole domain [nM um³/h], each (S,); a slice is one voxel thick."""
 
     secreted: np.ndarray
     lost: np.ndarray  # decay and uptake
     entered: np.ndarray  # from the blood through vessel walls
     left: np.ndarray  # into it
+    came: np.ndarray  # over faces of the box with a condition and from held voxels; a flux given as negative is negative
+    went: np.ndarray  # out over these
     stored: np.ndarray  # zero in a steady state
     held: np.ndarray  # what the domain holds over dt, the largest flow of a short step; zero in a steady state
 
     @property
     def imbalance(self):
-        """(S,): (secreted + entered − lost − left − stored) over the largest of them and `held`; zero if all are."""
-        came = self.secreted + self.entered
-        went = self.lost + self.left + self.stored
-        size = np.max(np.abs([self.secreted, self.entered, self.lost, self.left, self.stored, self.held]), axis=0)
-        return np.divide(came - went, size, out=np.zeros_like(size), where=size > 0.0)
+        """(S,): secreted + entered + came − lost − left − went − stored, over the largest of these and `held`, or zero."""
+        gap = self.secreted + self.entered + self.came - self.lost - self.left - self.went - self.stored
+        size = np.max(np.abs([getattr(self, part.name) for part in fields(self)]), axis=0)
+        return np.divide(gap, size, out=np.zeros_like(size), where=size > 0.0)
+
+
+def added_up(concentration, source, loss, exchange, wall, volume, *, over=None, start=None, end=None, dt=1.0):
+    """A `Budget` of rows (S, n) that are checked: at this concentration, or its mean over a step from `start` to `end`.
+
+    `over` is what faces of the box and held voxels add to loss and source, a pair; `volume` of a voxel.
+    """
+    none = np.zeros(len(concentration))
+    came = went = stored = held = none
+    if over is not None:
+        went, came = (over[0] * concentration).sum(axis=1) * volume, np.sum(over[1], axis=1) * volume
+    if end is not None:
+        stored, held = (end - start).sum(axis=1) * (volume / dt), np.abs(end).sum(axis=1) * (volume / dt)
+    return Budget(
+        secreted=np.sum(source, axis=1) * volume,
+        lost=(loss * concentration).sum(axis=1) * volume,
+        entered=(exchange * wall).sum(axis=1) * volume,
+        left=(exchange * concentration).sum(axis=1) * volume,
+        came=came,
+        went=went,
+        stored=stored,
+        held=held,
+    )
+
+
+def mean(budgets):
+    """The mean `Budget` of steps of the same length."""
+    parts = {part.name: np.mean([getattr(b, part.name) for b in budgets], axis=0) for part in fields(Budget)}
+    return Budget(**parts)
 
 
 def budget(
     concentration, source, *, loss, spacing, exchange=None, wall=None, previous=None, dt=None, open_=None, dimension=3
 ):
-    """Add up a steady solution, or one step of backward Euler from `previous`.
+    """Add up a steady solution, or one step of backward Euler from `previous`, of a box nothing crosses.
+
+    `solve_steady(..., details=True)` and `advance_compact` bring their own: with conditions at faces, held voxels and
+    saturable uptake the one, of the implicit schemes and with reactions the other.
 
     Parameters
     ----------
@@ -78,17 +111,13 @@ def budget(
     def rows(values, name):
         return spread(0.0 if values is None else values, c.shape, name)
 
-    volume = float(spacing) ** dimension
-    exchange = rows(exchange, "exchange")
-    stored, held = np.zeros(c.shape[0]), np.zeros(c.shape[0])
-    if previous is not None:
-        stored = (c - rows(previous, "previous")).sum(axis=1) * (volume / dt)
-        held = np.abs(c).sum(axis=1) * (volume / dt)
-    return Budget(
-        secreted=rows(source, "source").sum(axis=1) * volume,
-        lost=(rows(loss, "loss") * c).sum(axis=1) * volume,
-        entered=(exchange * rows(wall, "wall")).sum(axis=1) * volume,
-        left=(exchange * c).sum(axis=1) * volume,
-        stored=stored,
-        held=held,
+    step = {} if previous is None else {"start": rows(previous, "previous"), "end": c, "dt": dt}
+    return added_up(
+        c,
+        rows(source, "source"),
+        rows(loss, "loss"),
+        rows(exchange, "exchange"),
+        rows(wall, "wall"),
+        float(spacing) ** dimension,
+        **step,
     )

@@ -11,6 +11,7 @@ import numpy as np
 from marrow_niche.errors import NumericsError
 from marrow_niche.kernels import explicit
 from marrow_niche.transport.domain import Domain, prepare
+from marrow_niche.transport.ledger import Budget, added_up
 from marrow_niche.transport.shapes import check_spacing, distinct, even, spread
 
 WORTH_SHARING = 100_000  # voxels and species below which handing out the work costs more than it saves
@@ -25,6 +26,7 @@ class Step:
     iterations: np.ndarray  # (S,) int64: V-cycles
     scheme: str  # which was taken
     repaired: np.ndarray  # (S,): what would have been below zero, as part of what is above; see `implicit.second_order`
+    budget: Budget | None = None  # mean flows over the step; the schemes that solve nothing keep none
 
 
 Made = Callable[[np.ndarray], np.ndarray]  # (S, n) concentrations to (S, n) of what is made per time
@@ -115,6 +117,11 @@ class Medium:
         """(n,): the conductances of each voxel's faces, added up [1/time], of species s."""
         weight = self.weights[s]
         return weight * self.faces if np.isscalar(weight) else weight.sum(axis=1)
+
+    def budget(self, mean, made, start, end):
+        """The `Budget` of a step in which losses are those of the `mean` concentration: all (S, n)."""
+        volume = self.spacing**3
+        return added_up(mean, made, self.loss, self.exchange, self.wall, volume, start=start, end=end, dt=self.dt)
 
     def step(self, concentration, scheme):
         """A Step that solved nothing."""
