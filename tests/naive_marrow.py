@@ -41,63 +41,97 @@ def handed_over(n, ratio, u):
     return n * int(ratio) + int(binomial_u(n, ratio - int(ratio), u))
 
 
-def advance(counts, signals, dt, weight, tree, seed, step, luck=None):
+def chances(x):
+    """Within x of time at rate 1: that a cell there all along has an event, that one come at any moment has, and that a
+    daughter of an event has one too: exponentials, averaged over the moment."""
+    there = -np.expm1(-x)
+    return (there, 1 - there / x, 1 - x * np.exp(-x) / there) if x > 1e-5 else (x, x / 2, x / 2)
+
+
+def advance(counts, signals, dt, weight, tree, seed, step, fresh=(), luck=None):
     """One step of the tree; returns counts after it, what left by each exit, and the ledger.
 
-    `signals` (n_signal, n) are ratios to rest, floored at 1e-6.
+    `signals` (n_signal, n) are ratios to rest, floored at 1e-6; `fresh` are (stage, voxel, number) of cells of `counts`
+    that came in the step.
     """
     luck = luck or Luck(seed, step)
     n_stage, n = counts.shape
     staying, arriving = counts.astype(int), np.zeros((n_stage, n), int)
     left, ledger = np.zeros(tree.target.max() + 1 - n_stage), np.zeros((n_stage, 5), int)
-    for c in range(n_stage):
-        for v in range(n):
-            cells, felt = int(counts[c, v]), np.maximum(signals[:, v], 1e-6)
-            if cells == 0:
-                continue
-            drive = product_of_powers(tree.rate_response[c], felt)
-            rate = tree.rate[c] * drive / (1 + (drive - 1) * tree.rate[c] / tree.rate_limit[c])
-            chance, lives = luck.pair(c, v, TREE, 0)
-            events = int(binomial_u(cells, min(1.0, rate * dt), chance))
-            renews = enters = 0.5
-            if tree.burst_rate[c] > 0 or tree.renewal[c] > 0:
-                renews, enters = luck.pair(c, v, TREE, 1)
+    for c, v, number in fresh:
+        some = min(number, staying[c, v])
+        staying[c, v] -= some
+        arriving[c, v] += some
+    ledger[:, 4] = staying.sum(axis=1)
+    for turn in range(2):
+        for c in range(n_stage):
+            come, arriving[c] = arriving[c].copy(), 0
+            ledger[c, 3] += come.sum()
+            for v in range(n):
+                there_now, new, felt = int(staying[c, v]) + int(come[v]), int(come[v]), np.maximum(signals[:, v], 1e-6)
+                old, draw = there_now - new if turn == 0 else 0, 16 * turn
+                if old + new == 0:
+                    continue
+                drive = product_of_powers(tree.rate_response[c], felt)
+                rate = tree.rate[c] * drive / (1 + (drive - 1) * tree.rate[c] / tree.rate_limit[c])
+                excess, call = felt[SIGNALS.index("SCF")] / tree.burst_threshold - 1, 0.0
+                if tree.burst_rate[c] > 0 and excess > 0:
+                    call = tree.burst_rate[c] * excess**2 / (excess**2 + tree.burst_half**2)
+                there, came, later = chances((rate + call) * dt)
+                mine = rate / (rate + call)
+                chance, lives = luck.pair(c, v, TREE, draw + 0)
+                events, early = int(binomial_u(old, there * mine, chance)), 0
+                renews = enters = hurries = 0.5
+                if new:
+                    u, hurries = luck.pair(c, v, TREE, draw + 7)
+                    early = int(binomial_u(new, came * mine, u))
+                if tree.burst_rate[c] > 0 or tree.renewal[c] > 0:
+                    renews, enters = luck.pair(c, v, TREE, draw + 1)
+                hurried = 0
+                if call > 0:
+                    hurried = int(binomial_u(old - events, there * (1 - mine) / (1 - there * mine), enters))
+                    hurried += int(binomial_u(new - early, came * (1 - mine) / (1 - came * mine), hurries)) if new else 0
+                events += early
+                young = events * int(tree.daughters[c])
+                live = hill(tree.survival[c], 1, product_of_powers(tree.survival_response[c], felt)) if tree.survival[c] < 1 else 1
+                if live < 1:
+                    young = int(binomial_u(young, live, lives))
+                stay = 0
+                if tree.renewal[c] > 0:
+                    renewal = hill(tree.renewal[c], tree.renewal_limit[c], product_of_powers(tree.renewal_response[c], felt))
+                    stay = int(binomial_u(young, renewal, renews))
+                    if stay:
+                        divides, lives = luck.pair(c, v, TREE, draw + 8)
+                        renews, hurries = luck.pair(c, v, TREE, draw + 9)
+                        again = int(binomial_u(stay, later * mine, divides))
+                        more = again * int(tree.daughters[c])
+                        if live < 1:
+                            more = int(binomial_u(more, live, lives))
+                        if call > 0:
+                            hurried += int(binomial_u(stay - again, later * (1 - mine) / (1 - later * mine), hurries))
+                        events, young, stay = events + again, young + more, stay + int(binomial_u(more, renewal, renews))
+                if hurried:
+                    into, (u, _) = tree.burst_target[c], luck.pair(c, v, TREE, draw + 6)
+                    arriving[into, v] += handed_over(hurried, weight[c] / weight[into], u)
+                staying[c, v] = there_now + stay - events - hurried
+                ledger[c, :3] += events, stay, hurried
 
-            hurried, excess = 0, felt[SIGNALS.index("SCF")] / tree.burst_threshold - 1
-            if tree.burst_rate[c] > 0 and excess > 0:
-                call = tree.burst_rate[c] * dt * excess**2 / (excess**2 + tree.burst_half**2)
-                hurried = int(binomial_u(cells - events, min(1.0, call / max(1 - min(1.0, rate * dt), 1e-12)), enters))
-            if hurried:
-                into, (u, _) = tree.burst_target[c], luck.pair(c, v, TREE, 6)
-                arriving[into, v] += handed_over(hurried, weight[c] / weight[into], u)
-
-            young = events * int(tree.daughters[c])
-            if tree.survival[c] < 1:
-                live = hill(tree.survival[c], 1, product_of_powers(tree.survival_response[c], felt))
-                young = int(binomial_u(young, live, lives))
-            stay = 0
-            if tree.renewal[c] > 0:
-                renewal = hill(tree.renewal[c], tree.renewal_limit[c], product_of_powers(tree.renewal_response[c], felt))
-                stay = int(binomial_u(young, renewal, renews))
-            staying[c, v] += stay - events - hurried
-            ledger[c, :3] += events, stay, hurried
-
-            ways = [k for k in range(tree.target.shape[1]) if tree.target[c, k] >= 0]
-            going = young - stay
-            parts = [tree.share[c, k] * product_of_powers(tree.share_response[c, k], felt) for k in ways]
-            for k, part, rest in zip(ways, parts, np.cumsum(parts[::-1])[::-1]):
-                into = tree.target[c, k]
-                evenly = into >= n_stage or weight[into] == weight[c]
-                choice = handing = 0.5
-                if going and not (evenly and k == ways[-1]):
-                    choice, handing = luck.pair(c, v, TREE, 2 + k)
-                take = going if k == ways[-1] else int(binomial_u(going, part / rest, choice))
-                going -= take
-                if into >= n_stage:
-                    left[into - n_stage] += take * weight[c]
-                else:
-                    arriving[into, v] += take if evenly else handed_over(take, weight[c] / weight[into], handing)
-    ledger[:, 3], ledger[:, 4] = arriving.sum(axis=1), counts.sum(axis=1)
+                ways = [k for k in range(tree.target.shape[1]) if tree.target[c, k] >= 0]
+                going = young - stay
+                parts = [tree.share[c, k] * product_of_powers(tree.share_response[c, k], felt) for k in ways]
+                for k, part, rest in zip(ways, parts, np.cumsum(parts[::-1])[::-1]):
+                    into = tree.target[c, k]
+                    evenly = into >= n_stage or weight[into] == weight[c]
+                    choice = handing = 0.5
+                    if going and not (evenly and k == ways[-1]):
+                        choice, handing = luck.pair(c, v, TREE, draw + 2 + k)
+                    take = going if k == ways[-1] else int(binomial_u(going, part / rest, choice))
+                    going -= take
+                    if into >= n_stage:
+                        left[into - n_stage] += take * weight[c]
+                    else:
+                        arriving[into, v] += take if evenly else handed_over(take, weight[c] / weight[into], handing)
+    ledger[:, 3] += arriving.sum(axis=1)
     return staying + arriving, left, ledger
 
 

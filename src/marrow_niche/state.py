@@ -47,7 +47,8 @@ class TwinState:
 class State:
     """The marrow and the organism at one hour.
 
-    `counts` (n_stage, n) int32 stored cells of the lineages; `fields` (n_field, n) [nM]; `around` (3, n) cellularity,
+    `counts` (n_stage, n) int32 stored cells of the lineages, of which `fresh` (k, 3) int64 came from stem cells since their
+    last step: stage, voxel and number; `fields` (n_field, n) [nM]; `around` (3, n) cellularity,
     primitive load and Kit+ load over rest; `trend` (n_field + 3, n) their change an hour between the last two solves;
     `levels` (n_field,) [nM] what the stirred marrow held at the last solve; `output` (n_exit,) [cells/h] what the piece gave
     in the last step; `solved` hour of the last solve, `residual` (n_field,), and `flows` (n_field, 5) [molecules/h] of it;
@@ -57,6 +58,7 @@ class State:
     hour: int
     stem: StemState
     counts: np.ndarray
+    fresh: np.ndarray
     fields: np.ndarray
     around: np.ndarray
     trend: np.ndarray
@@ -74,6 +76,11 @@ class State:
     twin: TwinState
     born: int = 0
     died: int = 0
+
+
+def none_fresh():
+    """`State.fresh` of a marrow whose lineages have just been stepped."""
+    return np.zeros((0, 3), np.int64)
 
 
 def resting_stem_cells(ids, voxel):

@@ -32,8 +32,10 @@ def hand_over(state, name, leaving, model):
     who = np.flatnonzero(leaving)
     draw = uniforms(state.stem.id[who], model.seed, state.hour, HAND, row)
     ratio = model.stem_weight / model.weight[row]
-    for i, u in zip(who, draw[:, 0]):
-        state.counts[row, state.stem.voxel[i]] += handed_over(leaving[i], ratio, u)
+    given = [(row, state.stem.voxel[i], handed_over(leaving[i], ratio, u)) for i, u in zip(who, draw[:, 0])]
+    for _, voxel, number in given:
+        state.counts[row, voxel] += number
+    state.fresh = np.concatenate([state.fresh, np.array(given, np.int64).reshape(-1, 3)])
 
 
 def egress(state, felt, model):

@@ -10,6 +10,8 @@ from marrow_niche.kernels.streams import binomial_u, uniform_pair, uniform_pairs
 
 BLOCK = 1024
 TREE, HOP, KILL = 11, 12, 13
+AGAIN = 16
+"""Added to the numbers of the draws in the second turn of a step."""
 
 
 LEAST = 1e-6
@@ -76,9 +78,30 @@ def _occupied(counts, low, high, places):
     return filled
 
 
+@njit(cache=True, nogil=True)
+def _those_with(come, low, places, filled):
+    """How many of the first `filled` places have cells in `come`, counted from voxel `low`; which ones, into `places`."""
+    kept = 0
+    for i in range(filled):
+        places[kept] = places[i]
+        kept += int(come[np.int64(places[i]) - low] != 0)
+    return kept
+
+
+@njit(cache=True, nogil=True)
+def event_chances(x):
+    """Chances of an event at rate 1 within x: of a cell there all along, of one that came at any moment with equal chance,
+    and that a daughter which stays has one too: 1 − e^−x, 1 − (1 − e^−x)/x, 1 − x e^−x/(1 − e^−x)."""
+    if x < 1e-5:
+        return x, 0.5 * x, 0.5 * x
+    there = -math.expm1(-x)
+    return there, 1.0 - there / x, 1.0 - x * (1.0 - there) / there
+
+
 @njit(cache=True, parallel=True)
 def advance(
     counts,
+    fresh,
     felt,
     dt,
     weight,
@@ -104,13 +127,17 @@ def advance(
 ):
     """One step of every lineage in every voxel, in place; returns what left and the ledger of the step.
 
-    A cell has its event with probability min(1, r dt): the mean stay in a stage is then 1/r for any dt, and so is the
-    resting number. All events of a step are drawn from the counts at its beginning.
+    Stages follow one another down the tree, so that a cell may pass several in a step. One that is there at the beginning
+    has its event with probability 1 − exp(−r dt); one that comes in the step, at any moment of it with equal chance, with
+    1 − (1 − exp(−r dt))/(r dt). The mean stay in a stage is then 1/r for any dt, and so is the resting number; the step is
+    of second order. What the emergency chain gives back to stages above it goes down the tree in a second turn.
 
     Parameters
     ----------
     counts : (n_stage, n) int32, written
         Stored cells.
+    fresh : (k, 3) int64
+        Stage, voxel and number of those in `counts` that stem cells gave in this step; by voxel.
     felt : Felt
         The signals over rest.
     dt : float
@@ -142,97 +169,140 @@ def advance(
         low = b * BLOCK
         high = min(n, low + BLOCK)
         arriving = np.zeros((n_stage, BLOCK), np.int32)
-        comes = np.zeros(n_stage, np.bool_)
+        comes, come = np.zeros(n_stage, np.bool_), np.zeros(BLOCK, np.int32)
         part = np.zeros(fan)
         places = np.zeros(BLOCK, np.uint32)
         chances = np.zeros((2, BLOCK))
-        for c in range(n_stage):
-            answers = False
-            for k in range(rate_response.shape[1]):
-                answers = answers or rate_response[c, k] != 0.0
-            fastest = min(1.0, (max(rate[c], rate_limit[c]) if answers else rate[c]) * dt)
-            filled = _occupied(counts[c], low, high, places)
-            uniform_pairs(seed, places, c, filled, step, TREE, 0, chances[0], chances[1])
-            for i in range(filled):
-                v, u0, u1 = int(places[i]), chances[0, i], chances[1, i]
-                cells = np.int64(counts[c, v])
-                book[b, c, 4] += cells
-                if burst[c] == 0.0 and u0 <= 1.0 - cells * fastest:
-                    continue  # `binomial_u` would find no event at any rate
-                who = (np.int64(c) << 32) + v
-                r = rate[c]
-                if answers:
-                    m = drive(rate_response[c], felt, v)
-                    r = r * m / (1.0 + (m - 1.0) * r / rate_limit[c])
-                events = binomial_u(cells, min(1.0, r * dt), u0)
-                hurried = np.int64(0)
-                w0 = w1 = 0.5
-                if burst[c] > 0.0 or renewal[c] > 0.0:
-                    w0, w1 = uniform_pair(seed, who, step, TREE, 1)
-                if burst[c] > 0.0:
-                    excess = math.exp(log_signal(felt, scf, v)) / threshold - 1.0
-                    if excess > 0.0:
-                        call = burst[c] * excess * excess / (excess * excess + half * half) * dt
-                        chance = call / max(1.0 - min(1.0, r * dt), 1e-12)  # of those without an event
-                        hurried = binomial_u(cells - events, min(1.0, chance), w1)
-                        if hurried > 0:
-                            h0, h1 = uniform_pair(seed, who, step, TREE, 6)
-                            t = burst_target[c]
-                            arriving[t, v - low] += handed_over(hurried, weight[c] / weight[t], h0)
-                            comes[t] = True
-                            book[b, c, 2] += hurried
-                if events == 0:
-                    counts[c, v] = cells - hurried
+        for k in range(np.searchsorted(fresh[:, 1], low), fresh.shape[0]):
+            c, v = fresh[k, 0], fresh[k, 1]
+            if v >= high:
+                break
+            some = np.int32(min(fresh[k, 2], counts[c, v]))
+            counts[c, v] -= some
+            arriving[c, v - low] += some
+            comes[c] = True
+        for turn in range(2):  # the second for what comes back from the emergency chain to stages done already
+            for c in range(n_stage):
+                if turn > 0 and not comes[c]:
                     continue
-                young = events * daughters[c]
-                if survival[c] < 1.0:
-                    x = drive(survival_response[c], felt, v)
-                    young = binomial_u(young, x / (x + 1.0 / survival[c] - 1.0), u1)
-                stay = np.int64(0)
-                if renewal[c] > 0.0:
-                    x = drive(renewal_response[c], felt, v)
-                    stay = binomial_u(young, renewal_limit[c] * x / (x + renewal_limit[c] / renewal[c] - 1.0), w0)
-                counts[c, v] = cells - hurried - events + stay
-                book[b, c, 0] += events
-                book[b, c, 1] += stay
-                going = young - stay
-                if going == 0:
-                    continue
-                total = 0.0
-                last = 0
-                for k in range(fan):
-                    if target[c, k] >= 0:
-                        part[k] = (
-                            share[c, k]
-                            if fan == 1 or target[c, 1] < 0
-                            else share[c, k] * drive(share_response[c, k], felt, v)
-                        )
-                        total += part[k]
-                        last = k
-                for k in range(last + 1):
-                    if going == 0:
-                        break
-                    t = target[c, k]
-                    evenly = t >= n_stage or weight[t] == weight[c]
-                    h0 = h1 = 0.5
-                    if k < last or not evenly:
-                        h0, h1 = uniform_pair(seed, who, step, TREE, 2 + k)
-                    take = going if k == last else binomial_u(going, part[k] / total, h0)
-                    total -= part[k]
-                    going -= take
-                    if t >= n_stage:
-                        left[b, t - n_stage] += take * weight[c]
-                    else:
-                        arriving[t, v - low] += take if evenly else handed_over(take, weight[c] / weight[t], h1)
+                draw, some_came = AGAIN * turn, comes[c]
+                if some_came:
+                    for v in range(low, high):
+                        i = v - low
+                        come[i], arriving[c, i] = arriving[c, i], 0
+                        counts[c, v] += come[i]
+                        book[b, c, 3] += come[i]
+                    comes[c] = False
+                answers = False
+                for k in range(rate_response.shape[1]):
+                    answers = answers or rate_response[c, k] != 0.0
+                fastest = (max(rate[c], rate_limit[c]) if answers else rate[c]) * dt
+                filled = _occupied(counts[c], low, high, places)
+                if turn > 0:
+                    filled = _those_with(come, low, places, filled)
+                uniform_pairs(seed, places, c, filled, step, TREE, draw, chances[0], chances[1])
+                for i in range(filled):
+                    v, u0, u1 = int(places[i]), chances[0, i], chances[1, i]
+                    new = np.int64(come[v - low]) if some_came else np.int64(0)
+                    rest = np.int64(counts[c, v]) - new
+                    cells = rest if turn == 0 else np.int64(0)  # that may have an event
+                    book[b, c, 4] += cells
+                    if burst[c] == 0.0 and new == 0 and u0 <= 1.0 - cells * fastest:
+                        continue  # `binomial_u` would find no event at any rate
+                    who = (np.int64(c) << 32) + v
+                    r = rate[c]
+                    if answers:
+                        m = drive(rate_response[c], felt, v)
+                        r = r * m / (1.0 + (m - 1.0) * r / rate_limit[c])
+                    call = 0.0
+                    if burst[c] > 0.0:
+                        excess = math.exp(log_signal(felt, scf, v)) / threshold - 1.0
+                        if excess > 0.0:
+                            call = burst[c] * excess * excess / (excess * excess + half * half)
+                    there, came, later = event_chances((r + call) * dt)
+                    part_r = r / (r + call)
+                    events = binomial_u(cells, there * part_r, u0)
+                    a0 = a1 = w0 = w1 = 0.5
+                    early = np.int64(0)
+                    if new > 0:
+                        a0, a1 = uniform_pair(seed, who, step, TREE, draw + 7)
+                        early = binomial_u(new, came * part_r, a0)
+                    if burst[c] > 0.0 or renewal[c] > 0.0:
+                        w0, w1 = uniform_pair(seed, who, step, TREE, draw + 1)
+                    hurried = np.int64(0)
+                    if call > 0.0:  # of those without an event
+                        hurried = binomial_u(cells - events, there * (1.0 - part_r) / (1.0 - there * part_r), w1)
+                        if new > 0:
+                            hurried += binomial_u(new - early, came * (1.0 - part_r) / (1.0 - came * part_r), a1)
+                    events += early
+                    rest += new
+                    if events + hurried == 0:
+                        continue
+                    young = events * daughters[c]
+                    if survival[c] < 1.0:
+                        x = drive(survival_response[c], felt, v)
+                        young = binomial_u(young, x / (x + 1.0 / survival[c] - 1.0), u1)
+                    stay = np.int64(0)
+                    if renewal[c] > 0.0:
+                        x = drive(renewal_response[c], felt, v)
+                        renews = renewal_limit[c] * x / (x + renewal_limit[c] / renewal[c] - 1.0)
+                        stay = binomial_u(young, renews, w0)
+                        if stay > 0:  # and may have another event
+                            h0, h1 = uniform_pair(seed, who, step, TREE, draw + 8)
+                            s0, s1 = uniform_pair(seed, who, step, TREE, draw + 9)
+                            again = binomial_u(stay, later * part_r, h0)
+                            more = again * daughters[c]
+                            if survival[c] < 1.0:
+                                x = drive(survival_response[c], felt, v)
+                                more = binomial_u(more, x / (x + 1.0 / survival[c] - 1.0), h1)
+                            if call > 0.0:
+                                hurried += binomial_u(stay - again, later * (1.0 - part_r) / (1.0 - later * part_r), s1)
+                            events, young = events + again, young + more
+                            stay += binomial_u(more, renews, s0)
+                    if hurried > 0:
+                        h0, h1 = uniform_pair(seed, who, step, TREE, draw + 6)
+                        t = burst_target[c]
+                        arriving[t, v - low] += handed_over(hurried, weight[c] / weight[t], h0)
                         comes[t] = True
-        for c in range(n_stage):
-            if not comes[c]:
-                continue
-            here, come, number = counts[c, low:high], arriving[c], np.int64(0)
-            for i in range(here.size):
-                here[i] += come[i]
-                number += come[i]
-            book[b, c, 3] = number
+                        book[b, c, 2] += hurried
+                    counts[c, v] = rest - hurried - events + stay
+                    book[b, c, 0] += events
+                    book[b, c, 1] += stay
+                    going = young - stay
+                    if going == 0:
+                        continue
+                    total = 0.0
+                    last = 0
+                    for k in range(fan):
+                        if target[c, k] >= 0:
+                            part[k] = (
+                                share[c, k]
+                                if fan == 1 or target[c, 1] < 0
+                                else share[c, k] * drive(share_response[c, k], felt, v)
+                            )
+                            total += part[k]
+                            last = k
+                    for k in range(last + 1):
+                        if going == 0:
+                            break
+                        t = target[c, k]
+                        evenly = t >= n_stage or weight[t] == weight[c]
+                        h0 = h1 = 0.5
+                        if k < last or not evenly:
+                            h0, h1 = uniform_pair(seed, who, step, TREE, draw + 2 + k)
+                        take = going if k == last else binomial_u(going, part[k] / total, h0)
+                        total -= part[k]
+                        going -= take
+                        if t >= n_stage:
+                            left[b, t - n_stage] += take * weight[c]
+                        else:
+                            arriving[t, v - low] += take if evenly else handed_over(take, weight[c] / weight[t], h1)
+                            comes[t] = True
+        for c in range(n_stage):  # what comes back once more waits
+            if comes[c]:
+                for v in range(low, high):
+                    counts[c, v] += arriving[c, v - low]
+                    book[b, c, 3] += arriving[c, v - low]
     out = np.zeros(left.shape[1])
     ledger = np.zeros((n_stage, 5), np.int64)
     for b in range(blocks):

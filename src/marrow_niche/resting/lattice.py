@@ -121,9 +121,8 @@ def stage_densities(logs, inflow, before, from_burst, model, rtol=1e-4):
             continue
         if known < 0 or not alike(row, known, tree):
             rate, live, renew, hurry = stage_rates(row, logs, tree)
-            events = np.minimum(rate, 1.0 / model.lineage_step)
-            loss = (events * (1 - tree.daughters[row] * live * renew) + hurry) * f
-            gone = tree.daughters[row] * live * (1 - renew) * events
+            loss = (rate * (1 - tree.daughters[row] * live * renew) + hurry) * f
+            gone = tree.daughters[row] * live * (1 - renew) * rate
             known = row
         np.divide(before[row], f, out=guess)
         guess *= model.weight[row]

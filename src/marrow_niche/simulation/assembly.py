@@ -14,13 +14,13 @@ from marrow_niche.marrow.lineages import EXITS
 from marrow_niche.marrow.stroma import StromaState
 from marrow_niche.model import Model, Walls
 from marrow_niche.resting import twin
-from marrow_niche.state import State
+from marrow_niche.state import State, none_fresh
 from marrow_niche.transport.domain import prepare, with_pattern
 
 FEW = 2000
 SAMPLE = 100_000
 WALL_CAP = 200.0
-LINEAGE_STEP = 1
+LINEAGE_STEP = 3
 FIELD_STEP = 6
 
 
@@ -149,6 +149,7 @@ def at_rest(model, report=None, calibrate=False):
         hour=0,
         stem=sample,
         counts=np.zeros((len(model.tree.rate), n), np.int32),
+        fresh=none_fresh(),
         fields=np.zeros((n_field, n)),
         around=np.ones((3, n)),
         trend=np.zeros((n_field + 3, n)),

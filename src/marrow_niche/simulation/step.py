@@ -12,6 +12,7 @@ from marrow_niche.marrow import fate, stroma
 from marrow_niche.marrow.lineages import EXITS, SIGNALS
 from marrow_niche.perturbations import timeline
 from marrow_niche.resting import twin
+from marrow_niche.state import none_fresh
 
 BODY_STEP = 0.25
 MOVED = 0.1
@@ -97,6 +98,7 @@ def advance_lineages(state, model):
     t = model.tree
     left, ledger = kernel.advance(
         state.counts,
+        state.fresh[np.argsort(state.fresh[:, 1], kind="stable")],
         coupling.lineage_signals(state, model),
         float(model.lineage_step),
         model.weight,
@@ -127,7 +129,7 @@ def advance_lineages(state, model):
         raise NumericsError(
             f"hour {state.hour}: cells of {t.names[int(np.argmax(gap != 0))]} do not add up; please report this."
         )
-    state.output = np.zeros(len(EXITS))
+    state.fresh, state.output = none_fresh(), np.zeros(len(EXITS))
     state.output[: len(left)] = left / model.lineage_step
     return model.weight * now
 

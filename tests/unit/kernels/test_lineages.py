@@ -10,7 +10,7 @@ import lab
 import naive_marrow as naive
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import integrate, stats
 
 from marrow_niche.body import blood
 from marrow_niche.kernels import lineages as kernel
@@ -58,11 +58,11 @@ def mouse_tree():
         production=blood.production(species.blood))
 
 
-def advance(counts, signals, dt, weight, tree, seed, step):
+def advance(counts, signals, dt, weight, tree, seed, step, fresh=()):
     """The kernel, in place."""
     felt = kernel.Felt(signals, signals[0], np.arange(len(signals)), np.ones(len(signals)))
     return kernel.advance(
-        counts, felt, float(dt), weight, tree.rate, tree.rate_limit, tree.rate_response,
+        counts, np.array(fresh, np.int64).reshape(-1, 3), felt, float(dt), weight, tree.rate, tree.rate_limit, tree.rate_response,
         np.asarray(tree.daughters, np.int64), tree.renewal, tree.renewal_limit, tree.renewal_response, tree.survival,
         tree.survival_response, tree.target, tree.share, tree.share_response, tree.burst_rate, tree.burst_target, SCF,
         tree.burst_threshold, tree.burst_half, seed, step)
@@ -92,8 +92,9 @@ def test_a_step_is_its_slow_twin_cell_for_cell(dt, emergency):
     weight = np.array([0.003, 0.003, 0.1, 0.25, 1.0, 1.0, 0.04])
     hurried = 0
     for step in range(3):
-        expected, left, ledger = naive.advance(counts, signals, dt, weight, tree, SEED, step)
-        gone, book = advance(counts, signals, dt, weight, tree, SEED, step)
+        fresh = [(1, 2, 4), (0, 3, 9), (1, 3, 2), (2, n - 1, 50)]
+        expected, left, ledger = naive.advance(counts, signals, dt, weight, tree, SEED, step, fresh)
+        gone, book = advance(counts, signals, dt, weight, tree, SEED, step, fresh)
         assert (counts == expected).all()
         assert (book == ledger).all()
         assert gone == pytest.approx(left, rel=1e-12)
@@ -143,13 +144,13 @@ SIGNAL_CASES = {
 
 
 @pytest.mark.parametrize("case", SIGNAL_CASES)
-@pytest.mark.parametrize("dt", [1.0, 6.0])
+@pytest.mark.parametrize("dt", [1.0, 3.0])
 def test_the_mean_of_a_step_is_the_well_mixed_equation(mouse_tree, case, dt):
-    """For constant signals the mean is linear in the counts, so each step moves it by exactly dt times dN/dt; but entry
-    into the emergency chain is drawn among those who have no event in the step.
+    """Four steps of the mouse's tree in 2,500 alike voxels, against the differential equation itself solved to 1e-9.
 
-    Four steps of the mouse's tree in 2,500 alike voxels; every stage and exit lies within 5 standard errors, taken from
-    voxel to voxel. Stages stand for different numbers of cells, so weights and the emergency chain count too.
+    Every stage and exit lies within 5 standard errors, taken from voxel to voxel, and what the step is off by: 0.3 % of
+    what is there in steps of an hour, 3 % in steps of three. Stages stand for different numbers of cells, so weights and
+    the emergency chain count too.
     """
     tree, n = mouse_tree, 2500
     names = np.array([SIGNAL_CASES[case].get(name, 1.0) for name in SIGNALS])
@@ -158,19 +159,48 @@ def test_the_mean_of_a_step_is_the_well_mixed_equation(mouse_tree, case, dt):
     weight = rng.choice([0.3, 1.0, 1.0, 2.7], len(tree.rate))
     counts = np.repeat(stored[:, None], n, axis=1).astype(np.int32)
     signals = np.repeat(names[:, None], n, axis=1)
-    mean, out, left = stored * weight, np.zeros(len(EXITS)), np.zeros(len(EXITS))
-    for step in range(4):
-        change, leaving = lineages.well_mixed_change(mean, names, np.zeros(len(mean)), tree)
-        mean, out = mean + dt * change, out + dt * leaving
-        left += advance(counts, signals, dt, weight, tree, SEED, step)[0]
+    left = sum(advance(counts, signals, dt, weight, tree, SEED, step)[0] for step in range(4))
+    mean, out = flow(tree, stored * weight, names, 4 * dt)
+    off = {1.0: 3e-3, 3.0: 3e-2}[dt]
     real = weight[:, None] * counts
     error = real.std(axis=1) / np.sqrt(n) + weight / n
-    score = (real.mean(axis=1) - mean) / error
+    gap = real.mean(axis=1) - mean
+    score = np.sign(gap) * np.maximum(np.abs(gap) - off * mean, 0.0) / error
     worst = int(np.argmax(np.abs(score)))
     assert abs(score[worst]) < 5, f"{tree.names[worst]}: {real[worst].mean():g}, not {mean[worst]:g}"
     assert (error < 0.05 * np.maximum(mean, 1.0)).all()
     # the exits' error: at most as large as if each leaving cell were drawn by itself, at the weight of one stage
-    assert (np.abs(left / n - out) < 5 * np.sqrt(2.7 * 2 * np.maximum(out, 1e-3) / n)).all()
+    assert (np.abs(left / n - out) < 5 * np.sqrt(2.7 * 2 * np.maximum(out, 1e-3) / n) + off * out).all()
+
+
+def flow(tree, cells, names, hours):
+    """Mean cells by stage and what left by each exit after so many hours under constant signals."""
+    n_stage = len(cells)
+
+    def change(_, y):
+        return np.concatenate(lineages.well_mixed_change(y[:n_stage], names, np.zeros(n_stage), tree))
+
+    done = integrate.solve_ivp(
+        change, (0.0, hours), np.append(cells, np.zeros(len(EXITS))), rtol=1e-9, atol=1e-9, method="LSODA")
+    return done.y[:n_stage, -1], done.y[n_stage:, -1]
+
+
+def test_a_step_is_of_second_order(mouse_tree):
+    """Ten million cells a stage in each of 8 voxels, so that chance is small: after 24 h under demand, from numbers that are far
+    from rest, the worst stage is off by a quarter when the step is halved, and by 0.2 % in steps of an hour."""
+    tree, weight = mouse_tree, np.ones(len(mouse_tree.rate))
+    names = np.array([SIGNAL_CASES["demand"].get(name, 1.0) for name in SIGNALS])
+    stored = np.full(len(tree.rate), 10_000_000)
+    exact, _ = flow(tree, stored.astype(float), names, 24.0)
+    off = {}
+    for dt in (1.0, 2.0, 4.0):
+        counts = np.repeat(stored[:, None], 8, axis=1).astype(np.int32)
+        for step in range(round(24 / dt)):
+            advance(counts, np.repeat(names[:, None], 8, axis=1), dt, weight, tree, SEED, step)
+        off[dt] = np.abs(counts.mean(axis=1) / exact - 1).max()
+    assert off[1.0] < 2.2e-3
+    assert 3.5 < off[2.0] / off[1.0] < 4.5
+    assert 3.5 < off[4.0] / off[2.0] < 4.5
 
 
 def test_resting_numbers_stay_where_they_are(mouse_tree):
@@ -218,18 +248,32 @@ def test_the_books_close_and_each_leaver_is_counted_once():
     assert gone > 1000
 
 
-def test_a_cell_of_certain_event_leaves_at_once():
-    """r dt above one is one event a step, no more; a maturing cell then leaves as one cell."""
+def test_a_cell_may_pass_several_stages_in_a_step():
+    """At a rate far above one a step nearly all pass both stages: those there, and all but 1/(r dt) of those that came."""
     tree = random_tree(2)
     tree.rate, tree.rate_limit, tree.rate_response[:] = np.array([5.0, 5.0]), np.array([9.0, 9.0]), 0.0
     tree.daughters, tree.survival, tree.renewal, tree.burst_rate = np.ones(2, int), np.ones(2), np.zeros(2), np.zeros(2)
     tree.target[:], tree.share[:] = -1, 0.0
     tree.target[0, 0], tree.target[1, 0], tree.share[:, 0] = 1, 2, 1.0
-    counts = np.array([[7, 0], [2, 1]], np.int32)
+    counts = np.array([[70_000, 0], [2, 1]], np.int32)
     left, book = advance(counts, np.ones((len(SIGNALS), 2)), 6.0, np.array([1.0, 0.5]), tree, SEED, 0)
-    assert counts.tolist() == [[0, 0], [14, 0]]
-    assert left.tolist() == [1.5]
-    assert book[:, EVENTS].tolist() == [7, 3]
+    assert counts[0].tolist() == [0, 0] and counts[1, 1] == 0
+    assert abs(counts[1, 0] - 140_000 / 30) < 4.5 * np.sqrt(140_000 / 30)
+    assert left.tolist() == [0.5 * book[1, EVENTS]]
+    assert book[:, EVENTS].tolist() == [70_000, 140_003 - counts[1, 0]]
+
+
+def test_daughters_of_stem_cells_come_in_the_step():
+    """Of cells that are fresh 1 − (1 − e^−x)/x have an event, of the others 1 − e^−x; more fresh ones than cells are all."""
+    tree = random_tree(1)
+    tree.rate, tree.rate_response[:], tree.renewal, tree.burst_rate = np.array([0.1]), 0.0, np.zeros(1), np.zeros(1)
+    tree.survival = np.ones(1)
+    for fresh, chance in ((0, 1 - np.exp(-0.6)), (10**6, 1 - (1 - np.exp(-0.6)) / 0.6)):
+        counts = np.full((1, 2), 100_000, np.int32)
+        _, book = advance(counts, np.ones((len(SIGNALS), 2)), 6.0, np.ones(1), tree, SEED, 0, [(0, 1, fresh)])
+        left = 100_000 - counts[0, 1]
+        assert abs(left - 1e5 * chance) < 4.5 * np.sqrt(1e5 * chance)
+        assert book[0, BEFORE] == (200_000 if fresh == 0 else 100_000)
 
 
 @pytest.mark.parametrize("ratio", [0.3, 1.0, 2.7, 5.0])
