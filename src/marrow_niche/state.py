@@ -48,10 +48,10 @@ class State:
     """The marrow and the organism at one hour.
 
     `counts` (n_stage, n) int32 stored cells of the lineages, of which `fresh` (k, 3) int64 came from stem cells since their
-    last step: stage, voxel and number; `fields` (n_field, n) [nM]; `around` (3, n) cellularity,
-    primitive load and Kit+ load over rest; `trend` (n_field + 3, n) their change an hour between the last two solves;
-    `levels` (n_field,) [nM] what the stirred marrow held at the last solve; `output` (n_exit,) [cells/h] what the piece gave
-    in the last step; `solved` hour of the last solve, `residual` (n_field,), and `flows` (n_field, 5) [molecules/h] of it;
+    last step: stage, voxel and number; `fields` (n_field, n) [nM]; `around` (4, n) cellularity, primitive load that stem cells
+    of even and of odd id feel, and Kit+ load, over rest; `trend` (n_field + 4, n) their change an hour between the last two
+    solves; `levels` (n_field,) [nM] what the stirred marrow held at the last solve; `output` (n_exit,) [cells/h] what the piece
+    gave in the last step; `solved` hour of the last solve, `residual` (n_field,), and `flows` (n_field, 5) [molecules/h] of it;
     `twin` the marrow outside the piece where it is apart; `born` and `died` stem cells.
     """
 

@@ -15,6 +15,7 @@ from marrow_niche.errors import NumericsError
 from marrow_niche.geometry.vessels import SINUSOID, VEIN
 from marrow_niche.marrow import fate
 from marrow_niche.marrow.lineages import SIGNALS
+from marrow_niche.state import take
 
 
 def replaced(model, **stem_cells):
@@ -47,7 +48,7 @@ def test_every_cell_is_counted_at_its_weight():
         v = int(np.argmax(found))
         assert found[v] == pytest.approx(sum(model.weight[r] * state.counts[r, v] for r in range(rows.start, rows.stop)), rel=1e-12)
     state.stem.voxel[:10] = -1
-    stem = coupling.stem_density(state, model)
+    stem = coupling.stem_density(state, model).sum(axis=0)
     assert stem.sum() == pytest.approx(model.stem_weight * (len(state.stem.id) - 10), rel=1e-12)
     v = state.stem.voxel[20]
     assert stem[v] == pytest.approx(model.stem_weight * (state.stem.voxel == v).sum(), rel=1e-12)
@@ -98,7 +99,7 @@ def test_where_the_stroma_is_gone_so_is_its_cytokine():
 
 def test_a_field_is_eaten_by_every_cell_once():
     model, state = lab.marrow()
-    stem = coupling.stem_density(state, model)
+    stem = coupling.stem_density(state, model).sum(axis=0)
     everyone = coupling.cells_of(state.counts, model.tree.first, model) + stem
     for name, c in model.species.cytokines.items():
         expected = sum(
@@ -117,17 +118,41 @@ def test_smoothed_densities_are_one_at_the_species_own_density_and_keep_their_me
     counts = (model.piece_share * model.tree.rest / model.weight)[:, None] * even[None]
     stem = model.piece_share * model.species.stem_cells.number * even
     everyone = coupling.cells_of(counts, model.tree.first, model) + stem
-    for density, reach in coupling.densities(counts, stem, everyone, model):
+    for density, _ in coupling.densities(counts, np.stack([0.3 * stem, 0.7 * stem]), everyone, model)[::3]:
+        assert density.sum() / model.space.sum() == pytest.approx(1.0, rel=1e-9)
+    for density, reach in coupling.densities(counts, np.stack([0.5 * stem, 0.5 * stem]), everyone, model):
         assert density.sum() / model.space.sum() == pytest.approx(1.0, rel=1e-9)
         assert reach > 0
     around = state.around.copy()
     coupling.solve_fields(state.counts, coupling.stem_density(state, model), state.stroma, state.hormones, state.fields, around,
                           model, rtol=1e-6)
     stem = coupling.stem_density(state, model)
-    everyone = coupling.cells_of(state.counts, model.tree.first, model) + stem
+    everyone = coupling.cells_of(state.counts, model.tree.first, model) + stem.sum(axis=0)
     for (density, _), spread in zip(coupling.densities(state.counts, stem, everyone, model), around):
         assert (spread * model.space).sum() == pytest.approx(density.sum(), rel=1e-4)
         assert spread.std() < (density / model.space).std()
+
+
+def test_no_stem_cell_crowds_itself():
+    """One stem cell alone feels the MPP and HPC1 around and no load of its own, whatever it weighs; a second one of the other
+    half at the same place feels twice its weight, one of the same half nothing."""
+    model, state = lab.marrow()
+    state.stem = take(state.stem, np.array([0, 1, 2]))
+    state.stem.voxel[:], state.stem.id[:] = state.stem.voxel[0], [4, 9, 6]
+
+    def felt(*here, weight=1.0):
+        heavy = dataclasses.replace(model, stem_weight=weight)
+        state.stem.voxel[[k for k in range(3) if k not in here]] = -1
+        coupling.solve_fields(state.counts, coupling.stem_density(state, heavy), state.stroma, state.hormones, state.fields,
+                              state.around, heavy, rtol=1e-8)
+        state.stem.voxel[:] = v
+        return coupling.stem_signals(state, heavy)["membrane_scf"]
+
+    v = state.stem.voxel[0]
+    alone = felt(0)
+    assert felt(0, weight=50.0)[0] == pytest.approx(alone[0], rel=1e-5)
+    assert felt(0, 2, weight=50.0)[0] == pytest.approx(alone[0], rel=1e-5)
+    assert felt(0, 1, weight=50.0)[0] < 0.5 * alone[0]
 
 
 def test_fields_are_solved_and_their_books_close():
@@ -195,7 +220,7 @@ def expected_renewal(state, model, i):
     touched = naive.contact(s.position[i], min(wall, model.walls.cap), g.niches.stroma, state.stroma.stroma, state.stroma.vessel[v],
                             p.membrane_wall_share, p.process_range, p.membrane_range)
     q = p.membrane_competition
-    membrane = touched / p.membrane_reference * (1 + q) / (1 + q * state.around[1][v])
+    membrane = touched / p.membrane_reference * (1 + q) / (1 + q * state.around[1 + state.stem.id[i] % 2, v])
     tpo = state.fields[list(model.species.cytokines).index("TPO")][v] / model.species.cytokines["TPO"].reference
     t = tpo * (1 + p.mpl_saturation) / (tpo + p.mpl_saturation)
     vessel = 1.25 * state.stroma.vessel[v] / (state.stroma.vessel[v] + 0.25)
@@ -239,7 +264,7 @@ def contact_of_all(state, model, integrity):
     """(contact as the model reads it, contact by brute force) of every stem cell for stroma of this integrity."""
     p = model.species.stem_cells
     state.stroma.stroma[:] = integrity
-    state.around[1] = 1.0
+    state.around[1:3] = 1.0
     read = coupling.stem_signals(state, model)["membrane_scf"] * p.membrane_reference
     best = np.zeros(len(read))
     for part in np.array_split(np.arange(len(read)), 20):
@@ -474,7 +499,7 @@ def test_the_organism_sends_a_piece_apart_as_many_as_it_takes():
         assert len(state.stem.id) == before + fresh.sum() and (state.stem.voxel >= 0).all()
         assert (state.stem.clone[fresh] == state.stem.id[fresh]).all()
     per_hour = p.number * -math.expm1(-p.egress) * model.piece_share / model.stem_weight
-    assert per_hour == pytest.approx(k * -math.expm1(-p.egress), rel=0.02)
+    assert per_hour == pytest.approx(k * -math.expm1(-p.egress), rel=0.05)
     assert abs(came - 80 * per_hour) < 4.5 * math.sqrt(80 * 0.25)
 
 

@@ -17,11 +17,11 @@ def ramp(monkeypatch):
     asked = []
 
     def value(hour):
-        return 1.0 + np.arange(10)[:, np.newaxis] + 0.005 * hour * (np.arange(10)[:, np.newaxis] - 4.0)
+        return 1.0 + np.arange(11)[:, np.newaxis] + 0.005 * hour * (np.arange(11)[:, np.newaxis] - 4.0)
 
     def solve(counts, stem, niche, hormones, fields, around, model):
         asked.append(state.hour)
-        fields[:], around[:] = np.split(np.broadcast_to(value(state.hour), (10, model.n)), [len(fields)])
+        fields[:], around[:] = np.split(np.broadcast_to(value(state.hour), (11, model.n)), [len(fields)])
         return np.zeros(len(fields)), FLOWS
 
     monkeypatch.setattr(coupling, "solve_fields", solve)

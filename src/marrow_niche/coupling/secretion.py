@@ -18,9 +18,13 @@ FLOWS = ("secreted", "decayed", "taken_up", "entered", "left")
 
 
 def stem_density(state, model):
-    """(n,) stem cells of the piece in each voxel, by weight [cells]."""
-    here = state.stem.voxel >= 0
-    return model.stem_weight * np.bincount(state.stem.voxel[here], minlength=model.n)
+    """(2, n) stem cells of the piece in each voxel, by weight [cells]: those of even id, and of odd."""
+    return model.stem_weight * halves(state.stem, model.n)
+
+
+def halves(stem, n):
+    """(2, n) number of those stored stem cells in each voxel whose id is even, and odd."""
+    return np.stack([np.bincount(stem.voxel[(stem.voxel >= 0) & (stem.id % 2 == k)], minlength=n) for k in (0, 1)])
 
 
 def cells_of(counts, names, model):
@@ -112,18 +116,19 @@ def blood_level(c, hormones, species):
 
 
 def solve_fields(counts, stem, niche, hormones, fields, around, model, rtol=RTOL):
-    """Solve every field and the three smoothed densities anew, in place of `fields` (n_field, n) and `around` (3, n).
+    """Solve every field and the four smoothed densities anew, in place of `fields` (n_field, n) and `around` (4, n).
 
     A density is smoothed by the same equation: −∇·(φ L² ∇c) + φ c = density keeps its mean and spreads it over L.
 
-    `counts` (n_stage, n) and `stem` (n,) are stored cells of the lineages and real stem cells. Returns the true relative
-    residual of each field (n_field,) and its flows [molecules/h of the piece] (n_field, 5), in the order of `FLOWS`.
+    `counts` (n_stage, n) and `stem` (2, n) are stored cells of the lineages and real stem cells by halves. Returns the true
+    relative residual of each field (n_field,) and its flows [molecules/h of the piece] (n_field, 5), in the order of `FLOWS`.
     """
     species, n_field, f = model.species, len(fields), model.geometry.extravascular
+    split, stem = stem, stem.sum(axis=0)
     everyone = cells_of(counts, model.tree.first, model) + stem
-    smoothed = densities(counts, stem, everyone, model)
+    smoothed = densities(counts, split, everyone, model)
     targets, cytokine = [*fields, *around], list(species.cytokines.values())
-    names = [*species.cytokines, "cells nearby", "primitive cells nearby", "Kit+ cells nearby"]
+    names = [*species.cytokines, "cells nearby", *2 * ["primitive cells nearby"], "Kit+ cells nearby"]
     residual, books = np.zeros(n_field), np.zeros((n_field, len(FLOWS)))
     room = np.empty((5, together(model.n), model.n))  # used again: what is new each time costs more than what is in it
     for first in range(0, len(targets), room.shape[1]):
@@ -192,10 +197,12 @@ def go_on(state):
 
 
 def densities(counts, stem, everyone, model):
-    """Cells, primitive load and Kit+ load per space over the species' rest, each (n,), with the reach over which it is felt.
+    """Cells, primitive load twice and Kit+ load per space over the species' rest, each (n,), with the reach it is felt at.
 
-    Primitive load is what competes for membrane SCF (0.7 HSC, 0.2 MPP, 0.1 HPC1 at rest); Kit+ load is the mean of it and
-    of the load on soluble SCF, by uptake.
+    Primitive load is what competes for membrane SCF (0.7 HSC, 0.2 MPP, 0.1 HPC1 at rest): first what stem cells of even id
+    feel, then those of odd. No cell competes with itself, so each half of the `stem` cells (2, n) feels the other half, twice;
+    else a stored cell would crowd itself by its weight, and a piece fare worse the fewer cells stand for it. Kit+ load is the
+    mean of primitive load and of the load on soluble SCF, by uptake.
     """
     species, tree = model.species, model.tree
     number = species.stem_cells.number
@@ -204,18 +211,20 @@ def densities(counts, stem, everyone, model):
         return number if name == "HSC" else float(tree.rest[tree.rows(name)].sum())
 
     def load(each):
-        return each["HSC"] * stem + _weighed(counts, {k: v for k, v in each.items() if k != "HSC"}, model)
+        return _weighed(counts, {k: v for k, v in each.items() if k != "HSC"}, model)
 
     uptake = species.cytokines["SCF"].uptake
     whole = sum(volume * rest(name) for name, volume in uptake.items())
-    crowd = load({name: part / rest(name) for name, part in PRIMITIVE.items()})
-    kit = 0.5 * crowd + 0.5 / whole * load(uptake)
+    part = {name: share / rest(name) for name, share in PRIMITIVE.items()}
+    others = load(part)
+    crowds = [others + 2.0 * part["HSC"] * half for half in stem[::-1]]
+    kit = 0.25 * (crowds[0] + crowds[1]) + 0.5 / whole * (load(uptake) + uptake.get("HSC", 0.0) * stem.sum(axis=0))
     organism = species.organism.marrow_volume * species.organism.extravascular
     nucleated = tree.rest.sum() + number
     reach = species.stroma.reach
     return [
         (everyone / nucleated * organism, reach),
-        (crowd * organism, species.stem_cells.crowd_length),
+        *((crowd * organism, species.stem_cells.crowd_length) for crowd in crowds),
         (kit * organism, reach),
     ]
 

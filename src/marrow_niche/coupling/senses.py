@@ -70,7 +70,7 @@ def stem_signals(state, model, number=None):
     )
     q = stem.membrane_competition
     return {
-        "membrane_scf": touched / stem.membrane_reference * (1 + q) / (1 + q * state.around[1][v]),
+        "membrane_scf": touched / stem.membrane_reference * (1 + q) / (1 + q * state.around[1 + s.id % 2, v]),
         "scf": field("SCF"),
         "tpo": field("TPO"),
         "tgf": field("TGFb"),

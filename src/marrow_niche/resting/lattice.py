@@ -169,7 +169,7 @@ def find(state, model, *, calibrate=False, tolerance=2e-3, most=60, report=None)
     """
     species, tree = model.species, model.tree
     sample, stored = state.stem, species.stem_cells.number * model.piece_share / model.stem_weight
-    here = np.bincount(sample.voxel, minlength=model.n) * (stored * model.stem_weight / len(sample.id))
+    here = coupling.halves(sample, model.n) * (stored * model.stem_weight / len(sample.id))
     nominal = model.piece_share * tree.rest / model.weight
     expected = (nominal[:, None] * (model.space / model.space.sum())[None, :]).astype(np.float32)
     from_burst: dict[int, np.ndarray] = {}

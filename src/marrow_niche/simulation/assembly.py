@@ -151,8 +151,8 @@ def at_rest(model, report=None, calibrate=False):
         counts=np.zeros((len(model.tree.rate), n), np.int32),
         fresh=none_fresh(),
         fields=np.zeros((n_field, n)),
-        around=np.ones((3, n)),
-        trend=np.zeros((n_field + 3, n)),
+        around=np.ones((4, n)),
+        trend=np.zeros((n_field + 4, n)),
         levels=np.zeros(n_field),
         stroma=StromaState(
             vessel=np.ones(n),

@@ -98,7 +98,7 @@ def _span(values):
 
 def _fields(model, state):
     lines = ["The fields at rest: mean, and reach sqrt(D/k)"]
-    stem = coupling.stem_density(state, model)
+    stem = coupling.stem_density(state, model).sum(axis=0)
     everyone = coupling.cells_of(state.counts, model.tree.first, model) + stem
     for k, (name, c) in enumerate(model.species.cytokines.items()):
         meets = coupling.surroundings(c, state.counts, stem, everyone, state.stroma, model)

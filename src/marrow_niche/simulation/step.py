@@ -195,7 +195,7 @@ def advance_niche(state, model):
     stroma.advance(
         state.stroma,
         state.around[0],
-        state.around[2],
+        state.around[3],
         model.geometry.niches.stroma_voxel,
         state.hormones.gcsf,
         model.species.stroma,
