@@ -12,8 +12,10 @@ from marrow_niche.quantities.words import number, percent, plain
 from marrow_niche.simulation.assembly import build
 
 BYTES_PER_VOXEL = 900.0
-SECONDS_PER_VOXEL_DAY = 1.6e-5
+SECONDS_PER_VOXEL = 5e-5
+SECONDS_PER_VOXEL_DAY = 5e-6
 SECONDS_PER_CELL_DAY = 6e-5
+SECONDS_OF_REPORT = 15.0
 
 
 def describe(scenario):
@@ -150,7 +152,8 @@ def _size(scenario, model, state):
     records = int(scenario.duration // scenario.record.every) + 2
     box = int(np.prod(model.lattice.shape))
     disk = records * (box * 2 + n * 3.2 * (len(scenario.record.fields) + 3) + 70 * len(state.stem.id)) / 1e6
-    minutes = days * (SECONDS_PER_VOXEL_DAY * n + SECONDS_PER_CELL_DAY * len(state.stem.id)) / 60
+    daily = SECONDS_PER_VOXEL_DAY * n + SECONDS_PER_CELL_DAY * len(state.stem.id)
+    minutes = (SECONDS_PER_VOXEL * n + days * daily + SECONDS_OF_REPORT) / 60
     return [
         "Size",
         f"  About {0.45 + n * BYTES_PER_VOXEL / 1e9:.1f} GB of memory, {max(disk, 1):.0f} MB on disk in {records} records, "
