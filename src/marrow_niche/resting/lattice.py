@@ -26,7 +26,6 @@ from marrow_niche.transport.steady import solve_compact
 DWELL = 61
 STEP_HOURS = 480.0
 MIX = 0.3
-ALL = 1.0
 BEFORE = 2**32 - 1  # the step of the draws before the first hour: none of the run's own
 
 
@@ -83,10 +82,10 @@ def stage_rates(row, logs, tree):
 
 
 def stage_shares(row, logs, tree):
-    """{target: share} of the cells that leave stage `row`: a number, or (n,) where signals sway it."""
+    """{target: share} of the cells that leave stage `row`: the number 1 where there is one way, else (n,)."""
     ways = np.flatnonzero(tree.target[row] >= 0)
     if len(ways) == 1:
-        return {int(tree.target[row, ways[0]]): ALL}
+        return {int(tree.target[row, ways[0]]): 1.0}
     parts = {int(tree.target[row, k]): tree.share[row, k] * np.exp(tree.share_response[row, k] @ logs) for k in ways}
     whole = sum(parts.values())
     return {t: part / whole for t, part in parts.items()}
@@ -141,7 +140,7 @@ def stage_densities(logs, inflow, before, from_burst, model, rtol=1e-4):
         expected[row] /= np.float32(model.weight[row])
         np.multiply(gone, cells, out=leaving)
         for t, share in stage_shares(row, logs, tree).items():
-            part = leaving if share is ALL else share * leaving
+            part = share * leaving if np.ndim(share) else leaving
             if t >= n_stage:
                 output[t - n_stage] += part.sum()
             elif row >= first_burst and t < first_burst:

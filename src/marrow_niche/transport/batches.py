@@ -5,7 +5,7 @@ from typing import Protocol
 import numba
 import numpy as np
 
-from marrow_niche.kernels import multigrid
+from marrow_niche.kernels import layout
 from marrow_niche.transport.medium import share
 from marrow_niche.transport.reactions import react
 from marrow_niche.transport.shapes import even
@@ -48,7 +48,7 @@ def march(medium, rows, c, source, steps, reaction=None, alone=False):
     """
     stand, species = medium.domain.standing, medium.species
     field, spare = zeros((2, species, stand.size), medium.dtype)
-    multigrid.put(np.ascontiguousarray(c, medium.dtype), stand.places, field)
+    layout.put(np.ascontiguousarray(c, medium.dtype), stand.places, field)
     totals = [_total(source[s], medium.entering[s], stand) for s in range(species)]
     shared = numba.get_num_threads() > 1 and stand.bricks.brick[1] >= WIDE
 
@@ -81,7 +81,7 @@ def march(medium, rows, c, source, steps, reaction=None, alone=False):
                 row.make(rate)
             field, spare = go(1)
     out = np.empty(c.shape, medium.dtype)
-    multigrid.take(field, stand.places, out)
+    layout.take(field, stand.places, out)
     return out
 
 

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marrow_niche.kernels.multigrid import Faces, conductances
+from marrow_niche.kernels.layout import conductances
+from marrow_niche.kernels.multigrid import Faces
 from marrow_niche.kernels.sweeps import Bricks
 
 BRICK = 16

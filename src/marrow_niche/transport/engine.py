@@ -6,7 +6,7 @@ import numba
 import numpy as np
 
 from marrow_niche.errors import NumericsError
-from marrow_niche.kernels import multigrid
+from marrow_niche.kernels import layout, multigrid
 from marrow_niche.transport.bricks import make_faces
 from marrow_niche.transport.domain import walled
 from marrow_niche.transport.ledger import Budget
@@ -76,13 +76,13 @@ def _solve(domain, plain, faces, which, scale, given, rtol, most, solution):
     none = np.empty(0)
     for row, s in enumerate(which):
         through, outside = (none, none) if exchange is None else (_packed(exchange[s]), _packed(wall[s]))
-        multigrid.lay(
+        layout.lay(
             _packed(source[s]), _packed(loss[s]), through, outside, none if guess is None else _packed(guess[s]),
             float(scale[s]), bricks, voxel, work.b[row], work.loss[row], work.k[row], work.c[row],
         )  # fmt: skip
     reached, cycles, raised, gain, shift = multigrid.solve(bricks, region, plain, faces, work, rtol, most, INNER)
     for row, s in enumerate(which):
-        multigrid.unlay(work.c[row], gain[row], shift[row], bricks, region, voxel, solution.concentration[s])
+        layout.unlay(work.c[row], gain[row], shift[row], bricks, region, voxel, solution.concentration[s])
     domain.give_back(work)
     solution.residual[which], solution.iterations[which], solution.raised[which] = reached, cycles, raised
 

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from marrow_niche.kernels import multigrid, walk
+from marrow_niche.kernels import layout, multigrid, walk
 from marrow_niche.transport import neighbours_of, prepare
 from marrow_niche.transport.bricks import brick_of, make_faces
 from marrow_niche.transport.domain import as_given
@@ -129,14 +129,14 @@ def cycle_of(domain, loss):
     """What one cycle makes of each unit vector: a dense matrix (n, n)."""
     b, n = domain.bricks, domain.n
     work = domain.borrow(n)
-    multigrid.put(np.broadcast_to(loss, (n, n)).copy(), b.slot[:n], work.k)
-    multigrid.put(np.eye(n), b.slot[:n], work.r)
+    layout.put(np.broadcast_to(loss, (n, n)).copy(), b.slot[:n], work.k)
+    layout.put(np.eye(n), b.slot[:n], work.r)
     active, part = np.arange(n), np.zeros((n, 10))
     none = (domain.brick_region, np.ones(n, bool), np.ones((n, 1)), np.zeros((n, 1)), np.zeros((3, n, len(b.table))))
     multigrid._invert_all(active, b, True, domain.faces, work, none, np.zeros(n), part)
     multigrid._cycle(active, b, True, domain.faces, work, none, np.zeros(n), part)
     out = np.empty((n, n))
-    multigrid.take(work.z.astype(float), b.slot[:n], out)
+    layout.take(work.z.astype(float), b.slot[:n], out)
     return out
 
 
