@@ -33,12 +33,12 @@ def scenario(
 
 
 @functools.cache
-def _built(thickness, voxel, seed, lineage_step, field_step, local, few):
+def _built(thickness, voxel, seed, local, few, steps):
     asked = scenario(thickness, voxel, seed, switches={"local_responses": local}, parameters=None if few else {})
-    return build(asked, lineage_step=lineage_step, field_step=field_step)
+    return build(asked, **dict(steps))
 
 
-def marrow(thickness="0.2 mm", voxel="25 um", seed=7, lineage_step=1, field_step=6, local=True, few=True):
+def marrow(thickness="0.2 mm", voxel="25 um", seed=7, local=True, few=True, **steps):
     """(model, state) at rest; the state is the caller's own to change. `few`: at most 6,000 stored cells of a kind."""
-    model, state = _built(thickness, voxel, seed, lineage_step, field_step, local, few)
+    model, state = _built(thickness, voxel, seed, local, few, tuple(steps.items()))
     return model, copy.deepcopy(state)

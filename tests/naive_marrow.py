@@ -145,8 +145,16 @@ def wander(counts, neighbour, extravascular, number, seed, step, round_, luck=No
         if counts[c, v] == 0:
             continue
         whole = sum(chance.values())
-        going = int(binomial_u(counts[c, v], min(1.0, whole), luck.pair(c, v, HOP, 64 * round_)[0]))
+        how_many, first = luck.pair(c, v, HOP, 64 * round_)
+        going = int(binomial_u(counts[c, v], min(1.0, whole), how_many))
         after[c, v] -= going
+        if going <= 5:  # one by one, each with a uniform of its own
+            draws = [first]
+            for pair in range(going // 2):
+                draws += luck.pair(c, v, HOP, 64 * round_ + 1 + pair)
+            for u in draws[:going]:
+                after[c, neighbour[v, chosen(chance, whole, u)]] += 1
+            continue
         for k, way in chance.items():
             if going == 0:
                 break
@@ -159,6 +167,16 @@ def wander(counts, neighbour, extravascular, number, seed, step, round_, luck=No
             after[c, neighbour[v, k]] += take
         after[c, v] += going
     return after
+
+
+def chosen(chance, whole, u):
+    """The first of the ways, {k: chance}, at which the chances add up to more than u of the whole."""
+    rest = u * whole
+    for k, way in chance.items():
+        rest -= way
+        if rest < 0:
+            return k
+    return k
 
 
 def kill(counts, survival, seed, step, luck=None):

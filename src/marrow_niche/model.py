@@ -49,6 +49,7 @@ class Model:
     exposures: tuple[tuple[float, float, float], ...]
     lineage_step: int
     field_step: int
+    niche_step: int
     hop_number: float
     hop_rounds: int
     stride: float

@@ -49,10 +49,10 @@ class State:
 
     `counts` (n_stage, n) int32 stored cells of the lineages, of which `fresh` (k, 3) int64 came from stem cells since their
     last step: stage, voxel and number; `fields` (n_field, n) [nM]; `around` (4, n) cellularity, primitive load that stem cells
-    of even and of odd id feel, and Kit+ load, over rest; `trend` (n_field + 4, n) their change an hour between the last two
-    solves; `levels` (n_field,) [nM] what the stirred marrow held at the last solve; `output` (n_exit,) [cells/h] what the piece
-    gave in the last step; `solved` hour of the last solve, `residual` (n_field,), and `flows` (n_field, 5) [molecules/h] of it;
-    `twin` the marrow outside the piece where it is apart; `born` and `died` stem cells.
+    of even and of odd id feel, and Kit+ load, over rest. Of each field and density (n_field + 4,): hour when it was `solved`
+    last, hours to `wait` from then on, `levels` what the stirred marrow held then, `followed` the factor since; of the fields
+    `residual` (n_field,) and `flows` (n_field, 5) [molecules/h] of that solve. `output` (n_exit,) [cells/h] what the piece gave
+    in the last step; `twin` the marrow outside the piece where it is apart; `born` and `died` stem cells.
     """
 
     hour: int
@@ -61,15 +61,16 @@ class State:
     fresh: np.ndarray
     fields: np.ndarray
     around: np.ndarray
-    trend: np.ndarray
+    solved: np.ndarray
+    wait: np.ndarray
     levels: np.ndarray
+    followed: np.ndarray
     stroma: StromaState
     blood: BloodState
     lymphoid: LymphoidState
     hormones: HormoneState
     damage: DamageState
     next_id: int
-    solved: int
     residual: np.ndarray
     flows: np.ndarray
     output: np.ndarray

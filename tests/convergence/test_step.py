@@ -38,7 +38,7 @@ def test_the_steps_of_a_run_are_within_two_per_cent_of_hourly_ones():
     value, nor by 1 % in the mean over the days. Chance alone is up to 0.7 % of a mean."""
     days, seeds = 30, range(1, 6)
     usual = np.mean([counts(seed, days) for seed in seeds], axis=0)
-    hourly = np.mean([counts(seed, days, lineage_step=1, field_step=1) for seed in seeds], axis=0)
+    hourly = np.mean([counts(seed, days, lineage_step=1, field_step=1, niche_step=1) for seed in seeds], axis=0)
     gap = np.abs(usual - hourly)
     print({name: (round(g.max(), 4), round(g.mean(), 4)) for name, g in zip((*COUNTS, "stem_cells"), gap.T)})
     assert gap.max() < 0.02

@@ -99,8 +99,9 @@ def test_where_the_stroma_is_gone_so_is_its_cytokine():
 
 def test_a_field_is_eaten_by_every_cell_once():
     model, state = lab.marrow()
-    stem = coupling.stem_density(state, model).sum(axis=0)
-    everyone = coupling.cells_of(state.counts, model.tree.first, model) + stem
+    halves = coupling.stem_density(state, model)
+    stem, everyone = halves.sum(axis=0), coupling.everyone_of(state.counts, halves, model)
+    assert everyone == pytest.approx(coupling.cells_of(state.counts, model.tree.first, model) + stem, rel=1e-12)
     for name, c in model.species.cytokines.items():
         expected = sum(
             volume * (stem if cell == "HSC" else everyone if cell == "cells" else coupling.cells_of(state.counts, [cell], model)).sum()
@@ -111,26 +112,61 @@ def test_a_field_is_eaten_by_every_cell_once():
         coupling.clearing(model.species.cytokines["O2"], state.counts, stem, everyone, model).sum(), rel=1e-12)
 
 
+def densities(counts, stem, model):
+    everyone, found = coupling.everyone_of(counts, stem, model), np.empty((len(coupling.DENSITIES), model.n))
+    for k, row in enumerate(found):
+        coupling.density(k, counts, stem, everyone, model, row)
+    return found
+
+
 def test_smoothed_densities_are_one_at_the_species_own_density_and_keep_their_mean():
     """Cellularity, primitive load and Kit+ load of a piece filled at the species' densities; spread out, none is lost."""
     model, state = lab.marrow()
     even = model.space / model.space.sum()
     counts = (model.piece_share * model.tree.rest / model.weight)[:, None] * even[None]
     stem = model.piece_share * model.species.stem_cells.number * even
-    everyone = coupling.cells_of(counts, model.tree.first, model) + stem
-    for density, _ in coupling.densities(counts, np.stack([0.3 * stem, 0.7 * stem]), everyone, model)[::3]:
+    for density in densities(counts, np.stack([0.3 * stem, 0.7 * stem]), model)[::3]:
         assert density.sum() / model.space.sum() == pytest.approx(1.0, rel=1e-9)
-    for density, reach in coupling.densities(counts, np.stack([0.5 * stem, 0.5 * stem]), everyone, model):
+    for density in densities(counts, np.stack([0.5 * stem, 0.5 * stem]), model):
         assert density.sum() / model.space.sum() == pytest.approx(1.0, rel=1e-9)
-        assert reach > 0
     around = state.around.copy()
-    coupling.solve_fields(state.counts, coupling.stem_density(state, model), state.stroma, state.hormones, state.fields, around,
-                          model, rtol=1e-6)
     stem = coupling.stem_density(state, model)
-    everyone = coupling.cells_of(state.counts, model.tree.first, model) + stem.sum(axis=0)
-    for (density, _), spread in zip(coupling.densities(state.counts, stem, everyone, model), around):
+    coupling.solve_fields(state.counts, stem, state.stroma, state.hormones, state.fields, around, model, rtol=1e-6)
+    for density, spread in zip(densities(state.counts, stem, model), around):
         assert (spread * model.space).sum() == pytest.approx(density.sum(), rel=1e-4)
         assert spread.std() < (density / model.space).std()
+
+
+def test_primitive_and_kit_load_are_counted_as_they_say():
+    """HSC 0.7, MPP 0.2 and HPC1 0.1 of primitive load at rest, HSC of the other half twice; Kit+ load is the mean of that, of
+    all stem cells once, and of the load on soluble SCF."""
+    model, state = lab.marrow()
+    rng, tree, number = np.random.default_rng(3), model.tree, model.species.stem_cells.number
+    counts, stem = rng.integers(0, 5, state.counts.shape), rng.random((2, model.n))
+    organism = model.species.organism.marrow_volume * model.species.organism.extravascular
+
+    def over_rest(name):
+        return coupling.cells_of(counts, [name], model) / tree.rest[tree.rows(name)].sum()
+
+    cells, even, odd, kit = densities(counts, stem, model) / organism
+    assert cells * (tree.rest.sum() + number) == pytest.approx(model.weight @ counts + stem.sum(axis=0), rel=1e-12)
+    others = 0.2 * over_rest("MPP") + 0.1 * over_rest("HPC1")
+    assert even == pytest.approx(others + 1.4 * stem[1] / number, rel=1e-12)
+    assert odd == pytest.approx(others + 1.4 * stem[0] / number, rel=1e-12)
+    uptake = model.species.cytokines["SCF"].uptake
+    rest = {name: number if name == "HSC" else tree.rest[tree.rows(name)].sum() for name in uptake}
+    soluble = sum(volume * (stem.sum(axis=0) if name == "HSC" else coupling.cells_of(counts, [name], model))
+                  for name, volume in uptake.items()) / sum(uptake[name] * rest[name] for name in uptake)
+    assert kit == pytest.approx(0.25 * (even + odd) + 0.5 * soluble, rel=1e-12)
+
+
+def test_loads_of_the_piece_are_the_means_of_the_densities():
+    model, state = lab.marrow()
+    stem = coupling.stem_density(state, model)
+    cells = model.weight * state.counts.sum(axis=1)
+    found = coupling.loads(cells, stem.sum(axis=1), model)
+    assert found == pytest.approx(densities(state.counts, stem, model).sum(axis=1) / model.space.sum(), rel=1e-9)
+    assert coupling.levels(state, model)[-4:] == pytest.approx(found, rel=1e-12)
 
 
 def test_no_stem_cell_crowds_itself():
@@ -157,11 +193,34 @@ def test_no_stem_cell_crowds_itself():
 
 def test_fields_are_solved_and_their_books_close():
     model, state = lab.marrow()
-    residual, flows = coupling.solve_fields(
+    solved = coupling.solve_fields(
         state.counts, coupling.stem_density(state, model), state.stroma, state.hormones, state.fields, state.around, model)
-    assert (residual <= coupling.RTOL).all()
-    assert (coupling.gaps(flows) <= 10 * coupling.RTOL).all()
+    assert (solved.residual[:7] <= coupling.RTOL).all() and (solved.residual[7:] <= coupling.DENSITY_RTOL).all()
+    assert (coupling.gaps(solved.flows) <= 10 * coupling.RTOL).all()
     assert (state.fields > 0).all()
+
+
+def test_only_the_rows_asked_for_are_solved_and_told_how_far_off_they_were():
+    """Each comes out as when all are solved, with its own residual and flows; the others are left alone."""
+    model, state = lab.marrow()
+    stem = coupling.stem_density(state, model)
+
+    def solve(**asked):
+        fields, around = 1.1 * state.fields, 1.1 * state.around
+        return coupling.solve_fields(state.counts, stem, state.stroma, state.hormones, fields, around, model, **asked), fields, around
+
+    whole, fields, around = solve()
+    some, fields_now, around_now = solve(rows=[5, 1, 8])
+    assert some.rows == (5, 1, 8)
+    for i, k in enumerate(some.rows):
+        now, then = (fields_now[k], fields[k]) if k < 7 else (around_now[k - 7], around[k - 7])
+        assert now == pytest.approx(then, rel=1e-4)
+        assert some.residual[i] <= (coupling.RTOL if k < 7 else coupling.DENSITY_RTOL)
+        assert some.flows[i] == pytest.approx(whole.flows[k], rel=1e-4)
+        before = 1.1 * (state.fields[k] if k < 7 else state.around[k - 7])
+        assert some.off[i] == pytest.approx([before.mean() / now.mean() - 1, np.abs(before - now).mean() / now.mean()], rel=1e-9)
+    left = [k for k in range(7) if k not in (5, 1)]
+    assert (fields_now[left] == 1.1 * state.fields[left]).all() and (around_now[[0, 2, 3]] == 1.1 * state.around[[0, 2, 3]]).all()
 
 
 def test_a_field_that_cannot_be_solved_is_named(monkeypatch):
@@ -187,8 +246,8 @@ def test_the_ledger_of_a_solve_is_what_cells_and_vessels_do():
     """Secretion is the sum of the sources, oxygen neither is secreted nor decays, SCF does not cross walls."""
     model, state = lab.marrow()
     stem = coupling.stem_density(state, model)
-    _, flows = coupling.solve_fields(
-        state.counts, stem, state.stroma, state.hormones, state.fields, state.around, model)
+    flows = coupling.solve_fields(
+        state.counts, stem, state.stroma, state.hormones, state.fields, state.around, model, rows=range(7)).flows
     names = list(model.species.cytokines)
     table = {name: dict(zip(coupling.FLOWS, row)) for name, row in zip(names, flows)}
     for name, c in model.species.cytokines.items():

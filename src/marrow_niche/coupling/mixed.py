@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marrow_niche.coupling.secretion import MEGAKARYOCYTE, PRIMITIVE, blood_level
+from marrow_niche.coupling.loads import PRIMITIVE, loads
+from marrow_niche.coupling.secretion import MEGAKARYOCYTE, blood_level
 from marrow_niche.kernels.cells import by_stage, product_sum
 from marrow_niche.marrow import cytokines, stem_cells
-from marrow_niche.marrow.cytokines import Surroundings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,30 +70,15 @@ def stirred_level(c, t, hormones, model):
         + c.everywhere * t.space
         + c.per_megakaryocyte * t.cells[tree.rows(MEGAKARYOCYTE)].sum()
     )
-    one = np.ones(1)
-    level = blood_level(c, hormones, model.species)
-    before = None
-    for _ in range(1 if not np.isfinite(c.saturation) else 40):
-        before = cytokines.well_mixed(
-            c,
-            Surroundings(
-                source=made * one,
-                clearing=eaten * one,
-                sinusoid=t.wall * one,
-                arteriole=t.arteriole * one,
-                extravascular=one,
-            ),
-            t.space,
-            level,
-            None if before is None else before * one,
-        )
-    return before
+    return cytokines.well_mixed(c, made, eaten, t.wall, t.arteriole, t.space, blood_level(c, hormones, model.species))
 
 
-def stirred_levels(state, model):
-    """(n_field,) concentrations of the stirred marrow now [nM]."""
-    now = totals(state, model)
-    return np.array([stirred_level(c, now, state.hormones, model) for c in model.species.cytokines.values()])
+def levels(state, model):
+    """(n_field + 4,) concentrations [nM] and densities of the stirred marrow now: what fields and densities follow."""
+    now, s = totals(state, model), state.stem
+    fields = [stirred_level(c, now, state.hormones, model) for c in model.species.cytokines.values()]
+    odd = model.stem_weight * np.count_nonzero((s.voxel >= 0) & (s.id % 2 == 1))
+    return np.array([*fields, *loads(now.cells, np.array([now.stem - odd, odd]), model)])
 
 
 def stirred(t, hormones, model):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from marrow_niche.kernels.cells import product_sum
 from marrow_niche.kernels.lineages import handed_over
 from marrow_niche.kernels.stem_cells import lodge, move, uniforms
 from marrow_niche.state import joined, resting_stem_cells, take
@@ -59,20 +60,21 @@ def egress(state, felt, model):
 def home(state, model):
     """Stem cells in blood lodge beside sinusoids, by wall area and vessel integrity; the rest wait."""
     p = model.species.stem_cells
-    if not (model.apart or (state.stem.voxel < 0).any()):
+    if model.apart:
+        wall = product_sum(model.geometry.sinusoid_area, state.stroma.vessel)
+        if wall <= 0:
+            return
+        arrive(state, wall / model.geometry.sinusoid_area.sum(), model)
+    s = state.stem
+    waiting = np.flatnonzero(s.voxel < 0)
+    draw = uniforms(s.id[waiting], model.seed, state.hour, HOME, 0)
+    lodges = draw[:, 0] < (1.0 if model.apart else -np.expm1(-p.homing))
+    if not lodges.any():
         return
     ladder = np.cumsum(model.geometry.sinusoid_area * state.stroma.vessel)
-    if ladder[-1] <= 0:
-        return
-    if model.apart:
-        arrive(state, ladder[-1] / model.geometry.sinusoid_area.sum(), model)
-    s = state.stem
-    draw = uniforms(s.id, model.seed, state.hour, HOME, 0)
-    chance = 1.0 if model.apart else -np.expm1(-p.homing)
-    lodges = np.flatnonzero((s.voxel < 0) & (draw[:, 0] < chance))
-    if len(lodges):
+    if ladder[-1] > 0:
         v = np.minimum(np.searchsorted(ladder, draw[lodges, 1] * ladder[-1], side="right"), model.n - 1)
-        place(s, lodges, v.astype(np.int32), model, state.hour)
+        place(s, waiting[lodges], v.astype(np.int32), model, state.hour)
 
 
 def arrive(state, pull, model):

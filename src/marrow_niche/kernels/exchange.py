@@ -1,4 +1,4 @@
-"""What each voxel releases, clears and exchanges of a field, and how fields go on between solves: one pass each."""
+"""What each voxel releases, clears and exchanges of a field, and how far off a field was: one pass each."""
 
 import numpy as np
 from numba import njit, prange
@@ -64,14 +64,19 @@ def terms(
 
 
 @njit(cache=True, parallel=True)
-def follow(trend, now, then, lapse, steepest):
-    """Add to the `trend` of each row what it was off by each hour since the last solve, in place.
-
-    All (rows, n); `lapse` [h]. No row falls by more than `steepest` of itself an hour.
-    """
-    rows, n = trend.shape
+def off(before, after):
+    """By how much `before` (n,) was off: its mean over that of `after` less 1, and the mean |difference| over that mean."""
+    n = after.size
     blocks = (n + BLOCK - 1) // BLOCK
-    for task in prange(rows * blocks):
-        k, block = task // blocks, task % blocks
+    part = np.zeros((blocks, 3))
+    for block in prange(blocks):
         for v in range(block * BLOCK, min(n, (block + 1) * BLOCK)):
-            trend[k, v] = max(trend[k, v] + (now[k, v] - then[k, v]) / lapse, -steepest * now[k, v])
+            part[block, 0] += before[v]
+            part[block, 1] += after[v]
+            part[block, 2] += abs(before[v] - after[v])
+    then, now, apart = 0.0, 0.0, 0.0
+    for block in range(blocks):
+        then, now, apart = then + part[block, 0], now + part[block, 1], apart + part[block, 2]
+    if now == 0.0:
+        return (0.0, 0.0) if apart == 0.0 else (np.inf, np.inf)
+    return then / now - 1.0, apart / abs(now)

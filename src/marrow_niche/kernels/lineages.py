@@ -14,6 +14,8 @@ AGAIN = 16
 """Added to the numbers of the draws in the second turn of a step."""
 
 
+EACH = 5
+"""So many cells that leave a voxel at most choose their way one by one."""
 LEAST = 1e-6
 """No signal is felt as less than this: an absent factor is a large, finite loss."""
 
@@ -50,6 +52,33 @@ def drive(exponents, felt, v):
         if exponents[k] != 0.0:
             s += exponents[k] * log_signal(felt, k, v)
     return math.exp(s)
+
+
+@njit(cache=True, nogil=True)
+def same(exponents, felt):
+    """True when the signals that count are the same in every voxel."""
+    local = 0
+    for k in range(exponents.size):
+        local += int(exponents[k] != 0.0 and felt.at[k] != SAME)
+    return local == 0
+
+
+@njit(cache=True, nogil=True)
+def responding(rate, limit, exponents, answers, felt, v):
+    """The rate of a stage in voxel v: `quantities.response.saturating_rate` where it `answers` to signals."""
+    if not answers:
+        return rate
+    m = drive(exponents, felt, v)
+    return rate * m / (1.0 + (m - 1.0) * rate / limit)
+
+
+@njit(cache=True, nogil=True)
+def living(survival, exponents, felt, v):
+    """The share of daughters that live in voxel v: `quantities.response.saturating_probability`."""
+    if survival >= 1.0:
+        return 1.0
+    x = drive(exponents, felt, v)
+    return x / (x + 1.0 / survival - 1.0)
 
 
 @njit(cache=True, nogil=True)
@@ -186,17 +215,26 @@ def advance(
                 if turn > 0 and not comes[c]:
                     continue
                 draw, some_came = AGAIN * turn, comes[c]
+                before = events_all = stayed = hurried_all = np.int64(0)
                 if some_came:
-                    for v in range(low, high):
-                        i = v - low
-                        come[i], arriving[c, i] = arriving[c, i], 0
-                        counts[c, v] += come[i]
-                        book[b, c, 3] += come[i]
+                    here, new_ones, total_came = counts[c, low:high], arriving[c], np.int64(0)
+                    for i in range(high - low):
+                        come[i] = new_ones[i]
+                        here[i] += new_ones[i]
+                        total_came += new_ones[i]
+                        new_ones[i] = 0
+                    book[b, c, 3] += total_came
                     comes[c] = False
+                single, onward = fan == 1 or target[c, 1] < 0, target[c, 0]
+                alone = single and onward >= 0 and (onward >= n_stage or weight[onward] == weight[c])
                 answers = False
                 for k in range(rate_response.shape[1]):
                     answers = answers or rate_response[c, k] != 0.0
                 fastest = (max(rate[c], rate_limit[c]) if answers else rate[c]) * dt
+                even, lives_even = burst[c] == 0.0 and same(rate_response[c], felt), same(survival_response[c], felt)
+                r = responding(rate[c], rate_limit[c], rate_response[c], answers, felt, low) if even else 0.0
+                there, came, later = event_chances(r * dt)
+                lives = living(survival[c], survival_response[c], felt, low) if lives_even else 1.0
                 filled = _occupied(counts[c], low, high, places)
                 if turn > 0:
                     filled = _those_with(come, low, places, filled)
@@ -206,20 +244,21 @@ def advance(
                     new = np.int64(come[v - low]) if some_came else np.int64(0)
                     rest = np.int64(counts[c, v]) - new
                     cells = rest if turn == 0 else np.int64(0)  # that may have an event
-                    book[b, c, 4] += cells
+                    before += cells
                     if burst[c] == 0.0 and new == 0 and u0 <= 1.0 - cells * fastest:
                         continue  # `binomial_u` would find no event at any rate
                     who = (np.int64(c) << 32) + v
-                    r = rate[c]
-                    if answers:
-                        m = drive(rate_response[c], felt, v)
-                        r = r * m / (1.0 + (m - 1.0) * r / rate_limit[c])
+                    if not even:
+                        r = responding(rate[c], rate_limit[c], rate_response[c], answers, felt, v)
+                    if not lives_even:
+                        lives = -1.0  # not asked yet
                     call = 0.0
                     if burst[c] > 0.0:
                         excess = math.exp(log_signal(felt, scf, v)) / threshold - 1.0
                         if excess > 0.0:
                             call = burst[c] * excess * excess / (excess * excess + half * half)
-                    there, came, later = event_chances((r + call) * dt)
+                    if not even:
+                        there, came, later = event_chances((r + call) * dt)
                     part_r = r / (r + call)
                     events = binomial_u(cells, there * part_r, u0)
                     a0 = a1 = w0 = w1 = 0.5
@@ -240,8 +279,9 @@ def advance(
                         continue
                     young = events * daughters[c]
                     if survival[c] < 1.0:
-                        x = drive(survival_response[c], felt, v)
-                        young = binomial_u(young, x / (x + 1.0 / survival[c] - 1.0), u1)
+                        if lives < 0.0:
+                            lives = living(survival[c], survival_response[c], felt, v)
+                        young = binomial_u(young, lives, u1)
                     stay = np.int64(0)
                     if renewal[c] > 0.0:
                         x = drive(renewal_response[c], felt, v)
@@ -253,8 +293,7 @@ def advance(
                             again = binomial_u(stay, later * part_r, h0)
                             more = again * daughters[c]
                             if survival[c] < 1.0:
-                                x = drive(survival_response[c], felt, v)
-                                more = binomial_u(more, x / (x + 1.0 / survival[c] - 1.0), h1)
+                                more = binomial_u(more, lives, h1)
                             if call > 0.0:
                                 hurried += binomial_u(stay - again, later * (1.0 - part_r) / (1.0 - later * part_r), s1)
                             events, young = events + again, young + more
@@ -264,12 +303,17 @@ def advance(
                         t = burst_target[c]
                         arriving[t, v - low] += handed_over(hurried, weight[c] / weight[t], h0)
                         comes[t] = True
-                        book[b, c, 2] += hurried
                     counts[c, v] = rest - hurried - events + stay
-                    book[b, c, 0] += events
-                    book[b, c, 1] += stay
+                    events_all, stayed, hurried_all = events_all + events, stayed + stay, hurried_all + hurried
                     going = young - stay
                     if going == 0:
+                        continue
+                    if alone:  # as most do: one way, at one weight
+                        if onward >= n_stage:
+                            left[b, onward - n_stage] += going * weight[c]
+                        else:
+                            arriving[onward, v - low] += going
+                            comes[onward] = True
                         continue
                     total = 0.0
                     last = 0
@@ -298,6 +342,10 @@ def advance(
                         else:
                             arriving[t, v - low] += take if evenly else handed_over(take, weight[c] / weight[t], h1)
                             comes[t] = True
+                book[b, c, 0] += events_all
+                book[b, c, 1] += stayed
+                book[b, c, 2] += hurried_all
+                book[b, c, 4] += before
         for c in range(n_stage):  # what comes back once more waits
             if comes[c]:
                 for v in range(low, high):
@@ -311,11 +359,21 @@ def advance(
     return out, ledger
 
 
+@njit(cache=True, nogil=True)
+def _spreading(n):
+    """A number without a common factor with n, near 0.618 n: k·it mod n, k = 0, 1 ..., visits all, neighbours far apart."""
+    stride = max(1, int(0.618 * n))
+    while math.gcd(stride, n) > 1:
+        stride += 1
+    return stride
+
+
 @njit(cache=True, parallel=True)
 def wander(counts, neighbour, extravascular, number, seed, step, round_):
     """Let every cell hop to a neighbouring voxel with probability 2 number f_j/(f_i + f_j) each way, in place.
 
-    The hops leave cells spread over voxels as the extravascular share f, the space there is; a wall keeps them.
+    The hops leave cells spread over voxels as the extravascular share f, the space there is; a wall keeps them. Up to `EACH`
+    cells that leave a voxel choose their way one by one, more of them way by way.
 
     Parameters
     ----------
@@ -328,39 +386,67 @@ def wander(counts, neighbour, extravascular, number, seed, step, round_):
         Of the streams; `round_` numbers the hops within a step.
     """
     n_stage, n = counts.shape
-    for c in prange(n_stage):
+    stride, draw, twice = _spreading(n_stage), 64 * round_, 2.0 * number
+    for t in prange(n_stage):
+        c = (t * stride) % n_stage  # full stages stand together in the tree: threads share them
         change = np.zeros(n, np.int32)
-        way = np.zeros(6)
-        for v in range(n):
-            cells = np.int64(counts[c, v])
-            if cells == 0:
-                continue
-            total = 0.0
-            for k in range(6):
-                j = neighbour[v, k]
-                way[k] = 0.0 if j < 0 else 2.0 * number * extravascular[j] / (extravascular[v] + extravascular[j])
-                total += way[k]
-            who = (np.int64(c) << 32) + v
-            u0, _ = uniform_pair(seed, who, step, HOP, 64 * round_)
-            going = binomial_u(cells, min(total, 1.0), u0)
-            if going == 0:
-                continue
-            change[v] -= going
-            for k in range(6):
+        way, places, chances = np.zeros(6), np.zeros(BLOCK, np.uint32), np.zeros((2, BLOCK))
+        for low in range(0, n, BLOCK):
+            filled = _occupied(counts[c], low, min(n, low + BLOCK), places)
+            uniform_pairs(seed, places, c, filled, step, HOP, draw, chances[0], chances[1])
+            for i in range(filled):
+                v, u0 = int(places[i]), chances[0, i]
+                cells = np.int64(counts[c, v])
+                if u0 <= 1.0 - 12.0 * number * cells:
+                    continue  # `binomial_u` would find none at any chance there can be
+                total = 0.0
+                own = extravascular[v]
+                for k in range(6):
+                    j = neighbour[v, k]
+                    there = extravascular[max(j, 0)] if j >= 0 else 0.0
+                    way[k] = twice * there / (own + there)
+                    total += way[k]
+                going = binomial_u(cells, min(total, 1.0), u0)
                 if going == 0:
-                    break
-                if way[k] > 0.0:
-                    if k < 5:
-                        h0, _ = uniform_pair(seed, who, step, HOP, 64 * round_ + 1 + k)
-                        take = binomial_u(going, min(1.0, way[k] / total), h0)
-                    else:
-                        take = going
-                    total -= way[k]
-                    going -= take
-                    change[neighbour[v, k]] += take
-            change[v] += going
+                    continue
+                change[v] -= going
+                who = (np.int64(c) << 32) + v
+                if going <= EACH:
+                    first, second = chances[1, i], 0.0
+                    for one in range(going):
+                        if one % 2 == 1:
+                            first, second = uniform_pair(seed, who, step, HOP, draw + 1 + one // 2)
+                        change[neighbour[v, chosen(way, total, first)]] += 1
+                        first = second
+                    continue
+                for k in range(6):
+                    if going == 0:
+                        break
+                    if way[k] > 0.0:
+                        if k < 5:
+                            h0, _ = uniform_pair(seed, who, step, HOP, draw + 1 + k)
+                            take = binomial_u(going, min(1.0, way[k] / total), h0)
+                        else:
+                            take = going
+                        total -= way[k]
+                        going -= take
+                        change[neighbour[v, k]] += take
+                change[v] += going
         for v in range(n):
             counts[c, v] += change[v]
+
+
+@njit(cache=True, nogil=True)
+def chosen(way, total, u):
+    """Which of the ways a cell takes whose uniform is `u`: the first at which the chances added up exceed u·total."""
+    rest, last = u * total, 0
+    for k in range(way.size):
+        if way[k] > 0.0:
+            last = k
+            rest -= way[k]
+            if rest < 0.0:
+                break
+    return last
 
 
 @njit(cache=True, parallel=True)

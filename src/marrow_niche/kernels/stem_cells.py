@@ -151,10 +151,14 @@ def contact(
         if v < 0:
             out[i] = 0.0
             continue
-        best = 0.0
+        best, near = 0.0, np.inf
         for s in range(start[v], start[v + 1]):
             j = item[s]
-            if integrity[j] > 0.0:
-                dx, dy, dz = position[i, 0] - stroma[j, 0], position[i, 1] - stroma[j, 1], position[i, 2] - stroma[j, 2]
-                best = max(best, integrity[j] * math.exp(-math.sqrt(dx * dx + dy * dy + dz * dz) / stroma_reach))
+            dx, dy, dz = position[i, 0] - stroma[j, 0], position[i, 1] - stroma[j, 1], position[i, 2] - stroma[j, 2]
+            away = dx * dx + dy * dy + dz * dz
+            if away < near and integrity[j] > 0.0:  # beyond `near` not even an intact one touches more than the best
+                touch = integrity[j] * math.exp(-math.sqrt(away) / stroma_reach)
+                if touch > best:
+                    best = touch
+                    near = (stroma_reach * math.log(best)) ** 2 if best < 1.0 else 0.0
         out[i] = (1.0 - wall_share) * best + wall_share * vessel[v] * math.exp(-max(distance[i], 0.0) / wall_reach)

@@ -9,6 +9,7 @@ cells act in hours:
 permeability. Bone carries no flux. Receptors that fill up clear less: u_k / (1 + c/K), with c of the solve before.
 """
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -81,7 +82,21 @@ def terms(c, around, volume, blood, before):
     return source, loss, exchange, level
 
 
-def well_mixed(c, around, volume, blood, before=None):
-    """Concentration of the same marrow if it were stirred: Σ(source + P a c_blood) / Σ(loss + P a) [nM]."""
-    source, loss, exchange, level = terms(c, around, volume, blood, before)
-    return float((source + exchange * level).sum() / (loss + exchange).sum())
+def well_mixed(c, made, eaten, sinusoid, arteriole, space, blood):
+    """Concentration of the same marrow if it were stirred [nM]: what is made and let in over what is lost and let out.
+
+    `made` molecules/h, `eaten` um^3/h that receptors clear while empty, wall areas `sinusoid` and `arteriole` [um^2],
+    extravascular `space` [um^3], the sinusoid-side level `blood` [nM]. Receptors fill as this very concentration says:
+
+        (A + E/(1 + c/K)) c = B,   with A = λ V + P a, E what empty receptors clear, B what is made and let in.
+    """
+    through = c.permeability
+    given = made / MOLECULES_PER_NM_UM3 + through * (sinusoid * blood + arteriole * (c.arteriole_level or blood))
+    lost = c.decay * space + through * (sinusoid + arteriole)
+    if math.isinf(c.saturation):
+        return given / (lost + eaten)
+    free = lost + eaten - given / c.saturation  # the quadratic's middle term; its one root that is not negative
+    if lost == 0.0 and free <= 0.0:
+        return math.inf  # more is made than full receptors clear
+    root = math.sqrt(free * free + 4.0 * lost * given / c.saturation)
+    return 2.0 * given / (free + root) if free > 0.0 else (root - free) * c.saturation / (2.0 * lost)

@@ -34,7 +34,7 @@ class Results:
     blood, marrow : pandas.DataFrame
         One row a recorded time; column `day`, units in the other names.
     budgets : pandas.DataFrame
-        fields.csv: what became of the molecules of each field, in the piece, at the solve of `solved_day`.
+        fields.csv: what became of the molecules of each field, in the piece, when it was solved last.
     days : (t,) array
         Recorded times [d].
     scenario, provenance : dict

@@ -112,7 +112,7 @@ def stage_densities(logs, inflow, before, from_burst, model, rtol=1e-4):
     expected, output = np.zeros((n_stage, n), np.float32), np.zeros(len(EXITS))
     burst_out: dict[int, np.ndarray] = {}
     first_burst = tree.first["burst"]
-    diffusivity = model.hop_number * model.hop_rounds / model.field_step * lattice.spacing**2
+    diffusivity = model.hop_number * model.hop_rounds / model.niche_step * lattice.spacing**2
     known, guess, cells = -1, np.empty(n), np.empty(n)
     for row in range(n_stage):
         flow = arriving.pop(row, None)
@@ -177,7 +177,7 @@ def find(state, model, *, calibrate=False, tolerance=2e-3, most=60, report=None)
     output, moved = np.zeros(len(EXITS)), 1.0
     for turn in range(1, most + 1):
         part = 1.0 / (1 + turn // 10)  # ever smaller steps, should it swing to and fro
-        state.residual, _ = coupling.solve_fields(
+        coupling.solve_fields(
             expected, level * here, state.stroma, state.hormones, state.fields, state.around, model, rtol=1e-3
         )
         state.counts = expected

@@ -21,17 +21,19 @@ FEW = 2000
 SAMPLE = 100_000
 WALL_CAP = 200.0
 LINEAGE_STEP = 3
-FIELD_STEP = 6
+FIELD_STEP = 24
+NICHE_STEP = 6
 
 
-def build(scenario, *, lineage_step=LINEAGE_STEP, field_step=FIELD_STEP, report=None):
+def build(scenario, *, lineage_step=LINEAGE_STEP, field_step=FIELD_STEP, niche_step=NICHE_STEP, report=None):
     """The constant `Model` and the resting `State` of a scenario.
 
     Parameters
     ----------
     scenario : Scenario
-    lineage_step, field_step : int
-        Hours between steps of lineages and body, and between solves of the fields at most.
+    lineage_step, field_step, niche_step : int
+        Hours between steps of lineages and body, between solves of a field at most, and between steps of the niche; the
+        first divides the others.
     report : callable, optional
         Called with (round, level, growth, moved) while the resting state is sought.
 
@@ -43,11 +45,11 @@ def build(scenario, *, lineage_step=LINEAGE_STEP, field_step=FIELD_STEP, report=
     geometry = build_geometry(
         scenario.geometry, scenario.parameters.anatomy, seed=scenario.seed, folder=scenario.folder
     )
-    model = lay_out(scenario, geometry, lineage_step, field_step)
+    model = lay_out(scenario, geometry, lineage_step, field_step, niche_step)
     return at_rest(model, report=report)
 
 
-def lay_out(scenario, geometry, lineage_step=LINEAGE_STEP, field_step=FIELD_STEP):
+def lay_out(scenario, geometry, lineage_step=LINEAGE_STEP, field_step=FIELD_STEP, niche_step=NICHE_STEP):
     """The `Model` of a geometry, before its resting state is known: shares are then those of the volume."""
     species = scenario.parameters
     stem = species.stem_cells
@@ -73,7 +75,7 @@ def lay_out(scenario, geometry, lineage_step=LINEAGE_STEP, field_step=FIELD_STEP
     whole = scenario.organism.agents == "organism"
     stored = min(stem.number, stem.agent_cap) if whole else max(1.0, share * stem.number)
     v = geometry.vessels
-    hop = species.stroma.wandering * field_step / lattice.spacing**2
+    hop = species.stroma.wandering * niche_step / lattice.spacing**2
     rounds = max(1, int(np.ceil(hop * 12)))
     stride = np.sqrt(2 * stem.motility)
     hops = max(1, int(np.ceil((stride / 5.0) ** 2)))
@@ -105,6 +107,7 @@ def lay_out(scenario, geometry, lineage_step=LINEAGE_STEP, field_step=FIELD_STEP
         exposures=tuple(e for event in scenario.events for e in event.exposures()),
         lineage_step=lineage_step,
         field_step=field_step,
+        niche_step=niche_step,
         hop_number=hop / rounds,
         hop_rounds=rounds,
         stride=stride / np.sqrt(hops),
@@ -143,7 +146,7 @@ def at_rest(model, report=None, calibrate=False):
     """The model with its shares, and its resting state; with `calibrate` also with references of its own."""
     species, g = model.species, model.geometry
     produced = dict(model.production, platelets=model.production["platelets"] * model.platelets_per_cell)
-    n, n_field = model.n, len(species.cytokines)
+    n, n_field, n_row = model.n, len(species.cytokines), len(species.cytokines) + len(coupling.DENSITIES)
     sample = resting.dwelling(SAMPLE, model)
     state = State(
         hour=0,
@@ -151,9 +154,11 @@ def at_rest(model, report=None, calibrate=False):
         counts=np.zeros((len(model.tree.rate), n), np.int32),
         fresh=none_fresh(),
         fields=np.zeros((n_field, n)),
-        around=np.ones((4, n)),
-        trend=np.zeros((n_field + 4, n)),
-        levels=np.zeros(n_field),
+        around=np.ones((len(coupling.DENSITIES), n)),
+        solved=np.full(n_row, -1),
+        wait=np.zeros(n_row, np.int64),
+        levels=np.zeros(n_row),
+        followed=np.ones(n_row),
         stroma=StromaState(
             vessel=np.ones(n),
             fat=np.full(n, species.stroma.fat_at_rest),
@@ -165,7 +170,6 @@ def at_rest(model, report=None, calibrate=False):
         hormones=hormones.HormoneState(),
         damage=DamageState(),
         next_id=0,
-        solved=-1,
         residual=np.zeros(n_field),
         flows=np.zeros((n_field, len(coupling.FLOWS))),
         output=np.zeros(len(EXITS)),

@@ -96,8 +96,9 @@ def marrow_row(state, model):
 
 def budget_row(state, model):
     """A row of fields.csv: what became of the molecules of each field at its last solve, in the piece."""
-    row = {"solved_day": state.solved / 24}
-    for name, flows, gap in zip(model.species.cytokines, state.flows, coupling.gaps(state.flows), strict=True):
+    row, gaps = {}, coupling.gaps(state.flows)
+    for k, (name, flows, gap) in enumerate(zip(model.species.cytokines, state.flows, gaps, strict=True)):
+        row[f"{name}_solved_day"] = state.solved[k] / 24
         row |= {f"{name}_{what}_molecules_per_h": flow for what, flow in zip(coupling.FLOWS, flows, strict=True)}
         row[f"{name}_gap_relative"] = gap
     return row

@@ -161,7 +161,7 @@ def _go_on(run, scenario, model, state, recorder, progress):
     saved, whole = -np.inf, True
     checkpoint.ready()
     try:
-        if state.solved < 0:
+        if state.solved.min() < 0:
             update_fields(state, model)
             observe.record(recorder, scenario, state, model)
             _save(run, model, state)
@@ -178,7 +178,7 @@ def _go_on(run, scenario, model, state, recorder, progress):
             if progress is not None:
                 progress(state.hour, hours)
     except KeyboardInterrupt:
-        if whole and state.solved >= 0:  # half an hour is no state: the last checkpoint stands
+        if whole and state.solved.min() >= 0:  # half an hour is no state: the last checkpoint stands
             _save(run, model, state)
         raise
     provenance.finish(run, wall_seconds=time.monotonic() - start)

@@ -7,7 +7,6 @@ from marrow_niche.body import blood, hormones, lymphoid
 from marrow_niche.errors import NumericsError
 from marrow_niche.kernels import lineages as kernel
 from marrow_niche.kernels.cells import by_stage
-from marrow_niche.kernels.exchange import follow
 from marrow_niche.marrow import fate, stroma
 from marrow_niche.marrow.lineages import EXITS, SIGNALS
 from marrow_niche.perturbations import timeline
@@ -15,19 +14,19 @@ from marrow_niche.resting import twin
 from marrow_niche.state import none_fresh
 
 BODY_STEP = 0.25
-MOVED = 0.1
-"""Fields are solved anew as soon as sources, sinks and walls of the whole piece have moved one of them by this share."""
-
-STEEPEST = 0.9
-"""Of a field, at most, is gone by its trend before the next solve."""
+MOVED = 0.25
+"""A field or density is solved anew as soon as its level in the stirred marrow has moved by this share since it was."""
+NEAR, VERY_NEAR = np.array([0.01, 0.3]), np.array([0.003, 0.2])
+"""How far off a field may be before it is solved, and so little that it may wait longer: in its mean over the piece, and in
+the mean distance voxel by voxel, both over its mean."""
+FIRST_WAIT = 6
+"""Hours from a solve to the next, for a field of which nothing is known."""
 
 
 def advance(state, model):
     """Move `state` on by one hour, in place."""
     struck = timeline.apply_due(state, model)  # what the experimenter does
-    if 0 <= state.solved < state.hour:
-        coupling.go_on(state)
-    if struck or due(state, model):
+    if struck or state.hour % model.lineage_step == 0:
         update_fields(state, model, struck)  # cells and stroma speak
     felt = coupling.stem_signals(state, model)  # each stem cell listens
     stays = coupling.egress(state, felt, model)
@@ -51,27 +50,24 @@ def advance(state, model):
     if state.hour % model.lineage_step == 0:
         cells = advance_lineages(state, model)  # its daughters ripen
         advance_body(state, cells, model)  # blood and hormones
-    if state.hour % model.field_step == 0:
+    if state.hour % model.niche_step == 0:
         spread(state, model)  # committed cells drift
         advance_niche(state, model)  # vessels, stroma and fat
 
 
-def due(state, model):
-    """True when the fields are too old, or their sources, sinks and walls have moved."""
-    if state.solved < 0 or state.hour - state.solved >= model.field_step:
-        return True
-    levels = coupling.stirred_levels(state, model)
-    return bool(np.max(np.abs(levels / state.levels - 1.0)) > MOVED)
+def update_fields(state, model, anew=False):
+    """Bring fields and densities up to this hour: each follows its level in the stirred marrow, and those due are solved.
 
-
-def update_fields(state, model, struck=False):
-    """Solve the fields for the cells, stroma and blood there are now, and take the trend since the last solve.
-
-    What the fields were carried on to is off by what the trend was off by each hour. After a strike there is no trend: what
-    changed at once says nothing of the hours to come. None is so steep that a field turns negative before the next solve.
+    `anew` solves all. What is due: `due`. A field that was found farther off than `NEAR` when it was solved is solved twice
+    as often from then on, one that was found `VERY_NEAR` half as often, at most `field_step` hours apart.
     """
-    before, lapse = np.concatenate([state.fields, state.around]), state.hour - state.solved
-    state.residual, state.flows = coupling.solve_fields(
+    now, never = coupling.levels(state, model), state.solved < 0
+    which = np.flatnonzero(due(state, now, model) | anew)
+    follow(state, now)
+    if not which.size:
+        return
+    n_field = len(state.fields)
+    solved = coupling.solve_fields(
         state.counts,
         coupling.stem_density(state, model),
         state.stroma,
@@ -79,15 +75,37 @@ def update_fields(state, model, struck=False):
         state.fields,
         state.around,
         model,
+        rows=which,
     )
-    state.levels = coupling.stirred_levels(state, model)
-    if struck or state.solved < 0 or lapse == 0:
-        state.trend[:] = 0.0
-    else:
-        n_field = len(state.fields)
-        for now, rows in ((state.fields, slice(n_field)), (state.around, slice(n_field, None))):
-            follow(state.trend[rows], now, before[rows], float(lapse), STEEPEST / model.field_step)
-    state.solved = state.hour
+    fields = which < n_field
+    state.residual[which[fields]], state.flows[which[fields]] = solved.residual[fields], solved.flows[fields]
+    waited = np.maximum(state.hour - state.solved[which], model.lineage_step)
+    far, near = (np.abs(solved.off) > NEAR).any(axis=1), (np.abs(solved.off) < VERY_NEAR).all(axis=1)
+    wait = np.where(far, waited // 2, np.where(near, 2 * waited, waited))
+    wait = np.where(anew | never[which], FIRST_WAIT, wait)
+    state.wait[which] = np.clip(wait, model.lineage_step, model.field_step)
+    state.solved[which], state.levels[which], state.followed[which] = state.hour, now[which], 1.0
+
+
+def due(state, now, model):
+    """(n_field + 4,) bool: which fields and densities have waited long enough, or whose level `now` has moved by `MOVED`.
+
+    A level that was or is zero says nothing of what stands in the voxels.
+    """
+    factor = np.divide(now, state.levels, out=np.full(now.shape, np.inf), where=(state.levels > 0.0) & (now > 0.0))
+    old = state.hour - state.solved >= np.minimum(state.wait, model.field_step)
+    return (state.solved < 0) | old | (np.abs(factor - 1.0) > MOVED)
+
+
+def follow(state, now):
+    """Multiply each field and density by what its level `now` (n_field + 4,) has moved by, in place; a level from zero is
+    left to the solver."""
+    known = (state.levels > 0.0) & (now > 0.0)
+    factor = np.divide(now, state.levels, out=np.ones(now.shape), where=known)
+    for row, by in zip([*state.fields, *state.around], factor / state.followed):
+        if by != 1.0:
+            row *= by
+    state.followed[:] = factor
 
 
 def advance_lineages(state, model):
@@ -199,5 +217,5 @@ def advance_niche(state, model):
         model.geometry.niches.stroma_voxel,
         state.hormones.gcsf,
         model.species.stroma,
-        float(model.field_step),
+        float(model.niche_step),
     )

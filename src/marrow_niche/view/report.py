@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from marrow_niche.quantities.ledger import Ledger
+    from marrow_niche.view.scene import Rendering
 
 FIGURES = ("blood", "marrow", "scene", "cytokines", "distances")
 """Names of the figures, figures/<name>.png."""
@@ -69,6 +70,16 @@ def report(results: "Results | Path | str", *, three_d: bool = True) -> Path:
     Raises RunError when the directory is no run, or cannot be written to.
     """
     run = results if isinstance(results, Results) else open_results(results)
+    if not (three_d and len(run.days)):
+        return _report(run, None)
+    from marrow_niche.view import scene
+
+    with scene.Rendering(run) as begun:  # the slow picture, while the others are drawn
+        return _report(run, begun)
+
+
+def _report(run: Results, begun: "Rendering | None") -> Path:
+    """Draw and write it all; without `begun` there is no 3D picture."""
     title = str(run.scenario.get("title") or run.directory.name)
     drawn = _Drawer(run)
     body = [
@@ -81,8 +92,9 @@ def report(results: "Results | Path | str", *, three_d: bool = True) -> Path:
     body += [page.tiles(findings.tiles(run))] if recorded else []
     body += [page.paragraph(text, "notice") for text in (findings.notices(run) if recorded else [_unrecorded(run)])]
     if recorded:
-        body += [*_blood(run, drawn), *_marrow(run, drawn), *_space(run, drawn, three_d), *_cytokines(run, drawn)]
-        body += [*_niche(run, drawn), *_books(run)]
+        time_courses = [*_blood(run, drawn), *_marrow(run, drawn)]
+        below = [*_cytokines(run, drawn), *_niche(run, drawn), *_books(run)]
+        body += [*time_courses, *_space(begun, drawn), *below]
     body += [*_bone(run), *_making(run), *_parameters(run), *_files(run)]
     body.append(
         "<footer>Written by marrow_niche. Days count from the start; “rest” is the state the run began in.</footer>"
@@ -220,15 +232,10 @@ def _counts(rows: list[findings.Row]) -> str:
     return page.table(("", *findings.COLUMNS), cells, "counts", [row.unit for row in rows])
 
 
-def _space(run: Results, drawn: _Drawer, three_d: bool) -> list[str]:
-    if not three_d:
+def _space(begun: "Rendering | None", drawn: _Drawer) -> list[str]:
+    if begun is None:
         return []
-    from marrow_niche.view import scene
-
-    try:
-        found = scene.scene(run)
-    except MarrowError as error:
-        found = scene.Scene(message=str(error))
+    found = begun.scene()
     parts = [page.heading("In space")]
     if found.drawn is None:
         return [*parts, page.paragraph(f"No 3D picture: {found.message}", "notice")]

@@ -10,12 +10,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from marrow_niche.errors import MarrowError
 from marrow_niche.quantities import words
 from marrow_niche.record.directory import RunDirectory
 from marrow_niche.view import style
@@ -48,14 +50,10 @@ class Scene:
     """Why there is no picture, and what to do about it."""
 
 
-def scene(
-    results: "Results",
-    days: Sequence[tuple[float, str]] | None = None,
-    *,
-    found: Probe | None = None,
-    timeout: float = TIMEOUT,
-) -> Scene:
-    """The marrow at the telling days; never raises for what goes wrong in rendering, but says so in `message`.
+class Rendering:
+    """Pictures of the marrow at the telling days on their way, in a child process; `scene` waits for them.
+
+    Use it as a context: `with Rendering(results) as begun: ...; found = begun.scene()`.
 
     Parameters
     ----------
@@ -68,19 +66,61 @@ def scene(
     timeout : float
         Longest wait for all pictures [s].
     """
-    days = list(telling_days(results) if days is None else days)
-    if not days or not RunDirectory(results.directory).vessels.is_file():
-        return Scene(message="this run recorded no vessels to draw.")
-    found = probe() if found is None else found
-    if not found.works:
-        return Scene(message=found.message)
-    with tempfile.TemporaryDirectory(prefix="marrow_niche-") as folder:
-        answer = _rendered(results, days, Path(folder), found, timeout)
+
+    def __init__(
+        self,
+        results: "Results",
+        days: Sequence[tuple[float, str]] | None = None,
+        *,
+        found: Probe | None = None,
+        timeout: float = TIMEOUT,
+    ) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="marrow_niche-")
+        self._pool = ThreadPoolExecutor(1)
+        self._made = self._pool.submit(self._make, results, days, found, timeout)
+
+    def _make(
+        self, results: "Results", days: Sequence[tuple[float, str]] | None, found: Probe | None, timeout: float
+    ) -> "tuple[dict[str, Any] | str, list[tuple[float, str]]]":
+        """What the child says of its pictures, or why there are none; and the days."""
+        days = list(telling_days(results) if days is None else days)
+        if not days or not RunDirectory(results.directory).vessels.is_file():
+            return "this run recorded no vessels to draw.", days
+        found = probe() if found is None else found
+        if not found.works:
+            return found.message, days
+        return _rendered(results, days, Path(self._folder.name), found, timeout), days
+
+    def scene(self) -> Scene:
+        """The marrow at the telling days; never raises for what goes wrong in rendering, but says so in `message`."""
+        try:
+            answer, days = self._made.result()
+        except MarrowError as error:
+            return Scene(message=str(error))
         if isinstance(answer, str):
             return Scene(message=answer)
         with style.styled():
-            drawn = _composed(answer, days, Path(folder))
-    return Scene(drawn=drawn, caption=_caption(answer, days))
+            drawn = _composed(answer, days, Path(self._folder.name))
+        return Scene(drawn=drawn, caption=_caption(answer, days))
+
+    def __enter__(self) -> "Rendering":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown()
+        self._folder.cleanup()
+
+
+def scene(
+    results: "Results",
+    days: Sequence[tuple[float, str]] | None = None,
+    *,
+    found: Probe | None = None,
+    timeout: float = TIMEOUT,
+) -> Scene:
+    """`Rendering.scene` at once."""
+    with Rendering(results, days, found=found, timeout=timeout) as begun:
+        return begun.scene()
 
 
 def _rendered(

@@ -57,10 +57,11 @@ def test_accumulating_is_adding_a_multiple(rng):
     assert (total == expected).all()
 
 
-def test_a_trend_follows_and_never_empties_a_field(rng):
-    trend, now, then = rng.normal(size=(3, 4, N))
-    now = np.abs(now)
-    expected = np.maximum(trend + (now - then) / 6.0, -0.15 * now)
-    exchange.follow(trend, now, then, 6.0, 0.15)
-    assert trend == pytest.approx(expected, rel=1e-14)
-    assert (now + 6 * trend > 0.0).all()
+def test_how_far_off_a_field_was(rng):
+    before, after = rng.random((2, N))
+    mean, apart = exchange.off(before, after)
+    assert mean == pytest.approx(before.mean() / after.mean() - 1.0, rel=1e-9)
+    assert apart == pytest.approx(np.abs(before - after).mean() / after.mean(), rel=1e-12)
+    assert exchange.off(after, after) == (0.0, 0.0)
+    assert exchange.off(0.0 * after, 0.0 * after) == (0.0, 0.0)
+    assert exchange.off(before, 0.0 * after) == (np.inf, np.inf)

@@ -105,6 +105,7 @@ def test_a_step_is_its_slow_twin_cell_for_cell(dt, emergency):
 def test_hops_are_their_slow_twin_cell_for_cell():
     neighbour, f = random_lattice()
     counts = np.random.default_rng(2).integers(0, 40, (3, len(f))).astype(np.int32)
+    counts[1] //= 8
     for step in range(2):
         luck = naive.Luck(SEED, step)
         for round_ in range(3):
@@ -305,6 +306,31 @@ def test_a_hop_takes_the_stated_way():
     kernel.wander(counts, neighbour, np.ones(27), 0.07, SEED, 1, 0)
     p = 6 * 0.07
     assert abs(counts[0, neighbour[13]].sum() - p * cells) < 4.5 * np.sqrt(cells * p * (1 - p))
+
+
+@pytest.mark.parametrize("cells", [1, 2, 5])
+def test_few_cells_hop_as_many_do(cells):
+    """A handful in the midst of each of 20,000 lattices: the same chances of each way, and each pair of cells alike as often
+    as independent ones are."""
+    _, neighbour = neighbours_of(np.ones((3, 3, 3), bool))
+    f = np.random.default_rng(3).uniform(0.2, 1.0, 27)
+    counts = np.zeros((20_000, 27), np.int32)
+    counts[:, 13] = cells
+    kernel.wander(counts, neighbour, f, 0.07, SEED, 2, 0)
+    total, ways = counts.sum(), [13, *neighbour[13]]
+    p = np.array([0.0, *(2 * 0.07 * f[j] / (f[13] + f[j]) for j in neighbour[13])])
+    p[0] = 1.0 - p.sum()
+    assert total == cells * 20_000 == counts[:, ways].sum()
+    assert stats.chisquare(counts[:, ways].sum(axis=0), total * p).pvalue > 1e-3
+    pairs, alike = total * (cells - 1) / 2, (counts * (counts - 1) // 2).sum()
+    q = (p**2).sum()
+    assert abs(alike - pairs * q) <= 4.5 * np.sqrt(pairs * cells * q * (1 - q))
+
+
+def test_stages_are_visited_once_each():
+    for n in (1, 2, 5, 49, 50, 97):
+        stride = kernel._spreading(n)
+        assert sorted(t * stride % n for t in range(n)) == list(range(n))
 
 
 def test_hops_leave_cells_spread_as_the_space_outside_vessels():

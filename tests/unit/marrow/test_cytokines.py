@@ -26,38 +26,28 @@ def test_a_nanomolar_is_so_many_molecules():
 def test_each_term_has_its_unit():
     """Molecules/h to nM/h, um³/h to 1/h, um/h over um to 1/h; the blood side is the mean of both kinds of wall."""
     c = Cytokine(diffusivity=1.0, decay=0.5, permeability=6.0, arteriole_level=4.0, reference=1.0)
-    volume = 8000.0
-    source, loss, exchange, level = cytokines.terms(c, around(), volume, 1.5, None)
-    assert source == pytest.approx(np.array([0, 2000, 50]) / 0.602214 / volume, rel=1e-12)
-    assert loss == pytest.approx([0.5 + 1e4 / volume, 0.3, 0.2 + 3e5 / volume], rel=1e-12)
-    assert exchange == pytest.approx(6.0 * np.array([0, 400, 400]) / volume, rel=1e-12)
-    assert level == pytest.approx([1.5, 1.5, (100 * 1.5 + 300 * 4.0) / 400], rel=1e-12)
-
-
-def test_arterioles_read_sinusoid_blood_where_no_level_of_their_own_is_given():
-    c = Cytokine(diffusivity=1.0, decay=0.5, permeability=6.0, reference=1.0)
-    assert (cytokines.terms(c, around(), 8000.0, 1.5, None)[3] == 1.5).all()
-
-
-def test_full_receptors_clear_less():
-    """u/(1 + c/K): half at c = K; decay and walls are not touched; without a saturation nothing fills."""
-    c = Cytokine(diffusivity=1.0, decay=0.5, saturation=2.0, reference=1.0)
-    _, empty, _, _ = cytokines.terms(c, around(), 8000.0, 0.0, None)
-    _, full, _, _ = cytokines.terms(c, around(), 8000.0, 0.0, np.full(3, 2.0))
-    decay = 0.5 * around().extravascular
-    assert full - decay == pytest.approx((empty - decay) / 2, rel=1e-12)
-    endless = dataclasses.replace(c, saturation=np.inf)
-    assert (cytokines.terms(endless, around(), 8000.0, 0.0, np.full(3, 1e6))[1] == empty).all()
-
-
-def test_the_stirred_marrow_balances_what_enters_and_what_leaves():
-    c = Cytokine(diffusivity=1.0, decay=0.5, permeability=6.0, arteriole_level=4.0, reference=1.0)
-    volume = 8000.0
-    level = cytokines.well_mixed(c, around(), volume, 1.5)
-    source, loss, exchange, wall = cytokines.terms(c, around(), volume, 1.5, None)
+    volume, a = 8000.0, around()
+    totals = a.source.sum(), a.clearing.sum(), a.sinusoid.sum(), a.arteriole.sum(), volume * a.extravascular.sum()
+    level = cytokines.well_mixed(c, *totals, 1.5)
+    source, loss, exchange, wall = cytokines.terms(c, a, volume, 1.5, None)
     assert (source + exchange * (wall - level) - loss * level).sum() == pytest.approx(0.0, abs=1e-12)
-    closed = cytokines.well_mixed(dataclasses.replace(c, permeability=0.0), around(), volume, 1.5)
+    closed = cytokines.well_mixed(dataclasses.replace(c, permeability=0.0), *totals, 1.5)
     assert closed == pytest.approx(source.sum() / loss.sum(), rel=1e-12)
+
+
+@pytest.mark.parametrize("saturation", [1e-4, 0.1, 3.0, 1e4])
+def test_the_receptors_of_the_stirred_marrow_fill(saturation):
+    """The concentration at which receptors are filled is the one that follows from it; never below zero."""
+    volume, a = 8000.0, around()
+    totals = a.source.sum(), a.clearing.sum(), a.sinusoid.sum(), a.arteriole.sum(), volume * a.extravascular.sum()
+    for permeability in (0.0, 6.0):
+        c = Cytokine(diffusivity=1.0, decay=0.05, permeability=permeability, saturation=saturation, reference=1.0)
+        level = cytokines.well_mixed(c, *totals, 1.5)
+        source, loss, exchange, wall = cytokines.terms(c, a, volume, 1.5, np.full(3, level))
+        assert level > 0.0
+        assert (source + exchange * (wall - level) - loss * level).sum() == pytest.approx(0.0, abs=1e-9 * source.sum())
+    endless = Cytokine(diffusivity=1.0, decay=0.0, saturation=1e-9, reference=1.0)
+    assert cytokines.well_mixed(endless, *totals, 0.0) == np.inf
 
 
 def test_the_mouse_reaches_as_far_as_it_says():

@@ -67,9 +67,9 @@ def flows(share, gap):
     """A row of fields.csv of two fields whose budgets close but for `gap`, that of oxygen alone."""
     scf = {"secreted": 3e9 * share, "decayed": 1e9 * share, "taken_up": 2e9 * share, "entered": 0.0, "left": 0.0}
     oxygen = {"secreted": 0.0, "decayed": 0.0, "taken_up": 4e15, "entered": 9e15, "left": 5e15}
-    row = {"solved_day": 0.0}
+    row = {}
     for name, each, open_ in (("SCF", scf, 1e-13), ("O2", oxygen, gap)):
-        row |= {f"{name}_{what}_molecules_per_h": value for what, value in each.items()} | {f"{name}_gap_relative": open_}
+        row |= {f"{name}_solved_day": 0.0} | {f"{name}_{what}_molecules_per_h": value for what, value in each.items()} | {f"{name}_gap_relative": open_}
     return row
 
 

@@ -1,0 +1,110 @@
+"""Who is there: cells by voxel, and the smoothed densities that niche and stem cells feel.
+
+Four densities, each over the species' rest: cellularity, the primitive load twice, and the Kit+ load. Primitive load is what
+competes for membrane SCF (0.7 HSC, 0.2 MPP, 0.1 HPC1 at rest): first what stem cells of even id feel, then those of odd. No
+cell competes with itself, so each half of the stem cells feels the other half, twice; else a stored cell would crowd itself
+by its weight, and a piece fare worse the fewer cells stand for it. Kit+ load is the mean of primitive load and of the load on
+soluble SCF, by uptake.
+"""
+
+import numpy as np
+
+from marrow_niche.kernels import cells as kernel
+from marrow_niche.kernels.exchange import accumulate
+
+DENSITIES = ("cells nearby", "primitive cells nearby", "primitive cells nearby", "Kit+ cells nearby")
+PRIMITIVE = {"HSC": 0.7, "MPP": 0.2, "HPC1": 0.1}
+
+
+def stem_density(state, model):
+    """(2, n) stem cells of the piece in each voxel, by weight [cells]: those of even id, and of odd."""
+    return model.stem_weight * halves(state.stem, model.n)
+
+
+def halves(stem, n):
+    """(2, n) number of those stored stem cells in each voxel whose id is even, and odd."""
+    return np.stack([np.bincount(stem.voxel[(stem.voxel >= 0) & (stem.id % 2 == k)], minlength=n) for k in (0, 1)])
+
+
+def cells_of(counts, names, model):
+    """(n,) real cells of the named compartments in each voxel; `counts` (n_stage, n) stored cells."""
+    return weighed(counts, dict.fromkeys(names, 1.0), model)
+
+
+def weighed(counts, value, model):
+    """(n,) sum of the cells in each voxel, each real cell at the `value` of its compartment, by name."""
+    weight = np.zeros(len(model.weight))
+    for name, each in value.items():
+        rows = model.tree.rows(name)
+        weight[rows] += each * model.weight[rows]
+    return kernel.by_voxel(counts, weight)
+
+
+def everyone_of(counts, stem, model):
+    """(n,) all real cells of each voxel; `stem` (2, n) by halves."""
+    return kernel.by_voxel(counts, model.weight) + stem[0] + stem[1]
+
+
+def shares(k, model):
+    """What one real cell adds to density `k` of a whole organism: (n_stage,), and a stem cell of each half (2,)."""
+    species, tree = model.species, model.tree
+    number, stages, stem = species.stem_cells.number, np.zeros(len(tree.rest)), np.zeros(2)
+    if k == 0:
+        each = 1.0 / (tree.rest.sum() + number)
+        return stages + each, stem + each
+
+    def add(name, to_stages, to_stem):
+        if name == "HSC":
+            stem[:] += to_stem
+        else:
+            stages[tree.rows(name)] += to_stages
+
+    evenly = np.array([1.0, 1.0]) if k == 3 else 2.0 * np.array([k == 2, k == 1])
+    half = 0.5 if k == 3 else 1.0
+    for name, share in PRIMITIVE.items():
+        each = half * share / _rest(name, model)
+        add(name, each, each * evenly)
+    if k == 3:
+        uptake = species.cytokines["SCF"].uptake
+        whole = sum(volume * _rest(name, model) for name, volume in uptake.items())
+        for name, volume in uptake.items():
+            add(name, 0.5 * volume / whole, 0.5 * volume / whole)
+    return stages, stem
+
+
+def _rest(name, model):
+    """Cells of a compartment in the organism at rest."""
+    return model.species.stem_cells.number if name == "HSC" else float(model.tree.rest[model.tree.rows(name)].sum())
+
+
+def reach(k, species):
+    """Over how far density `k` is felt [um]."""
+    return species.stem_cells.crowd_length if k in (1, 2) else species.stroma.reach
+
+
+def density(k, counts, stem, everyone, model, out):
+    """Density `k` of each voxel, times its volume, into `out` (n,); `everyone` from `everyone_of`."""
+    organism = model.species.organism.marrow_volume * model.species.organism.extravascular
+    stages, each = shares(k, model)
+    if k == 0:
+        np.multiply(everyone, organism * each[0], out=out)
+        return
+    out[:] = kernel.by_voxel(counts, organism * stages * model.weight)
+    for half, one in zip(stem, each):
+        if one:
+            accumulate(out, half, organism * one)
+
+
+def loads(cells, stem, model):
+    """(4,) the densities of the piece as a whole, over rest: `cells` (n_stage,) and `stem` (2,) real cells of it."""
+    found = [shares(k, model) for k in range(len(DENSITIES))]
+    return np.array([stages @ cells + each @ stem for stages, each in found]) / model.piece_share
+
+
+def scf_load(counts, stem, model):
+    """Load on soluble SCF over rest [-]: uptake by stem cells and by stages `counts` (n_stage,), any one size of marrow."""
+    now = rest = 0.0
+    for name, volume in model.species.cytokines["SCF"].uptake.items():
+        now += volume * (stem if name == "HSC" else counts[model.tree.rows(name)].sum())
+        rest += volume * _rest(name, model)
+    return now / rest
