@@ -146,7 +146,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return app(arguments, exit_on_error=False, print_error=False) or DONE
     except CycloptsError as error:
-        print(f"{error}\nSee: marrow-niche --help", file=sys.stderr)
+        print(f"{error}\nSee: {' '.join(['marrow-niche', *(error.command_chain or ())])} --help", file=sys.stderr)
         return YOUR_MISTAKE
     except MarrowError as error:
         print(error, file=sys.stderr)

@@ -4,7 +4,7 @@ What a cell reads is local by default. With the switch `local_responses` off eve
 the same sources and sinks without the space between them (`stirred`), which is the mean-field model.
 """
 
-from marrow_niche.coupling.loads import (
+from marrow_niche.coupling.densities import (
     DENSITIES,
     PRIMITIVE,
     cells_of,

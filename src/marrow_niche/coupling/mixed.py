@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marrow_niche.coupling.loads import PRIMITIVE, loads
+from marrow_niche.coupling.densities import PRIMITIVE, loads
 from marrow_niche.coupling.secretion import MEGAKARYOCYTE, blood_level
 from marrow_niche.kernels.cells import by_stage, product_sum
 from marrow_niche.marrow import cytokines, stem_cells

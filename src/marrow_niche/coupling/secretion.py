@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from marrow_niche.coupling.loads import DENSITIES, cells_of, density, everyone_of, reach, weighed
+from marrow_niche.coupling.densities import DENSITIES, cells_of, density, everyone_of, reach, weighed
 from marrow_niche.errors import NumericsError
 from marrow_niche.kernels import books
 from marrow_niche.kernels import exchange as passes

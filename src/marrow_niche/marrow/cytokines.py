@@ -6,7 +6,7 @@ cells act in hours:
     −∇·(φ D ∇c) + (φ λ + Σ_k u_k n_k + P a) c = S + P a c_blood
 
 φ extravascular share, n_k cells of kind k per volume, u_k the volume one cell clears per hour, a wall area per volume, P
-permeability. Bone carries no flux. Receptors that fill up clear less: u_k / (1 + c/K), with c of the solve before.
+permeability. Bone carries no flux. Receptors that fill up clear less: u_k / (1 + c/K), with c as it stood before the solve.
 """
 
 import math
@@ -35,7 +35,7 @@ class Cytokine:
         default_factory=dict,
         metadata={"unit": "um^3/h", "meaning": "volume that one cell of each kind clears", "low": 0.0, "high": None},
     )
-    saturation: float = quantity("nM", "concentration that half fills the receptors", low=0, default=np.inf)
+    saturation: float = quantity("nM", "concentration that half fills the receptors", low=1e-12, default=np.inf)
     permeability: float = quantity("um/h", "of sinusoid and arteriole walls", low=0, default=0.0)
     hormone: str | None = None
     sinusoid_level: float = quantity("nM", "concentration in sinusoid blood", low=0, default=0.0)

@@ -9,7 +9,7 @@ import numpy as np
 from marrow_niche.errors import RunError
 from marrow_niche.record.atomic import replacing
 
-_FORMAT = 1
+_FORMAT = 2
 _CHUNK = 1 << 20
 
 
@@ -69,10 +69,15 @@ class _opened:
         except OSError as error:
             raise self._damaged(error) from error
         found = self.file.attrs.get("marrow_niche_checkpoint")
-        if found is None or found > _FORMAT:
+        if found != _FORMAT:
             self.file.close()
-            what = "is not a checkpoint of marrow_niche" if found is None else "was written by a newer marrow_niche"
-            cure = "Give a directory that `marrow-niche run` wrote." if found is None else "Upgrade marrow_niche."
+            if found is None:
+                what, cure = "is not a checkpoint of marrow_niche", "Give a directory that `marrow-niche run` wrote."
+            elif found > _FORMAT:
+                what, cure = "was written by a newer marrow_niche", "Upgrade marrow_niche."
+            else:
+                what = "was written by an older marrow_niche, whose runs go on otherwise"
+                cure = "Run the scenario again (--overwrite)."
             raise RunError(f"{self.path}: {what}. {cure}")
         return self.file
 

@@ -62,7 +62,7 @@ def update_fields(state, model, anew=False):
     as often from then on, one that was found `VERY_NEAR` half as often, at most `field_step` hours apart.
     """
     now, never = coupling.levels(state, model), state.solved < 0
-    which = np.flatnonzero(due(state, now, model) | anew)
+    which = np.flatnonzero(due(state, now) | anew)
     follow(state, now)
     if not which.size:
         return
@@ -87,21 +87,24 @@ def update_fields(state, model, anew=False):
     state.solved[which], state.levels[which], state.followed[which] = state.hour, now[which], 1.0
 
 
-def due(state, now, model):
+def due(state, now):
     """(n_field + 4,) bool: which fields and densities have waited long enough, or whose level `now` has moved by `MOVED`.
 
-    A level that was or is zero says nothing of what stands in the voxels.
+    A level that was or is zero, or without bound, says nothing of what stands in the voxels.
     """
-    factor = np.divide(now, state.levels, out=np.full(now.shape, np.inf), where=(state.levels > 0.0) & (now > 0.0))
-    old = state.hour - state.solved >= np.minimum(state.wait, model.field_step)
+    factor = np.divide(now, state.levels, out=np.full(now.shape, np.inf), where=telling(state, now))
+    old = state.hour - state.solved >= state.wait
     return (state.solved < 0) | old | (np.abs(factor - 1.0) > MOVED)
 
 
+def telling(state, now):
+    """(n_field + 4,) bool: the level of the last solve and the one `now` are both above zero and finite."""
+    return np.isfinite(now) & np.isfinite(state.levels) & (now > 0.0) & (state.levels > 0.0)
+
+
 def follow(state, now):
-    """Multiply each field and density by what its level `now` (n_field + 4,) has moved by, in place; a level from zero is
-    left to the solver."""
-    known = (state.levels > 0.0) & (now > 0.0)
-    factor = np.divide(now, state.levels, out=np.ones(now.shape), where=known)
+    """Multiply each field and density by what its level `now` (n_field + 4,) has moved by, in place, where that tells."""
+    factor = np.divide(now, state.levels, out=np.ones(now.shape), where=telling(state, now))
     for row, by in zip([*state.fields, *state.around], factor / state.followed):
         if by != 1.0:
             row *= by

@@ -76,6 +76,7 @@ class Rendering:
         timeout: float = TIMEOUT,
     ) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="marrow_niche-")
+        self._children: list[subprocess.Popen[str]] = []
         self._pool = ThreadPoolExecutor(1)
         self._made = self._pool.submit(self._make, results, days, found, timeout)
 
@@ -89,7 +90,7 @@ class Rendering:
         found = probe() if found is None else found
         if not found.works:
             return found.message, days
-        return _rendered(results, days, Path(self._folder.name), found, timeout), days
+        return _rendered(results, days, Path(self._folder.name), found, timeout, self._children), days
 
     def scene(self) -> Scene:
         """The marrow at the telling days; never raises for what goes wrong in rendering, but says so in `message`."""
@@ -106,7 +107,10 @@ class Rendering:
     def __enter__(self) -> "Rendering":
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is not None:  # nobody waits for the pictures any more
+            for child in self._children:
+                child.kill()
         self._pool.shutdown()
         self._folder.cleanup()
 
@@ -124,9 +128,14 @@ def scene(
 
 
 def _rendered(
-    results: "Results", days: list[tuple[float, str]], folder: Path, found: Probe, timeout: float
+    results: "Results",
+    days: list[tuple[float, str]],
+    folder: Path,
+    found: Probe,
+    timeout: float,
+    children: list["subprocess.Popen[str]"],
 ) -> dict[str, Any] | str:
-    """What the child says of its pictures, which lie in `folder`; a text where it failed."""
+    """What the child says of its pictures, which lie in `folder`; a text where it failed. It is noted in `children`."""
     job = {
         "directory": str(results.directory.resolve()),
         "answer": str(folder / "answer.json"),
@@ -150,17 +159,20 @@ def _rendered(
     }
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
     command = [sys.executable, *CHILD, str(folder / "job.json")]
+    pipe = subprocess.PIPE
     try:
-        done = subprocess.run(
-            command, env=_environment(found.environment), capture_output=True, text=True, timeout=timeout
-        )
+        child = subprocess.Popen(command, env=_environment(found.environment), stdout=pipe, stderr=pipe, text=True)
+        children.append(child)
+        _, said = child.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
+        child.kill()
+        child.communicate()
         return f"the 3D picture took longer than {timeout:g} s and was given up. Try later: marrow-niche report DIR"
     except OSError as error:
         return f"the process that draws in 3D could not be started ({error.strerror})."
-    if done.returncode != 0 or not (folder / "answer.json").is_file():
-        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        return f"the process that draws in 3D ended with code {done.returncode}: {last}"
+    if child.returncode != 0 or not (folder / "answer.json").is_file():
+        last = (said.strip().splitlines() or ["it said nothing"])[-1]
+        return f"the process that draws in 3D ended with code {child.returncode}: {last}"
     return json.loads((folder / "answer.json").read_text(encoding="utf-8"))
 
 

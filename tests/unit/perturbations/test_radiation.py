@@ -184,6 +184,17 @@ def test_a_protracted_dose_is_given_hour_by_hour():
     assert near(state.stem.senescent.sum(), len(state.stem.id), p)
 
 
+def test_a_dose_spread_thin_is_given_but_is_no_blow():
+    """2 Gy over 96 h: cells die hour by hour, and no hour makes the marrow another one at once."""
+    model, state = lab.marrow()
+    model = dataclasses.replace(model, exposures=Radiation(at=0.0, dose=2.0, duration=96.0).exposures())
+    n, blows = len(state.stem.id), []
+    for state.hour in range(96):
+        blows.append(timeline.apply_due(state, model))
+    assert not any(blows)
+    assert state.stem.dose == pytest.approx(2.0, rel=1e-12) and len(state.stem.id) < n
+
+
 def given(event, hours=30):
     """The state after the event and nothing else, hour by hour."""
     model, state = lab.marrow()

@@ -133,3 +133,19 @@ def test_another_hdf5_file_is_not_a_checkpoint(tmp_path):
         file["x"] = 1
     with pytest.raises(RunError, match="not a checkpoint"):
         checkpoint.load(tmp_path / "other.h5")
+
+
+def test_a_checkpoint_of_another_version_is_refused_with_the_cure(tmp_path):
+    import h5py
+
+    path = tmp_path / "checkpoint.h5"
+    checkpoint.save(path, {"hour": 1})
+    for step, told in ((-1, "older.*--overwrite"), (1, "newer.*Upgrade")):
+        with h5py.File(path, "r+") as file:
+            now = file.attrs["marrow_niche_checkpoint"]
+            file.attrs["marrow_niche_checkpoint"] = now + step
+        with pytest.raises(RunError, match=told):
+            checkpoint.load(path)
+        with h5py.File(path, "r+") as file:
+            file.attrs["marrow_niche_checkpoint"] = now
+    assert checkpoint.load(path)[0] == {"hour": 1}

@@ -1,6 +1,8 @@
 """Rendering happens elsewhere: what fails there ends neither a run nor a report."""
 
 import io
+import signal
+import time
 
 import numpy as np
 import pytest
@@ -58,6 +60,18 @@ def test_a_crash_while_rendering_is_told_not_raised(recorded, monkeypatch):
 def test_a_picture_that_takes_too_long_is_given_up(recorded, monkeypatch):
     monkeypatch.setattr(scene, "CHILD", ("-c", "import time; time.sleep(60)"))
     assert "longer than 0.5 s" in scene.scene(recorded, found=Probe(works=True), timeout=0.5).message
+
+
+def test_who_stops_waiting_leaves_no_child_behind(recorded, monkeypatch):
+    """An error or Ctrl-C while the pictures are on their way ends them."""
+    monkeypatch.setattr(scene, "CHILD", ("-c", "import time; time.sleep(60)"))
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), scene.Rendering(recorded, found=Probe(works=True)) as begun:
+        while not begun._children:
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+    assert begun._children[0].poll() == -signal.SIGKILL
+    assert time.monotonic() - began < 30.0
 
 
 def test_a_run_without_vessels_has_no_scene(run_of):
