@@ -4,7 +4,7 @@
     python benchmarks/bench_femur.py --thickness "1 mm"    a section of it
 
 Prints wall time: of each day, and after it of a warm solve, of all fields to a true relative residual of 1e-5 and of all
-smoothed densities to 1e-3, each with its sources, sinks and walls from the cells there are and from where it stands after up to
+smoothed densities to 1e-2, each with its sources, sinks and walls from the cells there are and from where it stands after up to
 a day of following its level. A run solves each when it must.
 """
 

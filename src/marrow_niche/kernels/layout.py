@@ -10,15 +10,17 @@ CHUNK, SHARE = 512, 8192
 """Bricks, and voxels, of a task."""
 
 
-@njit(cache=True, parallel=True)
-def lay(source, loss, exchange, wall, guess, scale, bricks, voxel, b, lost, k, c):
-    """Lay out one species: right hand side into b, loss into `lost` (float64) and k (float32), times `scale`; guess into c.
+PUT, TIMES, PLUS = range(3)
 
-    `source`, `loss`, `exchange`, `wall` and `guess` (n,) as the equation has them, the last three empty where there is none;
-    `voxel` (T₀,) int32 stands at each place of the finest level, -1 where none does. Brick by brick: the voxels of a brick
-    may stand far apart in the lattice, but the next bricks want those beside them.
+
+@njit(cache=True, parallel=True)
+def _pour(op, values, factor, bricks, voxel, other, out):
+    """Bring `values` (n,) to their places: out = factor·values, out = other·values, or out = factor·(values + out).
+
+    One array at a time: the voxels of a brick stand far apart in the lattice, and only the next bricks want those beside
+    them, so more arrays at once push one another out of reach of the processor.
     """
-    through, begun, count = exchange.size > 0, guess.size > 0, bricks.brick[1]
+    count = bricks.brick[1]
     for t in prange((count + CHUNK - 1) // CHUNK):
         for brick in range(t * CHUNK, min(count, (t + 1) * CHUNK)):
             for colour in range(2):
@@ -27,14 +29,43 @@ def lay(source, loss, exchange, wall, guess, scale, bricks, voxel, b, lost, k, c
                     i = voxel[place]
                     if i < 0:
                         continue
-                    comes, goes = source[i], loss[i]
-                    if through:
-                        comes += exchange[i] * wall[i]
-                        goes += exchange[i]
-                    b[place] = scale * comes
-                    lost[place] = scale * goes
-                    k[place] = scale * goes
-                    c[place] = guess[i] if begun else 0.0
+                    if op == PUT:
+                        out[place] = factor * values[i]
+                    elif op == TIMES:
+                        out[place] = other[place] * values[i]
+                    else:
+                        out[place] = factor * (values[i] + out[place])
+
+
+@njit(cache=True, parallel=True)
+def _narrow(wide, narrow):
+    """Copy (T₀,) float64 to float32."""
+    tiles = (wide.size + SHARE - 1) // SHARE
+    for t in prange(tiles):
+        for i in range(t * SHARE, min(wide.size, (t + 1) * SHARE)):
+            narrow[i] = wide[i]
+
+
+@njit(cache=True)
+def lay(source, loss, exchange, wall, guess, scale, bricks, voxel, b, lost, k, c):
+    """Lay out one species: right hand side into b, loss into `lost` (float64) and k (float32), times `scale`; guess into c.
+
+    `source`, `loss`, `exchange`, `wall` and `guess` (n,) as the equation has them, the last three empty where there is none;
+    `voxel` (T₀,) int32 stands at each place of the finest level, -1 where none does: what lies there is zero, and stays.
+    """
+    if exchange.size > 0:
+        _pour(PUT, exchange, 1.0, bricks, voxel, lost, lost)
+        _pour(TIMES, wall, 1.0, bricks, voxel, lost, b)
+        _pour(PLUS, source, scale, bricks, voxel, b, b)
+        _pour(PLUS, loss, scale, bricks, voxel, lost, lost)
+    else:
+        _pour(PUT, source, scale, bricks, voxel, b, b)
+        _pour(PUT, loss, scale, bricks, voxel, lost, lost)
+    _narrow(lost, k)
+    if guess.size > 0:
+        _pour(PUT, guess, 1.0, bricks, voxel, c, c)
+    else:
+        c[:] = 0.0
 
 
 @njit(cache=True, parallel=True)
