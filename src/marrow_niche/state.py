@@ -50,9 +50,11 @@ class State:
     `counts` (n_stage, n) int32 stored cells of the lineages, of which `fresh` (k, 3) int64 came from stem cells since their
     last step: stage, voxel and number; `fields` (n_field, n) [nM]; `around` (4, n) cellularity, primitive load that stem cells
     of even and of odd id feel, and Kit+ load, over rest. Of each field and density (n_field + 4,): hour when it was `solved`
-    last, hours to `wait` from then on, `levels` what the stirred marrow held then, `followed` the factor since; of the fields
+    last, hours to `wait` from then on, `levels` what the stirred marrow held then, `followed` the factor since, `latest` level
+    of hour `updated` and its `drift`, the share by which that moves in an hour; of the fields
     `residual` (n_field,) and `flows` (n_field, 5) [molecules/h] of that solve. `output` (n_exit,) [cells/h] what the piece gave
-    in the last step; `twin` the marrow outside the piece where it is apart; `born` and `died` stem cells.
+    in the last step, `epo` at its beginning; `twin` the marrow outside the piece where it is apart; `born` and `died` stem
+    cells.
     """
 
     hour: int
@@ -65,6 +67,9 @@ class State:
     wait: np.ndarray
     levels: np.ndarray
     followed: np.ndarray
+    latest: np.ndarray
+    drift: np.ndarray
+    updated: int
     stroma: StromaState
     blood: BloodState
     lymphoid: LymphoidState
@@ -74,6 +79,7 @@ class State:
     residual: np.ndarray
     flows: np.ndarray
     output: np.ndarray
+    epo: float
     twin: TwinState
     born: int = 0
     died: int = 0

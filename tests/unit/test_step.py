@@ -8,6 +8,7 @@ import pytest
 
 from marrow_niche import coupling
 from marrow_niche.kernels import exchange
+from marrow_niche.marrow.lineages import SIGNALS
 from marrow_niche.simulation import step
 
 ROWS = 11
@@ -152,3 +153,36 @@ def test_a_day_after_a_dose_fields_are_still_where_a_solve_would_put_them():
     oxygen = list(model.species.cytokines).index("O2")
     assert np.delete(worst, oxygen).max() < 0.01 and worst[oxygen] < 0.02
     assert (state.solved > 0).all()
+
+
+def test_what_drifts_is_felt_as_it_will_be_then(made):
+    """Levels that move evenly: a stem cell feels the middle of its hour, lineages that of their step; after a strike what is."""
+    made.level = lambda hour: (1.0 + np.arange(ROWS)) * (1.0 + 0.004 * (np.arange(ROWS) - 5) * hour)
+    go(made, 7)
+    state, model = made.state, made.model
+    names = list(model.species.cytokines)
+    assert state.hour == 7 and state.updated == 6
+    level = dict(zip(names, made.level(7.5)))
+    here = state.stem.voxel >= 0
+    scf, before = coupling.stem_signals(state, model)["scf"][here], made.shape[names.index("SCF"), state.stem.voxel[here]]
+    assert scf == pytest.approx(before * level["SCF"] / model.species.cytokines["SCF"].reference, rel=1e-9)
+    state.hour = 9
+    felt, level = coupling.lineage_signals(state, model), dict(zip(names, made.level(7.5)))
+    for name in ("SCF", "TPO", "GCSF", "IL7"):
+        k = names.index(name)
+        now = felt.fields[k] / felt.value[SIGNALS.index(name)]
+        assert now.mean() == pytest.approx(made.shape[k].mean() * level[name] / model.species.cytokines[name].reference, rel=1e-9)
+    step.update_fields(state, model, anew=True)
+    assert not state.drift.any()
+
+
+def test_a_drift_from_or_to_nothing_is_none():
+    before, now = np.array([0.0, 1.0, np.inf, 2.0, 4.0]), np.array([1.0, 0.0, 1.0, 4.0, 2.0])
+    assert coupling.drift(before, now, 2.0).tolist() == [0.0, 0.0, 0.0, 0.25, -0.5]
+    model, state = lab.marrow()
+    state.drift[:3], state.updated = [0.25, -0.5, 5.0], state.hour
+    state.hour += 3
+    felt = coupling.stem_signals(state, model)
+    assert all((value > 0).all() for value in felt.values())
+    for state.epo, state.hormones.epo, expected in ((1.0, 1.2, 1.3), (10.0, 0.1, 0.05), (0.0, 0.7, 0.7)):
+        assert coupling.lineage_signals(state, model).value[SIGNALS.index("EPO")] == pytest.approx(expected, rel=1e-12)

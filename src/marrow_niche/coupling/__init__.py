@@ -33,7 +33,7 @@ from marrow_niche.coupling.secretion import (
     source,
     surroundings,
 )
-from marrow_niche.coupling.senses import lineage_signals, stem_rates, stem_signals, voxel_signals
+from marrow_niche.coupling.senses import drift, lineage_signals, stem_rates, stem_signals, voxel_signals
 
 __all__ = [
     "DENSITIES",
@@ -49,6 +49,7 @@ __all__ = [
     "cells_of",
     "clearing",
     "density",
+    "drift",
     "egress",
     "everyone_of",
     "flows",

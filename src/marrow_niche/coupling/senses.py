@@ -13,20 +13,42 @@ from marrow_niche.quantities.response import log_signals
 def lineage_signals(state, model, number=None):
     """What the lineages of each voxel feel: `kernels.lineages.Felt`, signals in the order of `lineages.SIGNALS`.
 
-    `number` of stem cells [cells] of a stirred marrow, instead of those in the list.
+    Fields and EPO as they are expected in the middle of the step, so that none lags. `number` of stem cells [cells] of a
+    stirred marrow, instead of those in the list.
     """
+    cytokine, epo = model.species.cytokines, state.hormones.epo
+    half = 0.5 * model.lineage_step
+    moves = drift(np.array([state.epo]), np.array([epo]), model.lineage_step)
+    ahead = dict(zip(cytokine, drifted(state, state.hour - half))) | {"EPO": carried(moves, half)[0], "vessel": 1.0}
     if not model.switches.local_responses:
         felt = stirred(totals(state, model, number), state.hormones, model)
-        return Felt(state.fields, state.stroma.vessel, np.full(len(SIGNALS), SAME), np.array([felt[s] for s in SIGNALS]))
-    cytokine = model.species.cytokines
+        everywhere = np.array([felt[s] * ahead[s] for s in SIGNALS])
+        return Felt(state.fields, state.stroma.vessel, np.full(len(SIGNALS), SAME), everywhere)
     at = {"vessel": VESSEL, "EPO": SAME} | {name: row for row, name in enumerate(cytokine)}
-    value = {"vessel": 1.0, "EPO": state.hormones.epo} | {name: c.reference for name, c in cytokine.items()}
+    value = {"vessel": 1.0, "EPO": epo * ahead["EPO"]} | {name: c.reference / ahead[name] for name, c in cytokine.items()}
     return Felt(
         state.fields,
         stem_cells.vessel_signal(state.stroma.vessel),
         np.array([at[s] for s in SIGNALS]),
         np.array([value[s] for s in SIGNALS], float),
     )
+
+
+def drift(before, now, hours):
+    """The share by which what was `before` (n,) and is `now` moves in an hour; nothing where that tells nothing."""
+    share = np.zeros(np.shape(now))
+    np.divide(now - before, now, out=share, where=np.isfinite(now) & np.isfinite(before) & (now > 0.0) & (before > 0.0))
+    return share / hours
+
+
+def drifted(state, hour):
+    """(n_field + 4,) factors by which fields and densities are expected to differ from what they are, at `hour`."""
+    return carried(state.drift, hour - state.updated)
+
+
+def carried(drift, hours):
+    """Factors after so many hours of a `drift`, at least a half and at most two: what goes on so fast soon does not."""
+    return np.clip(1.0 + drift * hours, 0.5, 2.0)
 
 
 def voxel_signals(state, model, number=None):
@@ -38,7 +60,7 @@ def voxel_signals(state, model, number=None):
 
 
 def stem_signals(state, model, number=None):
-    """What each stem cell feels, ratios to rest: membrane_scf, scf, tpo, tgf, vessel, cxcl12, (k,) each.
+    """What each stem cell feels in the hour to come, ratios to rest: membrane_scf, scf, tpo, tgf, vessel, cxcl12, (k,) each.
 
     What is given for cells in blood has no meaning and is not used.
     """
@@ -47,10 +69,12 @@ def stem_signals(state, model, number=None):
         felt = stirred(totals(state, model, number), state.hormones, model)
         return {k: np.full(len(s.id), felt[name]) for k, name in FELT.items()}
     v = np.maximum(s.voxel, 0)
-    names = list(species.cytokines)
+    names, ahead = list(species.cytokines), drifted(state, state.hour + 0.5)
+    crowd = ahead[len(names) :][1 + s.id % 2] * state.around[1 + s.id % 2, v]
 
     def field(name):
-        return state.fields[names.index(name)][v] / species.cytokines[name].reference
+        k = names.index(name)
+        return state.fields[k][v] * (ahead[k] / species.cytokines[name].reference)
 
     touched = np.empty(len(s.id))
     g = model.geometry
@@ -70,7 +94,7 @@ def stem_signals(state, model, number=None):
     )
     q = stem.membrane_competition
     return {
-        "membrane_scf": touched / stem.membrane_reference * (1 + q) / (1 + q * state.around[1 + s.id % 2, v]),
+        "membrane_scf": touched / stem.membrane_reference * (1 + q) / (1 + q * crowd),
         "scf": field("SCF"),
         "tpo": field("TPO"),
         "tgf": field("TGFb"),

@@ -159,6 +159,9 @@ def at_rest(model, report=None, calibrate=False):
         wait=np.zeros(n_row, np.int64),
         levels=np.zeros(n_row),
         followed=np.ones(n_row),
+        latest=np.zeros(n_row),
+        drift=np.zeros(n_row),
+        updated=0,
         stroma=StromaState(
             vessel=np.ones(n),
             fat=np.full(n, species.stroma.fat_at_rest),
@@ -173,6 +176,7 @@ def at_rest(model, report=None, calibrate=False):
         residual=np.zeros(n_field),
         flows=np.zeros((n_field, len(coupling.FLOWS))),
         output=np.zeros(len(EXITS)),
+        epo=1.0,
         twin=twin.rest(model),
     )
     rest, model = resting.find(state, model, calibrate=calibrate, report=report)

@@ -60,10 +60,17 @@ def update_fields(state, model, anew=False):
 
     `anew` solves all. What is due: `due`. A field that was found farther off than `NEAR` when it was solved is solved twice
     as often from then on, one that was found `VERY_NEAR` half as often, at most `field_step` hours apart.
+    What levels drift by until the next time is told from what they moved since the last; after a strike nothing is known of it.
     """
     now, never = coupling.levels(state, model), state.solved < 0
     which = np.flatnonzero(due(state, now) | anew)
     follow(state, now)
+    lapse = state.hour - state.updated
+    if anew:
+        state.drift[:] = 0.0
+    elif lapse > 0:
+        state.drift = coupling.drift(state.latest, now, lapse)
+    state.latest, state.updated = now, state.hour
     if not which.size:
         return
     n_field = len(state.fields)
@@ -114,7 +121,7 @@ def follow(state, now):
 def advance_lineages(state, model):
     """Step every committed cell by the lineage step and keep the books. Raises NumericsError if they do not close.
 
-    Returns the real cells of the piece there are now, by stage (n_stage,).
+    Returns the real cells of the piece in the middle of the step, by stage (n_stage,).
     """
     t = model.tree
     left, ledger = kernel.advance(
@@ -150,9 +157,9 @@ def advance_lineages(state, model):
         raise NumericsError(
             f"hour {state.hour}: cells of {t.names[int(np.argmax(gap != 0))]} do not add up; please report this."
         )
-    state.fresh, state.output = none_fresh(), np.zeros(len(EXITS))
+    state.fresh, state.output, state.epo = none_fresh(), np.zeros(len(EXITS)), state.hormones.epo
     state.output[: len(left)] = left / model.lineage_step
-    return model.weight * now
+    return 0.5 * model.weight * (before + now)
 
 
 def spread(state, model):
@@ -169,10 +176,10 @@ def spread(state, model):
         )
 
 
-def advance_body(state, now, model):
+def advance_body(state, cells, model):
     """Blood, lymphoid tissue and hormones over the same hours, fed by the marrow of the whole organism.
 
-    `now` (n_stage,) real cells of the piece by stage.
+    `cells` (n_stage,) real cells of the piece by stage, in the middle of these hours.
     """
     species, t, part = model.species, model.tree, min(model.piece_share, 1.0)
     given = state.output / model.share
@@ -180,35 +187,34 @@ def advance_body(state, now, model):
         outside = sum(twin.advance(state.twin, state.hormones, model, 1.0) for _ in range(model.lineage_step))
         given = part * given + (1 - part) * outside / model.lineage_step
     flow = dict(zip(EXITS, given))
-    flow["platelets"] *= (
-        model.platelets_per_cell * float(np.clip(state.hormones.tpo, 0.3, 30.0)) ** species.hormones.tpo_on_platelets
-    )
+    shed = model.platelets_per_cell * flow["platelets"]
 
     def ratio(name, first=None):
         """Cells of the organism in the first stages of a compartment, over rest."""
         rows = t.rows(name)
         rows = rows if first is None else slice(rows.start, rows.start + first)
-        here = now[rows].sum() / model.rest_cells[rows].sum()
+        here = cells[rows].sum() / model.rest_cells[rows].sum()
         if not model.apart:
             return float(here)
         return float(part * here + (1 - part) * state.twin.counts[rows].sum() / t.rest[rows].sum())
 
     at_rest = model.blood_rest
-    cells = {
+    felt = {
         "megakaryocytes": ratio("megakaryocyte"),
         "erythroid": ratio("erythroblast", 3),
         "reserve": ratio("reserve"),
     }
     for _ in range(round(model.lineage_step / BODY_STEP)):
+        flow["platelets"] = shed * float(np.clip(state.hormones.tpo, 0.3, 30.0)) ** species.hormones.tpo_on_platelets
         blood.advance(state.blood, flow, species.blood, BODY_STEP)
         lymphoid.advance(state.lymphoid, flow, species.lymphoid, model.lymphoid_rest, BODY_STEP)
         b = state.blood
-        cells |= {
+        felt |= {
             "neutrophils": b.neutrophils / at_rest.neutrophils,
             "platelets": b.platelet.sum() / at_rest.platelet.sum(),
             "haemoglobin": (b.red.sum() + b.reticulocytes) / (at_rest.red.sum() + at_rest.reticulocytes),
         }
-        hormones.advance(state.hormones, cells, species.hormones, BODY_STEP)
+        hormones.advance(state.hormones, felt, species.hormones, BODY_STEP)
 
 
 def advance_niche(state, model):
