@@ -11,10 +11,10 @@ from marrow_niche.marrow.cytokines import Surroundings, terms
 from marrow_niche.quantities.words import number, percent, plain
 from marrow_niche.simulation.assembly import build
 
-BYTES_PER_VOXEL = 900.0
+BYTES, BYTES_PER_VOXEL = 9e8, 1500.0
 SECONDS_PER_VOXEL = 5e-5
-SECONDS_PER_VOXEL_DAY = 5e-6
-SECONDS_PER_CELL_DAY = 6e-5
+SECONDS_PER_VOXEL_DAY = 4e-6
+SECONDS_PER_CELL_DAY = 1.5e-5
 SECONDS_OF_REPORT = 15.0
 
 
@@ -156,6 +156,6 @@ def _size(scenario, model, state):
     minutes = (SECONDS_PER_VOXEL * n + days * daily + SECONDS_OF_REPORT) / 60
     return [
         "Size",
-        f"  About {0.45 + n * BYTES_PER_VOXEL / 1e9:.1f} GB of memory, {max(disk, 1):.0f} MB on disk in {records} records, "
+        f"  About {(BYTES + n * BYTES_PER_VOXEL) / 1e9:.1f} GB of memory, {max(disk, 1):.0f} MB on disk in {records} records, "
         f"{max(minutes, 0.1):.1f} minutes on {os.cpu_count()} cores.",
     ]
