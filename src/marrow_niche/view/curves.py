@@ -309,7 +309,10 @@ def _span(ax: "Axes", day: np.ndarray, events: Sequence[Event], *, named: bool) 
 
 
 def _mark_fall(ax: "Axes", found: Course, colour: str) -> None:
-    """The nadir as a ring with its share and day; the return to 90 % as a diamond with its day, or where it ended."""
+    """The nadir as a ring with its share and day; the return to 90 % as a diamond with its day, or where it ended.
+
+    A curve rises to the diamond: below it there is room to its right, late in the plot above and to its left.
+    """
     if not found.fell:
         return
     nadir = f"{words.percent(found.depth)}, day {words.day(found.nadir_day)}"
@@ -318,8 +321,9 @@ def _mark_fall(ax: "Axes", found: Course, colour: str) -> None:
     low, high = ax.get_xlim()
     if back is not None:
         late = back - low > 0.75 * (high - low)
+        above = 7 if ax.get_yscale() == "log" else 1  # on a logarithmic axis over the line of rest, which is near
         ax.plot([back], [level], "D", color=colour, ms=4, mec="white", mew=0.8, zorder=5)
-        _word(ax, f"day {words.day(back)}", (back, level), colour, shift=(-5 if late else 4, -5))
+        _word(ax, f"day {words.day(back)}", (back, level), colour, shift=(-5, above) if late else (4, -5))
     elif found.end_day > found.nadir_day and found.end > 0:
         text = f"{words.percent(found.end / found.start)} at the end"
         _word(ax, text, (found.end_day, found.end), colour, shift=(-1, 5))
