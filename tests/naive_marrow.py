@@ -8,7 +8,8 @@ import math
 
 import numpy as np
 
-from marrow_niche.kernels.lineages import HOP, KILL, TREE
+from marrow_niche.kernels.hops import HOP
+from marrow_niche.kernels.lineages import KILL, TREE
 from marrow_niche.kernels.streams import binomial_u, uniform_pair
 from marrow_niche.marrow.lineages import SIGNALS
 

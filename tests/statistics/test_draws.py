@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import importlib
 from collections import Counter
 from pathlib import Path
 
@@ -12,7 +13,6 @@ import pytest
 
 from marrow_niche import resting
 from marrow_niche.coupling import passage
-from marrow_niche.geometry import build as geometry_build
 from marrow_niche.kernels import lineages as lineage_kernel
 from marrow_niche.kernels import stem_cells as stem_kernel
 from marrow_niche.kernels.streams import uniform_pair
@@ -20,7 +20,6 @@ from marrow_niche.marrow import fate
 from marrow_niche.marrow.lineages import SIGNALS
 from marrow_niche.perturbations import radiation
 from marrow_niche.perturbations.radiation import Radiation
-from marrow_niche.resting import lattice as resting_lattice
 from marrow_niche.simulation import advance
 
 SOURCE = Path(lineage_kernel.__file__).parents[1]
@@ -43,9 +42,8 @@ def purposes():
 
 
 def value(module, expression):
-    names = {**vars(lineage_kernel), **vars(stem_kernel), **vars(passage), **vars(fate), **vars(radiation), **vars(resting_lattice),
-             **vars(geometry_build)}
-    assert module
+    """What a purpose is in its own module, given as a path."""
+    names = vars(importlib.import_module("marrow_niche." + module.removesuffix(".py").replace("/", ".")))
     return eval(expression, {"__builtins__": {}}, names)
 
 

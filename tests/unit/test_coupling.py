@@ -164,7 +164,7 @@ def test_loads_of_the_piece_are_the_means_of_the_densities():
     model, state = lab.marrow()
     stem = coupling.stem_density(state, model)
     cells = model.weight * state.counts.sum(axis=1)
-    found = coupling.loads(cells, stem.sum(axis=1), model)
+    found = coupling.loads(cells, stem.sum(axis=1), model.piece_share, model)
     assert found == pytest.approx(densities(state.counts, stem, model).sum(axis=1) / model.space.sum(), rel=1e-9)
     assert coupling.levels(state, model)[-4:] == pytest.approx(found, rel=1e-12)
 
@@ -260,12 +260,13 @@ def test_the_ledger_of_a_solve_is_what_cells_and_vessels_do():
     assert table["O2"]["entered"] - table["O2"]["left"] == pytest.approx(table["O2"]["taken_up"], rel=1e-3)
 
 
-def test_load_on_soluble_scf_is_one_at_rest():
+def test_loads_are_one_at_rest():
     model, _ = lab.marrow()
     number = model.species.stem_cells.number
-    assert coupling.scf_load(model.tree.rest, number, model) == pytest.approx(1.0, rel=1e-12)
-    assert coupling.scf_load(0 * model.tree.rest, 0.0, model) == 0.0
-    assert coupling.scf_load(2 * model.tree.rest, 2 * number, model) == pytest.approx(2.0, rel=1e-12)
+    assert coupling.loads(model.tree.rest, number, 1.0, model) == pytest.approx(np.ones(4), rel=1e-12)
+    assert (coupling.loads(0 * model.tree.rest, 0.0, 1.0, model) == 0.0).all()
+    assert coupling.loads(2 * model.tree.rest, 2 * number, 1.0, model) == pytest.approx(np.full(4, 2.0), rel=1e-12)
+    assert coupling.loads(model.tree.rest, number, 0.5, model) == pytest.approx(np.full(4, 2.0), rel=1e-12)
 
 
 # ------------------------------------------------------------------------------------------------ what cells hear

@@ -6,14 +6,12 @@ the same sources and sinks without the space between them (`stirred`), which is 
 
 from marrow_niche.coupling.densities import (
     DENSITIES,
-    PRIMITIVE,
     cells_of,
     density,
     everyone_of,
     halves,
     loads,
     reach,
-    scf_load,
     stem_density,
 )
 from marrow_niche.coupling.mixed import Totals, levels, resting_totals, stirred, stirred_level, totals
@@ -40,7 +38,6 @@ __all__ = [
     "DENSITY_RTOL",
     "FLOWS",
     "MEGAKARYOCYTE",
-    "PRIMITIVE",
     "RTOL",
     "Solved",
     "Totals",
@@ -64,7 +61,6 @@ __all__ = [
     "place",
     "reach",
     "resting_totals",
-    "scf_load",
     "settle_fates",
     "solve_fields",
     "source",

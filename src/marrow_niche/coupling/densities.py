@@ -48,27 +48,18 @@ def everyone_of(counts, stem, model):
 def shares(k, model):
     """What one real cell adds to density `k` of a whole organism: (n_stage,), and a stem cell of each half (2,)."""
     species, tree = model.species, model.tree
-    number, stages, stem = species.stem_cells.number, np.zeros(len(tree.rest)), np.zeros(2)
+    stages, stem = np.zeros(len(tree.rest)), np.zeros(2)
     if k == 0:
-        each = 1.0 / (tree.rest.sum() + number)
+        each = 1.0 / (tree.rest.sum() + species.stem_cells.number)
         return stages + each, stem + each
-
-    def add(name, to_stages, to_stem):
-        if name == "HSC":
-            stem[:] += to_stem
-        else:
-            stages[tree.rows(name)] += to_stages
-
-    evenly = np.array([1.0, 1.0]) if k == 3 else 2.0 * np.array([k == 2, k == 1])
-    half = 0.5 if k == 3 else 1.0
-    for name, share in PRIMITIVE.items():
-        each = half * share / _rest(name, model)
-        add(name, each, each * evenly)
+    part = {name: share / _rest(name, model) for name, share in PRIMITIVE.items()}
     if k == 3:
         uptake = species.cytokines["SCF"].uptake
         whole = sum(volume * _rest(name, model) for name, volume in uptake.items())
-        for name, volume in uptake.items():
-            add(name, 0.5 * volume / whole, 0.5 * volume / whole)
+        part = {name: 0.5 * (part.get(name, 0.0) + uptake.get(name, 0.0) / whole) for name in part | uptake}
+    for name in part.keys() - {"HSC"}:
+        stages[tree.rows(name)] = part[name]
+    stem[:] = part["HSC"] * np.array({1: (0.0, 2.0), 2: (2.0, 0.0), 3: (1.0, 1.0)}[k])
     return stages, stem
 
 
@@ -95,16 +86,9 @@ def density(k, counts, stem, everyone, model, out):
             accumulate(out, half, organism * one)
 
 
-def loads(cells, stem, model):
-    """(4,) the densities of the piece as a whole, over rest: `cells` (n_stage,) and `stem` (2,) real cells of it."""
+def loads(cells, stem, share, model):
+    """(4,) the densities of a stirred `share` of the organism's marrow, over rest; real cells of it by stage (n_stage,), and
+    stem cells by halves (2,) or their number, which is halved."""
+    halved = np.full(2, 0.5 * stem) if np.ndim(stem) == 0 else stem
     found = [shares(k, model) for k in range(len(DENSITIES))]
-    return np.array([stages @ cells + each @ stem for stages, each in found]) / model.piece_share
-
-
-def scf_load(counts, stem, model):
-    """Load on soluble SCF over rest [-]: uptake by stem cells and by stages `counts` (n_stage,), any one size of marrow."""
-    now = rest = 0.0
-    for name, volume in model.species.cytokines["SCF"].uptake.items():
-        now += volume * (stem if name == "HSC" else counts[model.tree.rows(name)].sum())
-        rest += volume * _rest(name, model)
-    return now / rest
+    return np.array([stages @ cells + each @ halved for stages, each in found]) / share

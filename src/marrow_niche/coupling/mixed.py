@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marrow_niche.coupling.densities import PRIMITIVE, loads
+from marrow_niche.coupling.densities import loads
 from marrow_niche.coupling.secretion import MEGAKARYOCYTE, blood_level
 from marrow_niche.kernels.cells import by_stage, product_sum
 from marrow_niche.marrow import cytokines, stem_cells
@@ -78,7 +78,7 @@ def levels(state, model):
     now, s = totals(state, model), state.stem
     fields = [stirred_level(c, now, state.hormones, model) for c in model.species.cytokines.values()]
     odd = model.stem_weight * np.count_nonzero((s.voxel >= 0) & (s.id % 2 == 1))
-    return np.array([*fields, *loads(now.cells, np.array([now.stem - odd, odd]), model)])
+    return np.array([*fields, *loads(now.cells, np.array([now.stem - odd, odd]), model.piece_share, model)])
 
 
 def stirred(t, hormones, model):
@@ -90,15 +90,7 @@ def stirred(t, hormones, model):
     rest, stem = resting_totals(model), model.species.stem_cells
     vessel = t.wall / rest.wall
     supply = (1 - stem.membrane_wall_share) * t.stroma / max(rest.stroma, 1e-300) + stem.membrane_wall_share * vessel
-    load = sum(
-        part
-        * (
-            t.stem / rest.stem
-            if name == "HSC"
-            else t.cells[model.tree.rows(name)].sum() / rest.cells[model.tree.rows(name)].sum()
-        )
-        for name, part in PRIMITIVE.items()
-    )
+    load = loads(t.cells, t.stem, model.piece_share, model)[1]
     q = stem.membrane_competition
     felt["membrane"] = supply * (1 + q) / (1 + q * load)
     felt["vessel"] = stem_cells.vessel_signal(vessel)

@@ -1,4 +1,4 @@
-"""Cells counted: over the whole piece by stage, and in each voxel by what they weigh."""
+"""Cells counted: over the whole piece by stage, in each voxel by what they weigh, and where there are any."""
 
 import numpy as np
 from numba import njit, prange
@@ -48,3 +48,22 @@ def by_voxel(counts, weight):
                 for v in range(here.size):
                     here[v] += w * stored[v]
     return out
+
+
+@njit(cache=True, nogil=True)
+def occupied(counts, low, high, places):
+    """How many of the voxels low ... high hold cells (n,); which ones, into `places`. Sixteen empty ones are one step."""
+    filled, v = 0, low
+    while v < high:
+        if v + 16 <= high:
+            cells = counts[v]
+            for i in range(1, 16):
+                cells |= counts[v + i]
+            if cells == 0:
+                v += 16
+                continue
+        for _ in range(min(16, high - v)):
+            places[filled] = v
+            filled += int(counts[v] != 0)
+            v += 1
+    return filled

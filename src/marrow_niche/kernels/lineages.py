@@ -1,4 +1,4 @@
-"""Committed lineages on the lattice: integer cells per voxel, stepped by binomial draws and spread by random hops."""
+"""Committed lineages on the lattice: integer cells per voxel, stepped by binomial draws."""
 
 import math
 from typing import NamedTuple
@@ -6,16 +6,15 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit, prange
 
+from marrow_niche.kernels.cells import occupied
 from marrow_niche.kernels.streams import binomial_u, uniform_pair, uniform_pairs
 
 BLOCK = 1024
-TREE, HOP, KILL = 11, 12, 13
+TREE, KILL = 11, 13
 AGAIN = 16
 """Added to the numbers of the draws in the second turn of a step."""
 
 
-EACH = 5
-"""So many cells that leave a voxel at most choose their way one by one."""
 LEAST = 1e-6
 """No signal is felt as less than this: an absent factor is a large, finite loss."""
 
@@ -86,25 +85,6 @@ def handed_over(n, ratio, u):
     """Stored cells of the next compartment for n leaving cells of `ratio` times their weight; its mean is n·ratio."""
     whole = math.floor(ratio)
     return n * np.int64(whole) + binomial_u(n, ratio - whole, u)
-
-
-@njit(cache=True, nogil=True)
-def _occupied(counts, low, high, places):
-    """How many of the voxels low ... high hold cells (n,); which ones, into `places`. Sixteen empty ones are one step."""
-    filled, v = 0, low
-    while v < high:
-        if v + 16 <= high:
-            cells = counts[v]
-            for i in range(1, 16):
-                cells |= counts[v + i]
-            if cells == 0:
-                v += 16
-                continue
-        for _ in range(min(16, high - v)):
-            places[filled] = v
-            filled += int(counts[v] != 0)
-            v += 1
-    return filled
 
 
 @njit(cache=True, nogil=True)
@@ -235,7 +215,7 @@ def advance(
                 r = responding(rate[c], rate_limit[c], rate_response[c], answers, felt, low) if even else 0.0
                 there, came, later = event_chances(r * dt)
                 lives = living(survival[c], survival_response[c], felt, low) if lives_even else 1.0
-                filled = _occupied(counts[c], low, high, places)
+                filled = occupied(counts[c], low, high, places)
                 if turn > 0:
                     filled = _those_with(come, low, places, filled)
                 uniform_pairs(seed, places, c, filled, step, TREE, draw, chances[0], chances[1])
@@ -357,96 +337,6 @@ def advance(
         out += left[b]
         ledger += book[b]
     return out, ledger
-
-
-@njit(cache=True, nogil=True)
-def _spreading(n):
-    """A number without a common factor with n, near 0.618 n: k·it mod n, k = 0, 1 ..., visits all, neighbours far apart."""
-    stride = max(1, int(0.618 * n))
-    while math.gcd(stride, n) > 1:
-        stride += 1
-    return stride
-
-
-@njit(cache=True, parallel=True)
-def wander(counts, neighbour, extravascular, number, seed, step, round_):
-    """Let every cell hop to a neighbouring voxel with probability 2 number f_j/(f_i + f_j) each way, in place.
-
-    The hops leave cells spread over voxels as the extravascular share f, the space there is; a wall keeps them. Up to `EACH`
-    cells that leave a voxel choose their way one by one, more of them way by way.
-
-    Parameters
-    ----------
-    counts : (n_stage, n) int32, written
-    neighbour : (n, 6) int32
-    extravascular : (n,) float64
-    number : float
-        D Δt / h² [-], at most 1/12.
-    seed, step, round_ : int
-        Of the streams; `round_` numbers the hops within a step.
-    """
-    n_stage, n = counts.shape
-    stride, draw, twice = _spreading(n_stage), 64 * round_, 2.0 * number
-    for t in prange(n_stage):
-        c = (t * stride) % n_stage  # full stages stand together in the tree: threads share them
-        change = np.zeros(n, np.int32)
-        way, places, chances = np.zeros(6), np.zeros(BLOCK, np.uint32), np.zeros((2, BLOCK))
-        for low in range(0, n, BLOCK):
-            filled = _occupied(counts[c], low, min(n, low + BLOCK), places)
-            uniform_pairs(seed, places, c, filled, step, HOP, draw, chances[0], chances[1])
-            for i in range(filled):
-                v, u0 = int(places[i]), chances[0, i]
-                cells = np.int64(counts[c, v])
-                if u0 <= 1.0 - 12.0 * number * cells:
-                    continue  # `binomial_u` would find none at any chance there can be
-                total = 0.0
-                own = extravascular[v]
-                for k in range(6):
-                    j = neighbour[v, k]
-                    there = extravascular[max(j, 0)] if j >= 0 else 0.0
-                    way[k] = twice * there / (own + there)
-                    total += way[k]
-                going = binomial_u(cells, min(total, 1.0), u0)
-                if going == 0:
-                    continue
-                change[v] -= going
-                who = (np.int64(c) << 32) + v
-                if going <= EACH:
-                    first, second = chances[1, i], 0.0
-                    for one in range(going):
-                        if one % 2 == 1:
-                            first, second = uniform_pair(seed, who, step, HOP, draw + 1 + one // 2)
-                        change[neighbour[v, chosen(way, total, first)]] += 1
-                        first = second
-                    continue
-                for k in range(6):
-                    if going == 0:
-                        break
-                    if way[k] > 0.0:
-                        if k < 5:
-                            h0, _ = uniform_pair(seed, who, step, HOP, draw + 1 + k)
-                            take = binomial_u(going, min(1.0, way[k] / total), h0)
-                        else:
-                            take = going
-                        total -= way[k]
-                        going -= take
-                        change[neighbour[v, k]] += take
-                change[v] += going
-        for v in range(n):
-            counts[c, v] += change[v]
-
-
-@njit(cache=True, nogil=True)
-def chosen(way, total, u):
-    """Which of the ways a cell takes whose uniform is `u`: the first at which the chances added up exceed u·total."""
-    rest, last = u * total, 0
-    for k in range(way.size):
-        if way[k] > 0.0:
-            last = k
-            rest -= way[k]
-            if rest < 0.0:
-                break
-    return last
 
 
 @njit(cache=True, parallel=True)

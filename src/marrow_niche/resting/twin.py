@@ -61,18 +61,7 @@ def advance(twin, hormones, model, dt):
     inflow[tree.first["MPP"]], inflow[tree.first["MkP"]] = leaving * (1 - share_mkp), leaving * share_mkp
     change, output = lineages.well_mixed_change(twin.counts, np.array([felt[name] for name in SIGNALS]), inflow, tree)
     twin.counts = np.maximum(twin.counts + dt * change, 0.0)
-    number = species.stem_cells.number
-    primitive = sum(
-        part
-        * (
-            (twin.quiescent + twin.cycling) / number
-            if name == "HSC"
-            else twin.counts[tree.rows(name)].sum() / tree.rest[tree.rows(name)].sum()
-        )
-        for name, part in coupling.PRIMITIVE.items()
-    )
-    kit = 0.5 * primitive + 0.5 * coupling.scf_load(twin.counts, twin.quiescent + twin.cycling, model)
-    cellularity = (twin.counts.sum() + twin.quiescent + twin.cycling) / (tree.rest.sum() + number)
+    cellularity, _, _, kit = coupling.loads(twin.counts, twin.quiescent + twin.cycling, 1.0, model)
     one = np.ones(1)
     niche = StromaState(
         vessel=twin.vessel * one, fat=twin.fat * one, stroma=twin.stroma * one, osteoblast=twin.osteoblast * one

@@ -7,6 +7,7 @@ from marrow_niche.body import blood, hormones, lymphoid
 from marrow_niche.errors import NumericsError
 from marrow_niche.kernels import lineages as kernel
 from marrow_niche.kernels.cells import by_stage
+from marrow_niche.kernels.hops import wander
 from marrow_niche.marrow import fate, stroma
 from marrow_niche.marrow.lineages import EXITS, SIGNALS
 from marrow_niche.perturbations import timeline
@@ -165,7 +166,7 @@ def advance_lineages(state, model):
 def spread(state, model):
     """Let committed cells hop between voxels; none is lost."""
     for round_ in range(model.hop_rounds):
-        kernel.wander(
+        wander(
             state.counts,
             model.lattice.neighbour,
             model.geometry.extravascular,

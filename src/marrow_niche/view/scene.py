@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -108,23 +109,12 @@ class Rendering:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        if kind is not None:  # nobody waits for the pictures any more
+        while kind is not None and not self._made.done():  # nobody waits for the pictures any more
             for child in self._children:
                 child.kill()
+            time.sleep(0.02)
         self._pool.shutdown()
         self._folder.cleanup()
-
-
-def scene(
-    results: "Results",
-    days: Sequence[tuple[float, str]] | None = None,
-    *,
-    found: Probe | None = None,
-    timeout: float = TIMEOUT,
-) -> Scene:
-    """`Rendering.scene` at once."""
-    with Rendering(results, days, found=found, timeout=timeout) as begun:
-        return begun.scene()
 
 
 def _rendered(

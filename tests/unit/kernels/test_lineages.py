@@ -13,6 +13,7 @@ import pytest
 from scipy import integrate, stats
 
 from marrow_niche.body import blood
+from marrow_niche.kernels import hops
 from marrow_niche.kernels import lineages as kernel
 from marrow_niche.marrow import lineages
 from marrow_niche.marrow.lineages import EXITS, SIGNALS
@@ -110,7 +111,7 @@ def test_hops_are_their_slow_twin_cell_for_cell():
         luck = naive.Luck(SEED, step)
         for round_ in range(3):
             expected = naive.wander(counts, neighbour, f, 1 / 12, SEED, step, round_, luck)
-            kernel.wander(counts, neighbour, f, 1 / 12, SEED, step, round_)
+            hops.wander(counts, neighbour, f, 1 / 12, SEED, step, round_)
             assert (counts == expected).all()
 
 
@@ -297,13 +298,13 @@ def test_a_hop_takes_the_stated_way():
     f = np.random.default_rng(3).uniform(0.2, 1.0, 27)
     counts = np.zeros((1, 27), np.int32)
     counts[0, 13] = cells = 2_000_000
-    kernel.wander(counts, neighbour, f, 0.07, SEED, 0, 0)
+    hops.wander(counts, neighbour, f, 0.07, SEED, 0, 0)
     for j in neighbour[13]:
         p = 2 * 0.07 * f[j] / (f[13] + f[j])
         assert abs(counts[0, j] - cells * p) < 4.5 * np.sqrt(cells * p * (1 - p))
     counts[:] = 0
     counts[0, 13] = cells
-    kernel.wander(counts, neighbour, np.ones(27), 0.07, SEED, 1, 0)
+    hops.wander(counts, neighbour, np.ones(27), 0.07, SEED, 1, 0)
     p = 6 * 0.07
     assert abs(counts[0, neighbour[13]].sum() - p * cells) < 4.5 * np.sqrt(cells * p * (1 - p))
 
@@ -316,7 +317,7 @@ def test_few_cells_hop_as_many_do(cells):
     f = np.random.default_rng(3).uniform(0.2, 1.0, 27)
     counts = np.zeros((20_000, 27), np.int32)
     counts[:, 13] = cells
-    kernel.wander(counts, neighbour, f, 0.07, SEED, 2, 0)
+    hops.wander(counts, neighbour, f, 0.07, SEED, 2, 0)
     total, ways = counts.sum(), [13, *neighbour[13]]
     p = np.array([0.0, *(2 * 0.07 * f[j] / (f[13] + f[j]) for j in neighbour[13])])
     p[0] = 1.0 - p.sum()
@@ -329,7 +330,7 @@ def test_few_cells_hop_as_many_do(cells):
 
 def test_stages_are_visited_once_each():
     for n in (1, 2, 5, 49, 50, 97):
-        stride = kernel._spreading(n)
+        stride = hops._spreading(n)
         assert sorted(t * stride % n for t in range(n)) == list(range(n))
 
 
@@ -346,7 +347,7 @@ def test_hops_leave_cells_spread_as_the_space_outside_vessels():
     counts = np.zeros((3, len(f)), np.int32)
     counts[:, 0] = 4000
     for step in range(1000):
-        kernel.wander(counts, neighbour, f, 1 / 12, SEED, step, 0)
+        hops.wander(counts, neighbour, f, 1 / 12, SEED, step, 0)
     assert (counts.sum(axis=1) == 4000).all()
     expected = 4000 * f / f.sum()
     assert expected.min() > 5
@@ -366,7 +367,7 @@ def test_walls_are_never_crossed_and_no_cell_is_lost():
     before = counts[:, left_room].sum(axis=1), counts.sum(axis=1)
     start = counts.copy()
     for round_ in range(50):
-        kernel.wander(counts, neighbour, np.full(len(flat), 0.6), 1 / 12, SEED, 4, round_)
+        hops.wander(counts, neighbour, np.full(len(flat), 0.6), 1 / 12, SEED, 4, round_)
     assert (counts[:, left_room].sum(axis=1) == before[0]).all()
     assert (counts.sum(axis=1) == before[1]).all()
     assert (counts >= 0).all() and (counts != start).mean() > 0.5
@@ -401,7 +402,7 @@ def fingerprint():
     for step in range(3):
         left, book = advance(counts, signals, 6.0, weight, tree, SEED, step)
         for round_ in range(2):
-            kernel.wander(counts, neighbour, f, 1 / 12, SEED, step, round_)
+            hops.wander(counts, neighbour, f, 1 / 12, SEED, step, round_)
         for part in (counts, left, book):
             digest.update(part.tobytes())
     kernel.kill(counts, np.linspace(0.2, 0.9, len(counts))[:, None].copy(), SEED, 3)

@@ -11,6 +11,11 @@ from marrow_niche.view import scene, sight
 from marrow_niche.view.probe import EGL, OSMESA, VARIABLE, Probe, candidates, probe
 
 
+def seen(run, days=None, **asked):
+    with scene.Rendering(run, days, **asked) as begun:
+        return begun.scene()
+
+
 @pytest.fixture(scope="session")
 def window():
     """A window that works, or no test of pictures."""
@@ -47,19 +52,19 @@ def test_windows_are_tried_in_the_order_of_their_likelihood(environment, platfor
 
 
 def test_without_a_window_the_scene_says_what_to_install(recorded, no_window):
-    found = scene.scene(recorded)
+    found = seen(recorded)
     assert found.drawn is None and "apt-get install" in found.message
 
 
 def test_a_crash_while_rendering_is_told_not_raised(recorded, monkeypatch):
     monkeypatch.setattr(scene, "CHILD", ("-c", "import os; os.abort()"))
-    found = scene.scene(recorded, found=Probe(works=True))
+    found = seen(recorded, found=Probe(works=True))
     assert found.drawn is None and "ended with code -6" in found.message
 
 
 def test_a_picture_that_takes_too_long_is_given_up(recorded, monkeypatch):
     monkeypatch.setattr(scene, "CHILD", ("-c", "import time; time.sleep(60)"))
-    assert "longer than 0.5 s" in scene.scene(recorded, found=Probe(works=True), timeout=0.5).message
+    assert "longer than 0.5 s" in seen(recorded, found=Probe(works=True), timeout=0.5).message
 
 
 def test_who_stops_waiting_leaves_no_child_behind(recorded, monkeypatch):
@@ -75,14 +80,14 @@ def test_who_stops_waiting_leaves_no_child_behind(recorded, monkeypatch):
 
 
 def test_a_run_without_vessels_has_no_scene(run_of):
-    assert "no vessels" in scene.scene(run_of(geometry=False), found=Probe(works=True)).message
+    assert "no vessels" in seen(run_of(geometry=False), found=Probe(works=True)).message
 
 
 def test_the_scene_is_drawn(recorded, window, monkeypatch):
     """Small pictures of two days; stem cells at their true number: 600 of weight 0.02 are 12."""
     for name in ("LARGE", "MEDIUM", "SMALL", "WHOLE"):
         monkeypatch.setattr(scene, name, (160, 120))
-    found = scene.scene(recorded, [(0.0, "at rest"), (6.0, "at the nadir")], found=window)
+    found = seen(recorded, [(0.0, "at rest"), (6.0, "at the nadir")], found=window)
     assert found.message == ""
     assert "12 on day 0 and 0 on day 6" in found.caption
     file = io.BytesIO()
