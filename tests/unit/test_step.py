@@ -89,7 +89,7 @@ def test_what_moved_within_the_piece_is_solved_twice_as_often(made):
 
 def test_what_is_neither_far_off_nor_very_near_waits_as_long_as_before(made):
     value = made.value
-    made.value = lambda hour: value(hour) * (1 + 0.005 * (hour // 6))
+    made.value = lambda hour: value(hour) * (1 + 0.015 * (hour // 6))
     go(made, 25)
     assert made.hours(4) == [0, 6, 12, 18, 24]
 

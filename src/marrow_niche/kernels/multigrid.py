@@ -47,6 +47,7 @@ from marrow_niche.kernels.sweeps import (
     restrict,
     smooth,
     survey,
+    times,
     turn,
 )
 
@@ -140,17 +141,24 @@ def _deep(low, active, bricks, plain, faces, work):
     for t in prange(active.size):
         inverse, r, z = work.inverse[active[t]], work.r[active[t]], work.z[active[t]]
         for level in range(low, top + 1):
+            bare = plain and level == 0
             first, last = bricks.brick[level], bricks.brick[level + 1]
-            smooth(SCALE, level, first, last, bricks, plain, gz, gy, gx, inverse, r, z)
-            smooth(BLACK, level, first, last, bricks, plain, gz, gy, gx, inverse, r, z)
+            smooth(SCALE, level, first, last, bricks, bare, gz, gy, gx, inverse, r, z)
+            smooth(BLACK, level, first, last, bricks, bare, gz, gy, gx, inverse, r, z)
+            for _ in range(times(level) - 1):
+                smooth(RED, level, first, last, bricks, bare, gz, gy, gx, inverse, r, z)
+                smooth(BLACK, level, first, last, bricks, bare, gz, gy, gx, inverse, r, z)
             if level < top:
                 first, last = bricks.brick[level + 1], bricks.brick[level + 2]
-                restrict(UP, level, first, last, bricks, plain, gz, gy, gx, inverse, r, z)
-        for level in range(top - 1, low - 1, -1):
-            prolong(level, bricks.brick[level + 1], bricks.brick[level + 2], bricks, inverse, z)
+                restrict(UP, level, first, last, bricks, bare, gz, gy, gx, inverse, r, z)
+        for level in range(top, low - 1, -1):
+            bare = plain and level == 0
+            if level < top:
+                prolong(level, bricks.brick[level + 1], bricks.brick[level + 2], bricks, inverse, z)
             first, last = bricks.brick[level], bricks.brick[level + 1]
-            smooth(BLACK, level, first, last, bricks, plain, gz, gy, gx, inverse, r, z)
-            smooth(RED, level, first, last, bricks, plain, gz, gy, gx, inverse, r, z)
+            for _ in range(times(level)):
+                smooth(BLACK, level, first, last, bricks, bare, gz, gy, gx, inverse, r, z)
+                smooth(RED, level, first, last, bricks, bare, gz, gy, gx, inverse, r, z)
 
 
 @njit(cache=True)
@@ -164,17 +172,26 @@ def _first_deep(bricks):
 
 @njit(cache=True)
 def _cycle(active, bricks, plain, faces, work, ledger, number, part):
-    """One symmetric V(1,1) cycle from zero: z ≈ A⁻¹ r, red-black down, black-red up; leaves Σ r z in `part`."""
+    """One symmetric V cycle from zero: z ≈ A⁻¹ r, red-black down, black-red up; leaves Σ r z in `part`.
+
+    The finest level is relaxed once down and once up, coarser ones twice (`times`).
+    """
     low = _first_deep(bricks)
     for level in range(low):
         bare = plain and level == 0
         _sweep(SCALE, level, active, bricks, bare, faces, work, ledger, number, part)
         _sweep(BLACK, level, active, bricks, bare, faces, work, ledger, number, part)
+        for _ in range(times(level) - 1):
+            _sweep(RED, level, active, bricks, bare, faces, work, ledger, number, part)
+            _sweep(BLACK, level, active, bricks, bare, faces, work, ledger, number, part)
         _sweep(UP, level, active, bricks, bare, faces, work, ledger, number, part)
-    _deep(low, active, bricks, plain and low == 0, faces, work)
+    _deep(low, active, bricks, plain, faces, work)
     for level in range(low - 1, -1, -1):
         bare = plain and level == 0
         _sweep(DOWN, level, active, bricks, bare, faces, work, ledger, number, part)
+        for _ in range(times(level) - 1):
+            _sweep(BLACK, level, active, bricks, bare, faces, work, ledger, number, part)
+            _sweep(RED, level, active, bricks, bare, faces, work, ledger, number, part)
         _sweep(BLACK, level, active, bricks, bare, faces, work, ledger, number, part)
         _sweep(RED if level > 0 else LAST, level, active, bricks, bare, faces, work, ledger, number, part)
     if low == 0:  # relaxed already, and as before

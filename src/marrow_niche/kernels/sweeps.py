@@ -83,11 +83,19 @@ def smooth(op, level, first, last, bricks, plain, gz, gy, gx, inverse, r, z):
 
 
 @njit(cache=True, nogil=True)
+def times(level):
+    """How often a level is relaxed on the way down and again on the way up: once the finest, the cheap ones twice."""
+    return 1 if level == 0 else 2
+
+
+@njit(cache=True, nogil=True)
 def restrict(op, level, first, last, bricks, plain, gz, gy, gx, inverse, r, z):
     """Sum into the coarse bricks first ... last of `level` + 1 what lies under them.
 
-    UP: the residual of the red voxels, whose black neighbours were relaxed since, Σ g z, into r. GATHER: z, both colours.
+    UP: the residual of the red voxels, whose black neighbours were relaxed since, into r; r + Σ g z − d z, which is Σ g z
+    where they were relaxed `once`, from zero. GATHER: z, both colours.
     """
+    once = times(level) == 1
     table, odd, children = bricks.table, bricks.odd, bricks.children
     red, black = bricks.base[level], bricks.base[level] + bricks.stride[level]
     base, stride = bricks.base[level + 1], bricks.stride[level + 1]
@@ -105,7 +113,10 @@ def restrict(op, level, first, last, bricks, plain, gz, gy, gx, inverse, r, z):
                 t = _around(
                     plain, o, odd[j], table[j, 1], table[j, 2], table[j, 3], table[j, 4], red, black, gz, gy, gx, z
                 )
-                t = where(load(inverse, red + o), t)
+                share = load(inverse, red + o)
+                if not once:
+                    t = subtract(add(t, load(r, red + o)), divide(load(z, red + o), share))
+                t = where(share, t)
             else:
                 t = add(load(z, red + o), load(z, black + o))
             if q < 4:

@@ -9,7 +9,7 @@ import numpy as np
 from marrow_niche.errors import RunError
 from marrow_niche.record.atomic import replacing
 
-_FORMAT = 2
+_FORMAT = 3
 _CHUNK = 1 << 20
 
 
@@ -102,6 +102,8 @@ def _put(group: Any, name: str, value: Any, where: str) -> None:
             _put(inner, key, item, f"{where}.{key}")
         return
     kind, data = _stored(value, where)
+    own = data.dtype.str
+    data = _narrow(data)
     if data.ndim and data.size:
         # whole rows of at most ~1 MB; each chunk carries a checksum, so a damaged file is noticed
         row = max(1, _CHUNK // max(1, data.itemsize * (data.size // data.shape[0])))
@@ -111,6 +113,20 @@ def _put(group: Any, name: str, value: Any, where: str) -> None:
     else:
         dataset = group.create_dataset(name, data=data)
     dataset.attrs["kind"] = kind
+    if data.dtype.str != own:
+        dataset.attrs["dtype"] = own
+
+
+def _narrow(data: np.ndarray) -> np.ndarray:
+    """Whole numbers in the smallest type that holds them all: cells of a voxel are few, and packing is what takes time."""
+    if data.dtype.kind not in "iu" or data.size == 0 or data.itemsize == 1:
+        return data
+    low, high = data.min(), data.max()
+    for kind in (np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32):
+        limits = np.iinfo(kind)
+        if limits.bits < 8 * data.itemsize and low >= limits.min and high <= limits.max:
+            return data.astype(kind)
+    return data
 
 
 def _stored(value: Any, where: str) -> tuple[str, np.ndarray]:
@@ -142,6 +158,8 @@ def _get(item: Any) -> Any:
         values = [_get(item[str(i)]) for i in range(len(item))]
         return values if kind == "list" else tuple(values)
     data = item[()]
+    if "dtype" in item.attrs:
+        data = data.astype(item.attrs["dtype"])
     if kind == "array":
         return np.asarray(data)
     if kind == "scalar":

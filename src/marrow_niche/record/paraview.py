@@ -76,6 +76,7 @@ def write_image(
     units: Mapping[str, str],
     day: float | None = None,
     provenance: Mapping[str, Any] | None = None,
+    room: dict[str, np.ndarray] | None = None,
 ) -> None:
     """Write fields of the marrow as a .vti of cell data.
 
@@ -93,6 +94,8 @@ def write_image(
         Time [d], kept as TimeValue.
     provenance : dict
         Kept as a JSON text; must be the same in every identical run.
+    room : dict
+        Keeps the whole arrays from one image to the next: memory that is new each time costs as much as writing the file.
 
     Raises RunError when a field has the wrong length, a name that does not fit, or values that are not finite.
     """
@@ -106,7 +109,7 @@ def write_image(
     image.SetOrigin(*(float(x) for x in grid["origin"]))
     image.SetSpacing(spacing, spacing, spacing)
 
-    flat = np.asarray(grid["flat"])
+    flat, room = np.asarray(grid["flat"]), {} if room is None else room
     ghost = np.full(nz * ny * nx, HIDDEN, np.uint8)
     ghost[flat] = 0
     tissue = np.ascontiguousarray(grid["tissue"], np.uint8).reshape(-1)
@@ -123,7 +126,11 @@ def write_image(
             raise RunError(
                 f"{path}: field {name!r} has shape {values.shape}; expected {flat.shape}, one value a marrow voxel."
             )
-        _add(image.GetCellData(), name, _dense(_display(values, name, path), flat, ghost.size), units.get(name, ""))
+        shown = _display(values, name, path)
+        if name not in room or room[name].size != ghost.size or room[name].dtype != shown.dtype:
+            room[name] = np.empty(ghost.size, shown.dtype)
+        _spread_out(shown, flat, room[name])
+        _add(image.GetCellData(), name, room[name], units.get(name, ""))
     _add_facts(image, day, provenance)
     _write(vtkXMLImageDataWriter(), image, path)
 
@@ -225,16 +232,15 @@ def _display(values: np.ndarray, name: str, path: Path | str) -> np.ndarray:
     return shown
 
 
-def _dense(values: np.ndarray, flat: np.ndarray, size: int) -> np.ndarray:
-    """All voxels, in VTK's order (x fastest, which is numpy's C order of (z, y, x)); hidden ones hold the mean."""
+def _spread_out(values: np.ndarray, flat: np.ndarray, out: np.ndarray) -> None:
+    """Fill `out`: all voxels, in VTK's order (x fastest, which is numpy's C order of (z, y, x)); hidden ones hold the mean."""
     mean = values.mean(dtype=np.float64) if values.size else 0.0
     if values.dtype.kind in "iu":
         mean = np.rint(mean)
     elif values.size:
         mean = np.clip(mean, values.min(), values.max())
-    dense = np.full(size, mean, values.dtype)
-    dense[flat] = values
-    return dense
+    out.fill(mean)
+    out[flat] = values
 
 
 def _positions(position: Any, path: Path | str) -> np.ndarray:

@@ -60,6 +60,7 @@ class Recorder:
         self._fields: list[tuple[float, str]] = []
         self._cells: list[tuple[float, str]] = []
         self._ranges: dict[str, tuple[float, float]] = {}
+        self._room: dict[str, np.ndarray] = {}
         self._days: list[float] = []
         fields = {self._names[name]: {"field": name, "unit": self._units[name]} for name in sorted(self._names)}
         self._identity = provenance.identity(self.directory)
@@ -175,7 +176,7 @@ class Recorder:
         path = self.directory.fields_file(index)
         arrays = {self._names[name]: fields[name] for name in self._names if name in fields}
         units = {self._names[name]: unit for name, unit in self._units.items()}
-        paraview.write_image(path, self.grid, arrays, units=units, day=day, provenance=self._facts)
+        paraview.write_image(path, self.grid, arrays, units=units, day=day, provenance=self._facts, room=self._room)
         self._fields.append((day, self.directory.relative(path)))
         paraview.write_collection(self.directory.fields_pvd, self._fields)
         self._widen_ranges(path)

@@ -17,7 +17,7 @@ from marrow_niche.state import none_fresh
 BODY_STEP = 0.25
 MOVED = 0.25
 """A field or density is solved anew as soon as its level in the stirred marrow has moved by this share since it was."""
-NEAR, VERY_NEAR = np.array([0.01, 0.5]), np.array([0.003, 0.35])
+NEAR, VERY_NEAR = np.array([0.02, 0.5]), np.array([0.01, 0.35])
 """How far off a field may be before it is solved, and so little that it may wait longer: in its mean over the piece, and in
 the mean distance voxel by voxel, both over its mean."""
 FIRST_WAIT = 6

@@ -87,6 +87,17 @@ def test_an_array_of_several_chunks_comes_back(tmp_path):
     same(wide, checkpoint.load(tmp_path / "checkpoint.h5")[0]["wide"])
 
 
+@pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64])
+def test_whole_numbers_come_back_in_their_type_and_few_take_little_room(tmp_path, kind):
+    limits = np.iinfo(kind)
+    few = np.random.default_rng(1).integers(0, 100, (3, 50_000)).astype(kind)
+    edges = np.array([limits.min, 0, limits.max], kind)
+    state = {"few": few, "edges": edges, "none": edges[:0], "one": kind(7), "loss": np.array([-1, 200], np.int64)}
+    checkpoint.save(tmp_path / "state.h5", state)
+    same(state, checkpoint.load(tmp_path / "state.h5")[0])
+    assert (tmp_path / "state.h5").stat().st_size < 1.2 * few.size + 40_000
+
+
 def test_the_same_state_gives_the_same_bytes(tmp_path):
     checkpoint.save(tmp_path / "a.h5", STATE, {})
     checkpoint.save(tmp_path / "b.h5", STATE, {})

@@ -77,6 +77,16 @@ def test_hidden_voxels_hold_the_mean_so_ranges_are_those_of_the_marrow(tmp_path,
     assert header["spacing"] == 20.0
 
 
+def test_an_image_drawn_in_the_room_of_another_is_the_same_file(tmp_path, marrow):
+    n, room, rng = marrow.n, {}, np.random.default_rng(2)
+    for k, more in enumerate(({}, {"few": rng.integers(0, 9, n)}, {"few": rng.random(n)})):
+        fields = {"SCF_nM": rng.random(n)} | more
+        files = [tmp_path / f"{name}{k}.vti" for name in ("new", "again")]
+        for path, kept in zip(files, (None, room)):
+            paraview.write_image(path, marrow.grid, fields, units={}, day=float(k), room=kept)
+        assert files[0].read_bytes() == files[1].read_bytes()
+
+
 def test_integers_and_flags_are_not_rounded(tmp_path, marrow):
     big = np.arange(marrow.n) + 16777217
     fields = {"count": big, "huge": big + 2**40, "flag": np.arange(marrow.n) % 2 == 0}
