@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.spatial import cKDTree
+
+from marrow_niche.geometry.tubes import tube_distance
 
 if TYPE_CHECKING:
     from marrow_niche.record.results import Results
@@ -17,8 +18,6 @@ SINUSOID, ARTERIOLE, VEIN = 0, 1, 2
 NEAR = 10.0
 """Nearer than this to a sinusoid counts as beside it [um] (Acar 2015, Nature 526:126)."""
 POINTS = 20_000
-PIECE = 30.0
-"""Longer segments are searched in pieces of at most this length [um]."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,56 +108,6 @@ def tubes(vessels: dict[str, np.ndarray], kinds: tuple[int, ...]) -> tuple[np.nd
     return ends[:, 0], ends[:, 1], vessels["radius"][chosen]
 
 
-def tube_distance(points: np.ndarray, a: np.ndarray, b: np.ndarray, radius: np.ndarray) -> np.ndarray:
-    """Signed distance of each point to the nearest of some tubes [um], exact; negative inside, infinite without tubes.
-
-    A tube is all that lies within `radius` of its segment. No tube is nearer to a point than its middle is, less its
-    half-length and radius; so the distance to any one tube bounds how far away the nearest one's middle can be.
-
-    Parameters
-    ----------
-    points : (m, 3)
-        [um].
-    a, b : (e, 3)
-        Ends of the axes [um].
-    radius : (e,)
-        [um].
-    """
-    nearest = np.full(len(points), np.inf)
-    if not len(points) or not len(a):
-        return nearest
-    a, b, radius = _pieces(np.asarray(a, float), np.asarray(b, float), np.asarray(radius, float))
-    middle = 0.5 * (a + b)
-    reach = float((0.5 * np.linalg.norm(b - a, axis=1) + radius).max())
-    tree = cKDTree(middle)
-    _, guess = tree.query(points)
-    bound = _capsule(points, a[guess], b[guess], radius[guess])
-    for part in np.array_split(np.arange(len(points)), max(1, len(points) // 5000)):
-        lists = tree.query_ball_point(points[part], bound[part] + reach + 1e-6)
-        number = np.fromiter((len(found) for found in lists), int, len(lists))
-        tube = np.concatenate([np.asarray(found, np.int64) for found in lists])
-        point = np.repeat(part, number)
-        np.minimum.at(nearest, point, _capsule(points[point], a[tube], b[tube], radius[tube]))
-    return nearest
-
-
 def cumulative(values: np.ndarray, at: np.ndarray) -> np.ndarray:
     """Share of `values` that is at most each of `at`."""
     return np.searchsorted(np.sort(values), at, side="right") / max(len(values), 1)
-
-
-def _capsule(p: np.ndarray, a: np.ndarray, b: np.ndarray, radius: np.ndarray) -> np.ndarray:
-    along, to = b - a, p - a
-    length = np.einsum("ij,ij->i", along, along)
-    t = np.clip(np.einsum("ij,ij->i", to, along) / np.where(length > 0, length, 1.0), 0.0, 1.0)
-    return np.linalg.norm(to - t[:, None] * along, axis=1) - radius
-
-
-def _pieces(a: np.ndarray, b: np.ndarray, radius: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The same tubes, none of them longer than `PIECE`."""
-    number = np.maximum(np.ceil(np.linalg.norm(b - a, axis=1) / PIECE).astype(int), 1)
-    which = np.repeat(np.arange(len(a)), number)
-    place = np.arange(len(which)) - np.repeat(np.cumsum(number) - number, number)
-    step = ((b - a) / number[:, None])[which]
-    low = a[which] + place[:, None] * step
-    return low, low + step, radius[which]

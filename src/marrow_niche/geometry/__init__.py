@@ -1,6 +1,6 @@
 """From a bone surface to a lattice of marrow with vessels and stroma."""
 
-from marrow_niche.geometry.anatomy import Anatomy
+from marrow_niche.geometry.anatomy import Anatomy, Published
 from marrow_niche.geometry.build import build_geometry, load_bone
 from marrow_niche.geometry.lattice import BONE, LUMEN, MARROW, OUTSIDE, Lattice, make_lattice
 from marrow_niche.geometry.near import Near
@@ -22,6 +22,7 @@ __all__ = [
     "Lattice",
     "Near",
     "Niches",
+    "Published",
     "Section",
     "Vessels",
     "build_geometry",

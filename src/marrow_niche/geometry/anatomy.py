@@ -29,3 +29,11 @@ class Anatomy:
     osteoblast_active_share: float = quantity("", "share of the endosteum that is active", low=0.0, high=1.0)
     megakaryocyte_density: float = quantity("1/mm^3", "megakaryocytes in marrow", low=0.0)
     megakaryocyte_radius: float = quantity("um", "radius of a megakaryocyte", low=0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """The range in which a share that the package measures in a marrow was found in animals. Nothing is fitted to it here."""
+
+    low: float = quantity("", "lower end", low=0.0, high=1.0)
+    high: float = quantity("", "upper end", low=0.0, high=1.0)

@@ -112,6 +112,7 @@ def build_geometry(spec: GeometrySpec, anatomy: Anatomy, *, seed: int, folder: P
         to_sinusoid=to_sinusoid[kept],
         to_arteriole=to_arteriole[kept],
         to_endosteum=inset.at(lattice.centres()),
+        inset=inset,
         near_sinusoid=near_sinusoid,
         near_stroma=near_stroma,
         surface=(bone.surface.vertices, bone.surface.triangles),
@@ -119,7 +120,7 @@ def build_geometry(spec: GeometrySpec, anatomy: Anatomy, *, seed: int, folder: P
     )
     geometry.facts.update(source)
     geometry.facts.update(morphometry.facts(spec, bone, geometry, whole, share, low, high, dropped, pockets))
-    geometry.facts.update(morphometry.distances(geometry, _draws(seed, PROBES)))
+    geometry.facts.update(morphometry.random_nearness(geometry, _draws(seed, PROBES)))
     return geometry
 
 

@@ -6,10 +6,13 @@ import numpy as np
 
 from marrow_niche.geometry.bone import AXES, Bone
 from marrow_niche.geometry.lattice import Lattice
-from marrow_niche.geometry.near import distance_at
 from marrow_niche.geometry.spec import CAP, Geometry, GeometrySpec
+from marrow_niche.geometry.tubes import tube_distance
 from marrow_niche.geometry.vessels import ARTERIOLE, SINUSOID, VEIN, Vessels
 from marrow_niche.kernels import distance
+
+WITHIN = (5.0, 10.0, 20.0)
+"""Distances for which shares of points and cells are told [um]."""
 
 
 def facts(
@@ -106,17 +109,46 @@ def _length_inside(vessels: Vessels, whole: Lattice) -> np.ndarray:
     return vessels.length * share * _in_marrow(middle, whole)
 
 
-def distances(geometry: Geometry, draws: np.random.Generator, number: int = 200_000) -> dict[str, Any]:
-    """Distance of the extravascular marrow to sinusoids and veins, at random points and so whatever the voxel."""
-    lattice, vessels = geometry.lattice, geometry.vessels
+def random_nearness(geometry: Geometry, draws: np.random.Generator, number: int = 20_000) -> dict[str, Any]:
+    """How near random points of the marrow outside vessels are to sinusoids (and veins), arterioles and bone.
+
+    Points, not voxels: the same whatever the voxel. The share within a distance is right to 0.004 by chance.
+    """
+    lattice = geometry.lattice
     voxel = draws.integers(lattice.n, size=number)
     points = lattice.centres()[voxel] + lattice.spacing * (draws.random((number, 3)) - 0.5)
-    away = distance_at(points, voxel, geometry.near_sinusoid, (vessels.a, vessels.b, vessels.radius))
-    away = np.minimum(away[away > 0.0], CAP)
+    away = nearness(points, geometry)
+    outside = (away["sinusoid"] > 0.0) & (away["arteriole"] > 0.0) & (away["bone"] > 0.0)
+    found: dict[str, Any] = {}
+    for name, distance_to in away.items():
+        found |= _shares("share", name, distance_to[outside])
+        if np.isfinite(distance_to[outside]).any():
+            found[f"mean_distance_to_{name}_um"] = float(np.minimum(distance_to[outside], CAP).mean())
+            found[f"median_distance_to_{name}_um"] = float(np.median(distance_to[outside]))
+    return found
+
+
+def cell_nearness(geometry: Geometry, position: np.ndarray) -> dict[str, Any]:
+    """The same shares of cells at `position` (k, 3) [um], "stem_cells_within_10um_of_sinusoid" ...; nothing without cells."""
+    found: dict[str, Any] = {}
+    for name, distance_to in nearness(position, geometry).items():
+        found |= _shares("stem_cells", name, distance_to)
+    return found
+
+
+def nearness(points: np.ndarray, geometry: Geometry) -> dict[str, np.ndarray]:
+    """Distances (m,) of points (m, 3) [um] to the nearest wall of a sinusoid or vein, of an arteriole, and to bone, by name;
+    infinite where there is none. Exact for vessels; for bone as exact as the endosteum is."""
+    v = geometry.vessels
+    arterial = v.kind == ARTERIOLE
+    return {
+        "sinusoid": tube_distance(points, v.a[~arterial], v.b[~arterial], v.radius[~arterial]),
+        "arteriole": tube_distance(points, v.a[arterial], v.b[arterial], v.radius[arterial]),
+        "bone": geometry.inset.at(points),
+    }
+
+
+def _shares(what: str, name: str, away: np.ndarray) -> dict[str, float]:
     if not away.size:
         return {}
-    return {
-        "mean_distance_to_sinusoid_um": float(away.mean()),
-        "median_distance_to_sinusoid_um": float(np.median(away)),
-        "share_within_10um_of_sinusoid": float((away < 10.0).mean()),
-    }
+    return {f"{what}_within_{within:g}um_of_{name}": float((away <= within).mean()) for within in WITHIN}

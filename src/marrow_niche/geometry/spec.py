@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from marrow_niche.geometry.bone import Field
 from marrow_niche.geometry.lattice import Lattice
 from marrow_niche.geometry.near import Near
 from marrow_niche.geometry.niches import Niches
@@ -64,6 +65,8 @@ class Geometry:
     """(n,) signed distance of the voxel's centre to the nearest wall [um], at most `CAP`."""
     to_endosteum: np.ndarray
     """(n,) distance of the voxel's centre to the endosteum [um]."""
+    inset: Field
+    """Signed distance to the endosteum anywhere, positive in marrow [um]."""
     near_sinusoid: Near
     """Edges of `vessels` (sinusoids and veins)."""
     near_stroma: Near

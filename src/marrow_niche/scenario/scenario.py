@@ -16,7 +16,7 @@ from marrow_niche.body.hormones import Hormones
 from marrow_niche.body.lymphoid import Lymphoid
 from marrow_niche.body.organism import Organism
 from marrow_niche.errors import ScenarioError
-from marrow_niche.geometry import Anatomy, GeometrySpec
+from marrow_niche.geometry import Anatomy, GeometrySpec, Published
 from marrow_niche.marrow.cytokines import Cytokine
 from marrow_niche.marrow.damage import Radiosensitivity
 from marrow_niche.marrow.lineages import Burst, Compartment
@@ -43,6 +43,7 @@ class Species:
 
     organism: Organism
     anatomy: Anatomy
+    published: dict[str, Published]
     cytokines: dict[str, Cytokine]
     stem_cells: StemCells
     lineages: dict[str, Compartment]

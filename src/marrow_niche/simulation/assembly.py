@@ -8,6 +8,7 @@ from marrow_niche import coupling, resting
 from marrow_niche.body import blood, hormones, lymphoid
 from marrow_niche.errors import ScenarioError
 from marrow_niche.geometry import build_geometry
+from marrow_niche.geometry.morphometry import cell_nearness
 from marrow_niche.marrow import lineages, stem_cells
 from marrow_niche.marrow.damage import DamageState
 from marrow_niche.marrow.lineages import EXITS
@@ -188,6 +189,8 @@ def at_rest(model, report=None, calibrate=False):
         piece_share=model.piece_share,
         stem_weight=model.stem_weight,
         **{f"share_{name}": float(s) for name, s in zip(EXITS, share)},
+        **cell_nearness(g, state.stem.position[state.stem.voxel >= 0]),
+        **{f"published_{name}": [p.low, p.high] for name, p in species.published.items()},
     )
     state.output = rest.output.copy()
     rest_cells = model.weight * rest.expected.sum(axis=1, dtype=float)

@@ -6,6 +6,7 @@ import numpy as np
 
 from marrow_niche import coupling
 from marrow_niche.body.hormones import HormoneState
+from marrow_niche.geometry.morphometry import WITHIN
 from marrow_niche.marrow import damage
 from marrow_niche.marrow.cytokines import Surroundings, terms
 from marrow_niche.quantities.words import number, percent, plain
@@ -27,6 +28,7 @@ def describe(scenario):
     lines = [f"{scenario.title}: {scenario.species}, seed {scenario.seed}, {scenario.duration / 24:g} days.", ""]
     for part in (
         _bone(model),
+        _anatomy(model, state),
         _cells(scenario, model, state),
         _fields(model, state),
         _events(scenario, model),
@@ -48,11 +50,44 @@ def _bone(model):
         f"{percent(f['share_of_bone_marrow'])} of this bone's.",
     ]
     lines.append(
-        f"  Sinusoids fill {100 * f['sinusoid_fraction']:.0f} % of it; "
-        f"{100 * f['share_within_10um_of_sinusoid']:.0f} % of the rest "
-        f"lies within 10 um of one. {f['stroma']:,} stromal cells, {f['megakaryocytes']:,} megakaryocytes."
+        f"  {f['stroma']:,} stromal cells, {f['osteoblasts']:,} osteoblasts, {f['megakaryocytes']:,} megakaryocytes."
     )
     return lines
+
+
+def _anatomy(model, state):
+    """The marrow measured, beside what was published, and stem cells beside as many random points."""
+    f, stored = model.facts, int((state.stem.voxel >= 0).sum())
+    lines = ["The marrow measured" + (", in a slice" if model.lattice.dimension == 2 else "")]
+    for name, what in (("sinusoid", "sinusoids"), ("arteriole", "arterioles"), ("vein", "veins")):
+        value = f[f"{name}_fraction"]
+        told = _published(f, f"{name}_fraction", value)
+        lines.append(f"  {what:16s}{100 * value:6.2g} % of its volume" + (f"; {told}" if told else ""))
+    lines.append(
+        f"  sinusoids make {f['sinusoid_length_mm_per_mm3']:,.0f} mm and "
+        f"{f['sinusoid_junctions_per_mm3']:,.0f} junctions a mm3; "
+        f"the marrow between lies {f['mean_distance_to_sinusoid_um']:.1f} um from one in the mean"
+    )
+    lines.append(f"  {'':30s} 5 um   10 um   20 um")
+    for name, what in (("sinusoid", "a sinusoid"), ("arteriole", "an arteriole"), ("bone", "bone")):
+        for who, key in (("random points", "share"), ("stem cells", "stem_cells")):
+            found = [f.get(f"{key}_within_{within:g}um_of_{name}") for within in WITHIN]
+            if None in found:
+                continue
+            chance = f"at 10 um +- {100 * np.sqrt(found[1] * (1 - found[1]) / max(stored, 1)):.1g} % by chance of {stored:,}"
+            told = chance if key == "share" else _published(f, f"{key}_within_10um_of_{name}", found[1])
+            place = f"within, of {what}" if key == "share" else ""
+            shown = "".join(f"{percent(value):>8s}" for value in found)
+            lines.append(f"  {place:23s}{shown}  {who}" + (f"; {told}" if told else ""))
+    return lines
+
+
+def _published(facts, name, value):
+    """The published range, and whether the value lies outside; nothing where nothing was published."""
+    if f"published_{name}" not in facts:
+        return ""
+    low, high = facts[f"published_{name}"]
+    return f"published {100 * low:.3g} to {100 * high:.3g} %" + ("" if low <= value <= high else ", so this lies outside")
 
 
 def _cells(scenario, model, state):

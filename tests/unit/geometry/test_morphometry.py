@@ -1,0 +1,56 @@
+"""How near points are to vessels and bone: against brute force, and what is told of it."""
+
+import naive_geometry as naive
+import numpy as np
+import pytest
+
+from marrow_niche.geometry import morphometry
+from marrow_niche.geometry.vessels import ARTERIOLE
+
+
+@pytest.fixture(scope="module")
+def rod(build):
+    return build(20.0, at=0.5, thickness=400.0)
+
+
+def test_nearness_is_that_of_every_vessel_looked_at(rod):
+    """And bone begins 100 um under the surface of a rod 1 mm thick: 400 um less the distance to its axis."""
+    rng = np.random.default_rng(1)
+    points = rod.lattice.centres()[rng.integers(rod.lattice.n, size=60)] + rng.uniform(-10, 10, (60, 3))
+    found, v = morphometry.nearness(points, rod), rod.vessels
+    for name, kinds in (("sinusoid", v.kind != ARTERIOLE), ("arteriole", v.kind == ARTERIOLE)):
+        exact = [naive.tube_distance(p, v.a[kinds], v.b[kinds], v.radius[kinds])[0] for p in points]
+        np.testing.assert_allclose(found[name], exact, atol=1e-6)
+    axis = 1000.0 * np.array([2.0, -1.0])
+    depth = 400.0 - np.linalg.norm(points[:, :2] - axis, axis=1)
+    assert np.abs(found["bone"] - depth).max() < 6.0  # the rod has flat sides, the endosteum a grid of its own
+
+
+def test_random_points_are_told_as_they_were_drawn(rod):
+    """Shares rise with the distance, and are those of voxels' centres weighed by what is outside vessels, within chance and the
+    size of a voxel."""
+    facts = morphometry.random_nearness(rod, np.random.default_rng(2))
+    for name in ("sinusoid", "arteriole", "bone"):
+        shares = [facts[f"share_within_{within:g}um_of_{name}"] for within in morphometry.WITHIN]
+        assert 0 < shares[0] < shares[1] < shares[2] < 1
+    open_ = rod.to_sinusoid > 0
+    near = np.average(rod.to_sinusoid[open_] <= 20.0, weights=rod.extravascular[open_])
+    assert facts["share_within_20um_of_sinusoid"] == pytest.approx(near, abs=0.03)
+    assert facts["median_distance_to_bone_um"] == pytest.approx(400 * (1 - np.sqrt(0.5)), rel=0.05)
+
+
+def test_cells_are_told_where_they_are(rod):
+    """Cells put 1, 7 and 15 um off one sinusoid's wall, if nothing else is nearer."""
+    v = rod.vessels
+    edge = np.flatnonzero(v.kind == 0)[5]
+    along = (v.b[edge] - v.a[edge]) / np.linalg.norm(v.b[edge] - v.a[edge])
+    side = np.cross(along, np.eye(3)[np.abs(along).argmin()])
+    side /= np.linalg.norm(side)
+    middle = 0.5 * (v.a[edge] + v.b[edge])
+    cells = middle + (v.radius[edge] + np.array([1.0, 7.0, 15.0]))[:, None] * side
+    facts = morphometry.cell_nearness(rod, cells)
+    away = morphometry.nearness(cells, rod)["sinusoid"]
+    assert away[0] <= 1.0 + 1e-6
+    for within in morphometry.WITHIN:
+        assert facts[f"stem_cells_within_{within:g}um_of_sinusoid"] == (away <= within).mean()
+    assert morphometry.cell_nearness(rod, np.empty((0, 3))) == {}
