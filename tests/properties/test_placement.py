@@ -17,7 +17,9 @@ def test_stem_cells_stay_beside_sinusoids_beyond_chance():
     assert 0.4 < chance < 0.75
 
     def near():
-        found = cell_nearness(model.geometry, state.stem.position[state.stem.voxel >= 0])[f"stem_cells_{key}"]
+        here = state.stem.voxel >= 0
+        facts = cell_nearness(model.geometry, state.stem.position[here], state.stem.voxel[here])
+        found = facts[f"stem_cells_{key}"]
         return 0.75 < found < 0.95 and found > chance + 10 * spread
 
     assert near()

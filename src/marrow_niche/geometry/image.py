@@ -12,10 +12,12 @@ from scipy.sparse import csr_array
 
 from marrow_niche.errors import GeometryError
 from marrow_niche.geometry.image_files import Raw, reader_of, times
+from marrow_niche.geometry.lattice import BONE, MARROW
 
 TISSUES = ("outside", "bone", "marrow", "sinusoid", "arteriole", "vein", "adipocyte")
 """Names of the labels of a `LabelImage`, in the order of their numbers."""
-OUTSIDE, BONE, MARROW, SINUSOID, ARTERIOLE, VEIN, ADIPOCYTE = range(len(TISSUES))
+SINUSOID, ARTERIOLE, VEIN, ADIPOCYTE = range(3, len(TISSUES))
+"""The first three are the lattice's OUTSIDE, BONE and MARROW; vessels are told apart here, which its LUMEN does not."""
 SMALLEST, LARGEST = 0.2, 200.0
 """Voxel edges [um] that are believed."""
 MOST_VALUES = 32

@@ -6,6 +6,7 @@ import numpy as np
 
 from marrow_niche.geometry.bone import AXES, Bone
 from marrow_niche.geometry.lattice import Lattice
+from marrow_niche.geometry.near import distance_at
 from marrow_niche.geometry.spec import CAP, Geometry, GeometrySpec
 from marrow_niche.geometry.tubes import tube_distance
 from marrow_niche.geometry.vessels import ARTERIOLE, SINUSOID, VEIN, Vessels
@@ -117,7 +118,7 @@ def random_nearness(geometry: Geometry, draws: np.random.Generator, number: int 
     lattice = geometry.lattice
     voxel = draws.integers(lattice.n, size=number)
     points = lattice.centres()[voxel] + lattice.spacing * (draws.random((number, 3)) - 0.5)
-    away = nearness(points, geometry)
+    away = nearness(points, voxel, geometry)
     outside = (away["sinusoid"] > 0.0) & (away["arteriole"] > 0.0) & (away["bone"] > 0.0)
     found: dict[str, Any] = {}
     for name, distance_to in away.items():
@@ -128,21 +129,22 @@ def random_nearness(geometry: Geometry, draws: np.random.Generator, number: int 
     return found
 
 
-def cell_nearness(geometry: Geometry, position: np.ndarray) -> dict[str, Any]:
-    """The same shares of cells at `position` (k, 3) [um], "stem_cells_within_10um_of_sinusoid" ...; nothing without cells."""
+def cell_nearness(geometry: Geometry, position: np.ndarray, voxel: np.ndarray) -> dict[str, Any]:
+    """The same shares of cells at `position` (k, 3) [um] in marrow voxels `voxel` (k,): "stem_cells_within_10um_of_sinusoid"
+    and so on; nothing without cells."""
     found: dict[str, Any] = {}
-    for name, distance_to in nearness(position, geometry).items():
+    for name, distance_to in nearness(position, voxel, geometry).items():
         found |= _shares("stem_cells", name, distance_to)
     return found
 
 
-def nearness(points: np.ndarray, geometry: Geometry) -> dict[str, np.ndarray]:
-    """Distances (m,) of points (m, 3) [um] to the nearest wall of a sinusoid or vein, of an arteriole, and to bone, by name;
-    infinite where there is none. Exact for vessels; for bone as exact as the endosteum is."""
+def nearness(points: np.ndarray, voxel: np.ndarray, geometry: Geometry) -> dict[str, np.ndarray]:
+    """Distances (m,) of points (m, 3) [um], in marrow voxels `voxel` (m,), to the nearest wall of a sinusoid or vein, of an
+    arteriole, and to bone, by name; infinite where there is none. Exact for vessels; for bone as exact as the endosteum is."""
     v = geometry.vessels
     arterial = v.kind == ARTERIOLE
     return {
-        "sinusoid": tube_distance(points, v.a[~arterial], v.b[~arterial], v.radius[~arterial]),
+        "sinusoid": distance_at(points, voxel, geometry.near_sinusoid, (v.a, v.b, v.radius)),
         "arteriole": tube_distance(points, v.a[arterial], v.b[arterial], v.radius[arterial]),
         "bone": geometry.inset.at(points),
     }

@@ -183,13 +183,14 @@ def at_rest(model, report=None, calibrate=False):
     rest, model = resting.find(state, model, calibrate=calibrate, report=report)
     wanted = np.array(list(model.production.values()))
     share = rest.output / wanted
+    here = state.stem.voxel >= 0
     facts = dict(
         model.facts,
         stem_cells_over_species=rest.level,
         piece_share=model.piece_share,
         stem_weight=model.stem_weight,
         **{f"share_{name}": float(s) for name, s in zip(EXITS, share)},
-        **cell_nearness(g, state.stem.position[state.stem.voxel >= 0]),
+        **cell_nearness(g, state.stem.position[here], state.stem.voxel[here]),
         **{f"published_{name}": [p.low, p.high] for name, p in species.published.items()},
     )
     state.output = rest.output.copy()

@@ -8,15 +8,13 @@ import pytest
 from marrow_niche.errors import GeometryError
 from marrow_niche.geometry.image import (
     ADIPOCYTE,
-    BONE,
-    MARROW,
-    OUTSIDE,
     SINUSOID,
     LabelImage,
     coarsened,
     otsu,
     read_labels,
 )
+from marrow_niche.geometry.lattice import BONE, MARROW, OUTSIDE
 
 LABELS = {"bone": 7, "marrow": [0, 2], "sinusoid": 5}
 EDGES = np.array([6.0, 5.0, 4.0])

@@ -6,6 +6,7 @@ import pytest
 
 from marrow_niche.geometry import morphometry
 from marrow_niche.geometry.vessels import ARTERIOLE
+from marrow_niche.kernels import distance
 
 
 @pytest.fixture(scope="module")
@@ -16,8 +17,9 @@ def rod(build):
 def test_nearness_is_that_of_every_vessel_looked_at(rod):
     """And bone begins 100 um under the surface of a rod 1 mm thick: 400 um less the distance to its axis."""
     rng = np.random.default_rng(1)
-    points = rod.lattice.centres()[rng.integers(rod.lattice.n, size=60)] + rng.uniform(-10, 10, (60, 3))
-    found, v = morphometry.nearness(points, rod), rod.vessels
+    voxel = rng.integers(rod.lattice.n, size=60)
+    points = rod.lattice.centres()[voxel] + rng.uniform(-10, 10, (60, 3))
+    found, v = morphometry.nearness(points, voxel, rod), rod.vessels
     for name, kinds in (("sinusoid", v.kind != ARTERIOLE), ("arteriole", v.kind == ARTERIOLE)):
         exact = [naive.tube_distance(p, v.a[kinds], v.b[kinds], v.radius[kinds])[0] for p in points]
         np.testing.assert_allclose(found[name], exact, atol=1e-6)
@@ -40,17 +42,21 @@ def test_random_points_are_told_as_they_were_drawn(rod):
 
 
 def test_cells_are_told_where_they_are(rod):
-    """Cells put 1, 7 and 15 um off one sinusoid's wall, if nothing else is nearer."""
+    """Cells put 1, 7 and 15 um off the walls of some sinusoids, unless another wall is nearer."""
     v = rod.vessels
-    edge = np.flatnonzero(v.kind == 0)[5]
-    along = (v.b[edge] - v.a[edge]) / np.linalg.norm(v.b[edge] - v.a[edge])
-    side = np.cross(along, np.eye(3)[np.abs(along).argmin()])
-    side /= np.linalg.norm(side)
-    middle = 0.5 * (v.a[edge] + v.b[edge])
-    cells = middle + (v.radius[edge] + np.array([1.0, 7.0, 15.0]))[:, None] * side
-    facts = morphometry.cell_nearness(rod, cells)
-    away = morphometry.nearness(cells, rod)["sinusoid"]
-    assert away[0] <= 1.0 + 1e-6
+    edge = np.repeat(np.flatnonzero(v.kind == 0)[:200], 3)
+    along = (v.b[edge] - v.a[edge]) / np.linalg.norm(v.b[edge] - v.a[edge], axis=1)[:, None]
+    side = np.cross(along, np.eye(3)[np.abs(along).argmin(axis=1)])
+    side /= np.linalg.norm(side, axis=1)[:, None]
+    off = np.tile([1.0, 7.0, 15.0], 200)
+    cells = 0.5 * (v.a[edge] + v.b[edge]) + (v.radius[edge] + off)[:, None] * side
+    voxel = np.empty(len(cells), np.int32)
+    distance.find_voxels(cells, rod.lattice.origin, rod.lattice.spacing, rod.lattice.index(), 0, voxel)
+    there = voxel >= 0
+    assert there.sum() > 20
+    facts = morphometry.cell_nearness(rod, cells[there], voxel[there])
+    away = morphometry.nearness(cells[there], voxel[there], rod)["sinusoid"]
+    assert (away <= off[there] + 1e-6).all()
     for within in morphometry.WITHIN:
         assert facts[f"stem_cells_within_{within:g}um_of_sinusoid"] == (away <= within).mean()
-    assert morphometry.cell_nearness(rod, np.empty((0, 3))) == {}
+    assert morphometry.cell_nearness(rod, np.empty((0, 3)), np.empty(0, np.int32)) == {}
