@@ -1,6 +1,6 @@
 """Model: everything that stays as it is during a run, in canonical units. Frozen; built once from a scenario."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -58,6 +58,8 @@ class Model:
     rest_cells: np.ndarray
     mixed_rest: dict[str, float]
     facts: dict[str, Any]
+    dwelling_cost: np.ndarray = field(default_factory=lambda: np.empty(0))
+    """(n,) what keeps stem cells away from a voxel beside its distance from sinusoids [-]; empty: nothing does."""
 
     @property
     def lattice(self):

@@ -121,7 +121,10 @@ def place(stem, who, voxel, model, step):
 
 
 def walk(stem, model, stride, rounds, step):
-    """Let stem cells take `rounds` steps of `stride` [um], dwelling near sinusoids; in place. `step` numbers the draws."""
+    """Let stem cells take `rounds` steps of `stride` [um], dwelling where their affinities put them; in place.
+
+    `step` numbers the draws.
+    """
     w, lattice = model.walls, model.lattice
     move(
         stem.position,
@@ -138,6 +141,7 @@ def walk(stem, model, stride, rounds, step):
         w.radius,
         w.cap,
         model.species.stem_cells.affinity_length,
+        model.dwelling_cost,
         stride,
         rounds,
         model.seed,

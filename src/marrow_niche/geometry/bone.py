@@ -5,14 +5,17 @@ own whose pitch follows from the size of the piece alone; read between nodes it 
 endosteum, and all that is built inside it, stays where it is when the voxel changes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
 
-from marrow_niche.geometry.lattice import voxelise
+from marrow_niche.geometry.cuts import go_on, natural_triangles, share_kept
+from marrow_niche.geometry.field import Field, Inset, spread, stations
+from marrow_niche.geometry.image import LabelImage
+from marrow_niche.geometry.lattice import OUTSIDE, voxelise
 from marrow_niche.geometry.mesh import Surface
-from marrow_niche.kernels import raster
+from marrow_niche.geometry.trabeculae import Trabeculae, along_bone
 from marrow_niche.kernels import surface as faces
 
 AXES = ("x", "y", "z")
@@ -20,37 +23,6 @@ WHOLE_NODES = 60_000
 """Nodes inside the bone when all of it is looked at, once, for its radius and volume along the axis."""
 PIECE_NODES = 500_000
 """Nodes inside the bone in the piece that is built."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Field:
-    """A number at the nodes of a cubic grid, read between them by trilinear interpolation."""
-
-    origin: np.ndarray
-    """(3,) x, y, z of the first node [um]."""
-    spacing: float
-    """[um]."""
-    values: np.ndarray
-    """(nz, ny, nx) float64."""
-
-    def at(self, points: np.ndarray) -> np.ndarray:
-        """(m,) values at points (m, 3) [um]; beyond the grid the value at its edge."""
-        out = np.empty(len(points))
-        raster.interpolate_points(self.values, self.origin, self.spacing, np.ascontiguousarray(points), out)
-        return out
-
-    def gradient(self, points: np.ndarray) -> np.ndarray:
-        """(m, 3) unit vectors along which the value rises fastest, by central differences over one pitch."""
-        out = np.empty((len(points), 3))
-        for d in range(3):
-            step = np.zeros(3)
-            step[d] = 0.5 * self.spacing
-            out[:, d] = self.at(points + step) - self.at(points - step)
-        return out / np.maximum(np.linalg.norm(out, axis=1), 1e-12)[:, None]
-
-    def nodes(self) -> np.ndarray:
-        """(nz * ny * nx, 3) positions of the nodes in the order of `values`."""
-        return self.origin + self.spacing * _grid_points(self.values.shape)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +49,23 @@ class Bone:
     """(s,) thickness of the cortex there [um]."""
     area: np.ndarray
     """(s,) cross-section of the marrow there [um^2]."""
+    image: LabelImage | None = None
+    """The volume that it was read from, instead of a surface."""
+    trabeculae: Trabeculae | None = None
+    """Spongy bone in its cavity."""
+
+    @property
+    def volume(self) -> float:
+        """All that is bone or marrow [um^3]."""
+        if self.image is None:
+            return self.surface.volume
+        return float(np.count_nonzero(self.image.labels != OUTSIDE) * np.prod(self.image.spacing))
+
+    @property
+    def has_shaft(self) -> bool:
+        """Whether it is a whole bone at least twice as long as wide, such as has a central vein."""
+        whole = self.image is None and self.surface.cut is None
+        return whole and bool(self.extents[0] >= 2.0 * self.extents[1])
 
     @property
     def marrow_volume(self) -> float:
@@ -88,6 +77,12 @@ class Bone:
         pitch = self.station[1] - self.station[0]
         within = np.clip((np.minimum(self.station - low, high - self.station)) / pitch + 0.5, 0.0, 1.0)
         return float((self.area * within).sum() * pitch)
+
+    @property
+    def cavity(self) -> tuple[float, float]:
+        """Positions on the axis between which there is marrow [um]."""
+        open_ = self.station[self.area > 0.0]
+        return (float(open_[0]), float(open_[-1])) if open_.size else (float(self.station[0]), float(self.station[0]))
 
     @property
     def length(self) -> float:
@@ -121,8 +116,8 @@ def make_bone(surface: Surface, *, cortex: float | None, default_cortex: float, 
     depth = depth_field(surface, low, high, nodes=WHOLE_NODES)
     station, radius, centre = _along(depth, axis)
     thickness = np.full_like(radius, cortex) if cortex is not None else np.minimum(default_cortex, share * radius)
-    inset = depth.values - _broadcast(np.interp(_stations(depth, axis), station, thickness), axis)
-    edge = np.clip(0.5 + inset / depth.spacing, 0.0, 1.0) * (depth.values > 0.0)
+    inset = depth.values - spread(np.interp(stations(depth, axis), station, thickness), axis)
+    edge = np.clip(0.5 + inset / depth.spacing, 0.0, 1.0) * (depth.values > 0.0) * share_kept(surface, depth)
     area = np.moveaxis(edge, 2 - axis, 0).reshape(edge.shape[2 - axis], -1).sum(axis=1) * depth.spacing**2
     return Bone(
         surface=surface,
@@ -135,7 +130,7 @@ def make_bone(surface: Surface, *, cortex: float | None, default_cortex: float, 
         radius=radius,
         centre=centre,
         cortex=thickness,
-        area=np.interp(station, _stations(depth, axis), area),
+        area=np.interp(station, stations(depth, axis), area),
     )
 
 
@@ -152,6 +147,8 @@ def depth_field(surface: Surface, low: np.ndarray, high: np.ndarray, *, nodes: i
     Notes
     -----
     More than two pitches outside, the value is only "two pitches outside".
+    Where a piece was cut out of a larger bone (`Surface.cut`) the distance is to the bone's own surface alone, and within two
+    pitches behind a cut face the bone goes on.
     """
     pitch = _pitch(surface, low, high, nodes)
     number = np.ceil((high - low) / pitch).astype(int) + 5
@@ -162,29 +159,57 @@ def depth_field(surface: Surface, low: np.ndarray, high: np.ndarray, *, nodes: i
     ).astype(bool)
     asked = ndimage.binary_dilation(inside, np.ones((3, 3, 3), bool), iterations=2)
     nearest, squared = np.full(shape, -1, np.int32), np.full(shape, np.inf)
-    faces.surface_distance(asked, surface.vertices, surface.triangles, origin, pitch, nearest, squared)
+    faces.surface_distance(asked, surface.vertices, natural_triangles(surface), origin, pitch, nearest, squared)
+    inside, squared = go_on(surface, asked, inside, squared, origin=origin, spacing=pitch)
     values = np.where(inside, np.sqrt(squared), -np.minimum(np.sqrt(squared), 2.0 * pitch))
     return Field(origin=origin, spacing=pitch, values=values)
 
 
-def inset_field(bone: Bone, low: np.ndarray, high: np.ndarray, *, nodes: int = PIECE_NODES) -> Field:
+def with_trabeculae(bone: Bone, spec: Trabeculae) -> Bone:
+    """The bone with spongy bone in its cavity, and less marrow by that."""
+    middle = np.zeros((len(bone.station), 3))
+    middle[:, bone.axis] = bone.station
+    grade = along_bone(*bone.cavity, bone.axis, spec)(middle)
+    return replace(bone, trabeculae=spec, area=bone.area * (1.0 - spec.volume_fraction * grade))
+
+
+def inset_field(bone: Bone, low: np.ndarray, high: np.ndarray, *, nodes: int = PIECE_NODES) -> Inset:
     """Signed distance to the endosteum at nodes over a box, positive in the marrow [um].
 
     A point's distance to the surface at depth c is its own depth minus c, exactly, so no second search is needed.
     """
     depth = depth_field(bone.surface, low, high, nodes=nodes)
-    thickness = bone.cortex_at(_stations(depth, bone.axis))
-    return Field(origin=depth.origin, spacing=depth.spacing, values=depth.values - _broadcast(thickness, bone.axis))
+    thickness = bone.cortex_at(stations(depth, bone.axis))
+    values = depth.values - spread(thickness, bone.axis)
+    return Inset(cortical=Field(origin=depth.origin, spacing=depth.spacing, values=values))
 
 
-def marrow_volume(inset: Field, low: np.ndarray, high: np.ndarray) -> float:
+def marrow_volume(bone: Bone, inset: Inset, low: np.ndarray, high: np.ndarray) -> float:
     """Volume of marrow [um^3] between two corners (3,), from the nodes, with a linear edge."""
-    share = np.clip(0.5 + inset.values / inset.spacing, 0.0, 1.0)
+    grid, kept = inset.cortical, None
+    if bone.surface.cut is not None:
+        kept = Field(origin=grid.origin, spacing=grid.spacing, values=share_kept(bone.surface, grid))
+    cavity = _volume_above(grid, low, high, [] if kept is None else [kept])
+    for field in inset.trabecular:
+        solid = Field(origin=field.origin, spacing=field.spacing, values=-field.values)
+        inside = Field(origin=grid.origin, spacing=grid.spacing, values=0.5 + grid.values)
+        cavity -= _volume_above(solid, low, high, [inside] if kept is None else [inside, kept])
+    return cavity
+
+
+def _volume_above(field: Field, low: np.ndarray, high: np.ndarray, within: list[Field]) -> float:
+    """Volume between two corners where the field, a signed distance, is above nought, and all `within` above a half [um^3]."""
+    share = np.clip(0.5 + field.values / field.spacing, 0.0, 1.0)
     for d in range(3):
-        node = inset.origin[d] + inset.spacing * np.arange(inset.values.shape[2 - d])
-        within = np.clip(np.minimum(node - low[d], high[d] - node) / inset.spacing + 0.5, 0.0, 1.0)
-        share = share * _broadcast(within, d)
-    return float(share.sum() * inset.spacing**3)
+        node = stations(field, d)
+        inside = np.clip(np.minimum(node - low[d], high[d] - node) / field.spacing + 0.5, 0.0, 1.0)
+        share = share * spread(inside, d)
+    if within:
+        some = np.flatnonzero(share)
+        place = field.origin + field.spacing * np.stack(np.unravel_index(some, share.shape)[::-1], axis=1)
+        for other in within:
+            share.reshape(-1)[some] *= other.at(place) > 0.5
+    return float(share.sum() * field.spacing**3)
 
 
 def _pitch(surface: Surface, low: np.ndarray, high: np.ndarray, nodes: int) -> float:
@@ -201,7 +226,7 @@ def _along(depth: Field, axis: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     """Station, greatest depth and its place in each layer across the axis, smoothed over a radius' length."""
     values = np.moveaxis(depth.values, 2 - axis, 0)
     layers = values.reshape(values.shape[0], -1)
-    station = _stations(depth, axis)
+    station = stations(depth, axis)
     greatest = layers.max(axis=1)
     filled = np.flatnonzero(greatest > 0.0)
     station, greatest, layers = station[filled], greatest[filled], layers[filled]
@@ -218,20 +243,3 @@ def _along(depth: Field, axis: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     centre = ndimage.gaussian_filter1d(centre, sigma, axis=0, mode="nearest")
     centre[:, axis] = station
     return station, ndimage.gaussian_filter1d(greatest, 0.5 * sigma, mode="nearest"), centre
-
-
-def _stations(field: Field, axis: int) -> np.ndarray:
-    return field.origin[axis] + field.spacing * np.arange(field.values.shape[2 - axis])
-
-
-def _broadcast(along: np.ndarray, axis: int) -> np.ndarray:
-    """(s,) as an array that varies along `axis` of (z, y, x)."""
-    shape = [1, 1, 1]
-    shape[2 - axis] = -1
-    return along.reshape(shape)
-
-
-def _grid_points(shape: tuple[int, ...]) -> np.ndarray:
-    """(nz * ny * nx, 3) node numbers x, y, z in C order."""
-    z, y, x = np.indices(shape).reshape(3, -1)
-    return np.stack([x, y, z], axis=1).astype(float)

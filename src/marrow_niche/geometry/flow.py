@@ -10,22 +10,17 @@ import numpy as np
 from scipy.sparse import coo_array, csr_array, diags_array
 from scipy.sparse.csgraph import connected_components, reverse_cuthill_mckee
 from scipy.sparse.linalg import LinearOperator, cg, spilu, splu
-from scipy.spatial import cKDTree
 
-from marrow_niche.errors import GeometryError, NumericsError
-from marrow_niche.geometry.near import boxed
-from marrow_niche.geometry.vessels import ARTERIOLE, SINUSOID, VEIN, Vessels
+from marrow_niche.errors import NumericsError
+from marrow_niche.geometry.circulation import Network, ends, make_network
+from marrow_niche.geometry.vessels import SINUSOID, Vessels
+
+__all__ = ["Flow", "blood_flow", "ends", "share_perfused", "solve_flow"]
 
 SHORTEST = 1e-3
 """A shorter tube resists as one of this length [um]."""
 CARRIES = 1e-6
 """A tube is perfused if it carries more than this share of the median of those that carry any."""
-TOUCHES = 25.0
-"""A sinusoid node this near to the wall of the vein, or nearer, opens into it [um]."""
-DEEPEST = 0.05
-"""Without a vein, blood leaves through this share of the sinusoid nodes, the deepest in the marrow."""
-TRUNK = 2.0
-"""An arterial end this many times as wide as the middling one is where an artery enters or leaves the piece, not a tip."""
 DIRECT_BELOW = 3000
 """Up to so many unknown pressures are found by elimination, more by conjugate gradients."""
 RESIDUE = 1e-12
@@ -100,80 +95,34 @@ def solve_flow(vessels: Vessels, *, inlets: np.ndarray, outlets: np.ndarray) -> 
 
 
 def share_perfused(vessels: Vessels, flow: Flow) -> float:
-    """Share of the sinusoids that are perfused, by number of segments; NaN if there is none."""
-    sinusoid = vessels.kind == SINUSOID
-    return float(flow.perfused[sinusoid].mean()) if sinusoid.any() else float("nan")
+    """Share of the sinusoids that are perfused, by number of segments; NaN if there is none.
+
+    `flow` may be that of a network made from `vessels`, whose passages come last and do not count.
+    """
+    sinusoid = np.flatnonzero(vessels.kind == SINUSOID)
+    return float(flow.perfused[sinusoid].mean()) if sinusoid.size else float("nan")
 
 
-def ends(vessels: Vessels, *, depth: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Sinusoid nodes through which blood enters and leaves the plexus.
+def blood_flow(vessels: Vessels, *, depth: np.ndarray | None = None) -> tuple[Network, Flow]:
+    """The flow from the arterial roots, through arterioles, sinusoids and the vein, to the ends of the vein.
 
-    The arterial tree, the plexus and the vein share no nodes. Blood enters at the sinusoid node nearest to each arterial tip,
-    and leaves where sinusoids come within `TOUCHES` of the vein's wall. Two kinds of arterial ends are no tips: the widest,
-    which is the root (of several as wide, one that its tube leads away from; none if all are as wide and no tube leads away),
-    and any more than `TRUNK` times as wide as the median end, where an artery goes on beyond a cut.
+    Trunks that go on beyond a cut carry nothing, so what enters at the roots is what the sinusoids of the piece receive.
 
     Parameters
     ----------
     vessels : Vessels
     depth : (m,) float64, optional
-        Of each node within the endosteum [um]. Without a vein, blood leaves through the `DEEPEST` share of sinusoid nodes.
+        Of each node within the endosteum [um]; needed where there is no vein (`circulation.make_network`).
 
     Returns
     -------
-    inlets, outlets : (i,), (o,) int64
-        Ascending, no node in both: an inlet beside the vein is an outlet only.
-
-    Raises
-    ------
-    GeometryError
-        There are no sinusoids, no arterial tips apart from the vein, or neither a vein nor a depth.
+    network : Network
+        Its tubes are those of `vessels` and after them the passages between arteries, plexus and vein.
+    flow : Flow
+        Over the tubes of the network.
     """
-    plexus = np.unique(vessels.edges[vessels.kind == SINUSOID]).astype(np.int64)
-    if plexus.size == 0:
-        raise GeometryError("blood flow: there are no sinusoids here. Give a larger piece of the bone.")
-    points = vessels.nodes[plexus]
-    vein = vessels.kind == VEIN
-    touching = np.zeros(plexus.size, bool)
-    if vein.any():
-        axis = boxed(vessels.a[vein], vessels.b[vein], vessels.radius[vein], cell=100.0, margin=TOUCHES)
-        touching = axis.hold(points, margin=TOUCHES)
-        if not touching.any():
-            raise GeometryError(
-                "blood flow: no sinusoid reaches the vein, so the blood cannot leave. Give a larger piece."
-            )
-    elif depth is None:
-        raise GeometryError(
-            "blood flow: there is no vein here (the piece is too short or too narrow, or the bone not elongated), "
-            "and the depth of the vessels in the marrow was not given, so it is not known where the blood leaves."
-        )
-    else:
-        number = max(round(DEEPEST * plexus.size), 1)
-        touching[np.argsort(-depth[plexus], kind="stable")[:number]] = True
-    outlets = plexus[touching]
-    tips = _tips(vessels)
-    inlets = np.setdiff1d(plexus[cKDTree(points).query(vessels.nodes[tips])[1]], outlets) if tips.size else tips
-    if inlets.size == 0:
-        raise GeometryError(
-            "blood flow: no arteriole ends in the plexus, so no blood enters. Give a larger piece of the bone."
-        )
-    return inlets, outlets
-
-
-def _tips(vessels: Vessels) -> np.ndarray:
-    """Ends of arterioles (k,), without the root and the ends of trunks."""
-    these = vessels.kind == ARTERIOLE
-    edges, radius = vessels.edges[these], vessels.radius[these]
-    degree = np.bincount(edges.reshape(-1), minlength=len(vessels.nodes))
-    tube, side = np.nonzero(degree[edges] == 1)
-    tips, width = edges[tube, side].astype(np.int64), radius[tube]
-    if tips.size == 0:
-        return tips
-    kept = width <= TRUNK * np.median(width)
-    root = np.lexsort((side == 0, width))[-1]
-    if side[root] == 0 or width[root] > width.min():
-        kept[root] = False
-    return tips[kept]
+    network = make_network(vessels, depth=depth)
+    return network, solve_flow(network.vessels, inlets=network.inlets, outlets=network.outlets)
 
 
 def _nodes(these: np.ndarray, number: int, name: str) -> np.ndarray:

@@ -1,6 +1,5 @@
 """Volume images: read from the usual formats, brought to x, y, z and um, turned into tissue labels."""
 
-import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from scipy.sparse import csr_array
 from marrow_niche.errors import GeometryError
 from marrow_niche.geometry.image_files import Raw, reader_of, times
 from marrow_niche.geometry.lattice import BONE, MARROW
+from marrow_niche.quantities.digest import digest
 
 TISSUES = ("outside", "bone", "marrow", "sinusoid", "arteriole", "vein", "adipocyte")
 """Names of the labels of a `LabelImage`, in the order of their numbers."""
@@ -73,7 +73,7 @@ def read_labels(
     kind, read = reader_of(path)
     try:
         raw = read(path)
-        digest = _sha256(path)
+        total = digest(path)
     except GeometryError:
         raise
     except Exception as error:  # a reader fails in its own ways
@@ -104,7 +104,7 @@ def read_labels(
         origin=raw.corner * spacing[::-1],
         facts={
             "file": path.name,
-            "sha256": digest,
+            "sha256": total,
             "format": kind,
             "shape (z, y, x)": [int(n) for n in tissue.shape],
             "spacing (z, y, x) [um]": [float(h) for h in spacing],
@@ -213,17 +213,6 @@ def _shares(n: int, edge: float, spacing: float) -> csr_array:
         data.append(share)
     where = (np.concatenate(rows), np.concatenate(columns))
     return csr_array((np.concatenate(data), where), shape=(new, n))
-
-
-def _sha256(path: Path) -> str:
-    """Of the file; of a folder, over the names and digests of all its files in order."""
-    if path.is_file():
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    whole = hashlib.sha256()
-    for part in sorted(part for part in path.rglob("*") if part.is_file()):
-        whole.update(f"{part.relative_to(path).as_posix()}\0{_sha256(part)}\n".encode())
-    return whole.hexdigest()
 
 
 def _spacing(raw: Raw, voxel: float | None, name: str) -> tuple[np.ndarray, dict[str, Any]]:

@@ -7,8 +7,8 @@ from scipy import ndimage
 
 from marrow_niche.kernels import raster
 
-OUTSIDE, BONE, MARROW, LUMEN = 0, 1, 2, 3
-"""Tissue labels; LUMEN is a voxel that lies (as good as) wholly inside vessels."""
+OUTSIDE, BONE, MARROW, LUMEN, FAT = 0, 1, 2, 3, 4
+"""Tissue labels; LUMEN and FAT are voxels that lie (as good as) wholly inside vessels and adipocytes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +20,7 @@ class Lattice:
     origin: np.ndarray
     """(3,) x, y, z of the low corner of the box [um], in the bone's own frame."""
     tissue: np.ndarray
-    """(nz, ny, nx) uint8: OUTSIDE, BONE, MARROW or LUMEN."""
+    """(nz, ny, nx) uint8: OUTSIDE, BONE, MARROW, LUMEN or FAT."""
     flat: np.ndarray
     """(n,) int64 C-order index into tissue of each marrow voxel, ascending."""
     neighbour: np.ndarray
@@ -106,12 +106,12 @@ def largest_component(mask: np.ndarray) -> tuple[np.ndarray, int, int]:
 def voxelise(
     vertices: np.ndarray, triangles: np.ndarray, *, origin: np.ndarray, spacing: float, shape: tuple[int, int, int]
 ) -> np.ndarray:
-    """Which voxel centres of a box lie inside a closed surface, by the parity of crossings along z.
+    """Which voxel centres of a box lie inside a closed surface, by how often it winds around them.
 
     Parameters
     ----------
     vertices, triangles : (v, 3) float64 [um], (t, 3) int64
-        A closed surface; its orientation does not matter.
+        A closed surface, outwards; it may cross itself.
     origin, spacing : (3,), float
         Low corner x, y, z and voxel edge of the box [um].
     shape : (nz, ny, nx)
@@ -124,10 +124,10 @@ def voxelise(
     _, ny, nx = shape
     start = np.zeros(ny * nx + 1, np.int64)
     arguments = (vertices, triangles, origin[0], origin[1], spacing, nx, ny)
-    raster.crossings(*arguments, start, np.empty(0), False)
+    raster.crossings(*arguments, start, np.empty(0), np.empty(0, np.int8), False)
     np.cumsum(start, out=start)
-    height = np.empty(start[-1])
-    raster.crossings(*arguments, start[:-1].copy(), height, True)
+    height, turn = np.empty(start[-1]), np.empty(start[-1], np.int8)
+    raster.crossings(*arguments, start[:-1].copy(), height, turn, True)
     inside = np.zeros(shape, np.uint8)
-    raster.fill_columns(inside, start, height, origin[2], spacing)
+    raster.fill_columns(inside, start, height, turn, origin[2], spacing)
     return inside

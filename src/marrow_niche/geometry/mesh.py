@@ -4,18 +4,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
 from marrow_niche.errors import GeometryError
+from marrow_niche.geometry import mend
+from marrow_niche.geometry.mesh_files import READABLE, read_triangles
 from marrow_niche.kernels.surface import turn_alike
+
+__all__ = ["READABLE", "UM_PER", "Surface", "close_surface", "principal_axes", "read_surface", "um_per_file_unit"]
 
 UM_PER = {"um": 1.0, "mm": 1e3, "cm": 1e4, "m": 1e6}
 """um in each unit a mesh may be written in."""
-READABLE = (".stl", ".ply", ".obj", ".vtu", ".vtp", ".vtk")
-FACES = np.array([[1, 2, 3], [0, 3, 2], [0, 1, 3], [0, 2, 1]])
-"""Corners of a tetrahedron's faces, outwards."""
+SHORTEST, LONGEST = 200.0, 1e6
+"""A bone has a length between these [um]; beyond them its unit is taken for wrong."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,16 +28,25 @@ class Surface:
     """(t, 3) int64."""
     shells_left_out: int = 0
     """Closed surfaces of the file other than the one that encloses most."""
+    cut: np.ndarray | None = None
+    """(t,) bool: triangles where a piece was cut out of a larger bone: no endosteum, no cortex lies behind them."""
+    mended: tuple[str, ...] = ()
+    """What was repaired or left out, in plain sentences, with numbers and places in the unit of the file."""
 
     @property
     def volume(self) -> float:
         """Enclosed volume."""
-        return float(_signed_volumes(self.vertices, self.triangles).sum())
+        return float(mend.signed_volumes(self.vertices, self.triangles).sum())
 
     @property
     def area(self) -> float:
         a, b, c = (self.vertices[self.triangles[:, i]] for i in range(3))
         return float(0.5 * np.linalg.norm(np.cross(b - a, c - a), axis=1).sum())
+
+    @property
+    def tunnels(self) -> int:
+        """Tunnels through it (its genus): 0 of a ball, 1 of a ring such as a vertebra with its canal."""
+        return mend.handles(self.triangles)
 
     def principal(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Principal axes of the enclosed volume.
@@ -67,38 +76,12 @@ def read_surface(path: Path) -> Surface:
         The file is missing, of another kind, unreadable, without triangles, or does not enclose a volume.
     """
     path = Path(path)
-    if not path.is_file():
-        raise GeometryError(
-            f"geometry.mesh: there is no file {str(path)!r}. A path is read relative to the scenario's own folder."
-        )
-    suffix = path.suffix.lower()
-    if suffix not in READABLE:
-        raise GeometryError(
-            f"geometry.mesh: {path.name} is not a mesh this program reads ({', '.join(READABLE)}). "
-            "Export the bone's surface as .stl, for example."
-        )
-    try:
-        points, triangles = (_read_by_pyvista if suffix in (".vtp", ".vtk") else _read_by_meshio)(path)
-    except GeometryError:
-        raise
-    except (Exception, SystemExit) as error:  # a reader fails in its own ways; meshio even leaves by SystemExit
-        reason = str(error).strip().splitlines()
-        raise GeometryError(
-            f"geometry.mesh: {path.name} cannot be read as {suffix[1:].upper()}"
-            + (f" ({reason[0]})" if reason and not isinstance(error, SystemExit) else "")
-            + ". Open it in ParaView or MeshLab and export it again."
-        ) from error
-    if triangles.size == 0:
-        raise GeometryError(
-            f"geometry.mesh: {path.name} has no triangles"
-            + (", only points" if points.size else "")
-            + ". Export the bone's surface as triangles."
-        )
+    points, triangles = read_triangles(path)
     return close_surface(points, triangles, name=path.name)
 
 
 def close_surface(points: np.ndarray, triangles: np.ndarray, *, name: str) -> Surface:
-    """Merge duplicate points, check that the surface is closed, turn it outwards, keep the shell that encloses most.
+    """Make one closed surface, outwards, of what a file holds: the shell that encloses most, mended where that is safe.
 
     Parameters
     ----------
@@ -110,45 +93,34 @@ def close_surface(points: np.ndarray, triangles: np.ndarray, *, name: str) -> Su
     Raises
     ------
     GeometryError
-        Open edges, edges of more than two triangles, a surface with one side only, or no volume inside.
+        Large holes, edges of more than two triangles, a surface with one side only, no volume inside, other bodies of size
+        beside it, or a surface that crosses itself in more than small folds.
     """
-    points = np.asarray(points, float)
-    triangles = np.asarray(triangles, np.int64)
-    if not np.isfinite(points).all():
-        raise GeometryError(
-            f"geometry.mesh: {name} has coordinates that are not numbers (nan or inf). Export it again."
+    points, triangles = np.asarray(points, float), np.asarray(triangles, np.int64)
+    _refuse_unusable(points, triangles, name)
+    told: list[str] = []
+    vertices, triangles = mend.merge_points(points, triangles, told)
+    triangles = mend.drop_spare(vertices, triangles, told)
+    given = len(triangles)
+    vertices, triangles = mend.close_holes(vertices, triangles, told, name=name)
+    triangles, shell, volumes, turned = _turn_outwards(vertices, triangles, name)
+    pairs = mend.find_crossings(vertices, triangles)
+    best = mend.choose_body(vertices, triangles, shell, volumes, pairs, told, name=name)
+    kept = shell == best
+    number = int((turned & kept)[:given].sum())
+    if number:
+        whole = number == int(kept[:given].sum())
+        told.append(
+            f"The surface was inside out: its {number} triangles were turned."
+            if whole
+            else f"{number} of {int(kept[:given].sum())} triangles looked inwards and were turned."
         )
-    vertices, triangles = _merge(points, triangles)
-    edges = np.sort(triangles[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
-    unique, which, count = np.unique(edges, axis=0, return_inverse=True, return_counts=True)
-    _refuse_open(vertices, unique, count, name)
-    sides = np.argsort(which.reshape(-1), kind="stable").reshape(-1, 2)
-    owner = sides // 3
-    turned = np.zeros(len(triangles), np.int8)
-    order = np.argsort(owner.reshape(-1), kind="stable")
-    if not turn_alike(triangles, owner, order, turned):
-        raise GeometryError(
-            f"geometry.mesh: the surface in {name} has one side only (like a Moebius strip), so it has no inside. "
-            "Rebuild it with a surface tool, e.g. MeshLab's 'screened Poisson' or 'alpha wrap'."
-        )
-    triangles = np.where(turned[:, None] == 1, triangles[:, [0, 2, 1]], triangles)
-    number, shell = connected_components(
-        coo_array((np.ones(len(owner)), (owner[:, 0], owner[:, 1])), shape=(len(triangles),) * 2), directed=False
-    )
-    volumes = np.bincount(shell, _signed_volumes(vertices, triangles), minlength=number)
-    best = int(np.argmax(np.abs(volumes)))
-    box = np.ptp(vertices, axis=0)
-    if not abs(volumes[best]) > 1e-9 * max(box.max(), 1e-300) ** 3:
-        raise GeometryError(f"geometry.mesh: the surface in {name} encloses no volume. Is it a flat sheet?")
-    triangles = triangles[shell == best]
-    if volumes[best] < 0:
-        triangles = triangles[:, [0, 2, 1]]
-    used, compact = np.unique(triangles, return_inverse=True)
-    return Surface(
-        vertices=np.ascontiguousarray(vertices[used]),
-        triangles=np.ascontiguousarray(compact.reshape(-1, 3), dtype=np.int64),
-        shells_left_out=number - 1,
-    )
+    used, compact = np.unique(triangles[kept], return_inverse=True)
+    vertices = np.ascontiguousarray(vertices[used])
+    triangles = np.ascontiguousarray(compact.reshape(-1, 3), dtype=np.int64)
+    pairs = (np.cumsum(kept) - 1)[pairs[kept[pairs].all(axis=1)]]
+    mend.allow_crossings(vertices, triangles, pairs, told, name=name)
+    return Surface(vertices=vertices, triangles=triangles, shells_left_out=len(volumes) - 1, mended=tuple(told))
 
 
 def um_per_file_unit(surface: Surface, *, length: float | None, unit: str | None, name: str) -> float:
@@ -164,7 +136,7 @@ def um_per_file_unit(surface: Surface, *, length: float | None, unit: str | None
     Raises
     ------
     GeometryError
-        Neither is given, the unit is unknown, or the two disagree by more than 1 %.
+        Neither is given, the unit is unknown, the two disagree by more than 1 %, or the unit alone makes it no bone.
     """
     extent = surface.principal()[2][0]
     if unit is not None and unit not in UM_PER:
@@ -175,6 +147,7 @@ def um_per_file_unit(surface: Surface, *, length: float | None, unit: str | None
             'unit = "mm", or its length along the longest axis, such as length = "15 mm".'
         )
     if length is None:
+        _refuse_size(extent, str(unit), name)
         return UM_PER[str(unit)]
     if unit is not None and abs(extent * UM_PER[unit] / length - 1.0) > 0.01:
         raise GeometryError(
@@ -205,82 +178,60 @@ def principal_axes(vertices: np.ndarray, triangles: np.ndarray) -> tuple[np.ndar
     return centroid + shift, axes, np.ptp(vertices @ axes.T, axis=0)
 
 
-def _read_by_meshio(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    import contextlib
-    import io
-    import warnings
-
-    import meshio
-
-    silent = io.StringIO()
-    with warnings.catch_warnings(), contextlib.redirect_stdout(silent), contextlib.redirect_stderr(silent):
-        warnings.simplefilter("ignore")
-        mesh = meshio.read(path)
-    points = np.asarray(mesh.points, float)
-    if points.ndim == 2 and points.shape[1] == 2:
-        points = np.column_stack([points, np.zeros(len(points))])
-    faces, solids = [], []
-    for block in mesh.cells:
-        corners = np.asarray(block.data, np.int64)
-        if block.type.startswith("triangle"):
-            faces.append(corners[:, :3])
-        elif block.type in ("quad", "quad8", "quad9"):
-            faces.append(corners[:, [[0, 1, 2], [0, 2, 3]]].reshape(-1, 3))
-        elif block.type in ("tetra", "tetra10"):
-            solids.append(corners[:, FACES].reshape(-1, 3))
-        elif block.type not in ("vertex", "line", "line3"):
-            raise GeometryError(
-                f"geometry.mesh: {path.name} has cells of type {block.type!r}; triangles, quadrilaterals or tetrahedra "
-                "are read. In ParaView: Extract Surface, Triangulate, then save as .vtp."
-            )
-    if solids:
-        sides = np.concatenate(solids)
-        _, first, count = np.unique(np.sort(sides, axis=1), axis=0, return_index=True, return_counts=True)
-        faces = [sides[first[count == 1]]]
-    return points, np.concatenate(faces) if faces else np.empty((0, 3), np.int64)
+def _turn_outwards(
+    vertices: np.ndarray, triangles: np.ndarray, name: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Triangles outwards, the shell of each, the volume of each shell, and which triangles were turned for it."""
+    _, which, _ = mend.edges_of(triangles)
+    owner = np.argsort(which, kind="stable").reshape(-1, 2) // 3
+    flips = np.zeros(len(triangles), np.int8)
+    if not turn_alike(triangles, owner, np.argsort(owner.reshape(-1), kind="stable"), flips):
+        raise GeometryError(
+            f"geometry.mesh: the surface in {name} has one side only (like a Moebius strip), so it has no inside. "
+            "Rebuild it with a surface tool, e.g. MeshLab's 'screened Poisson' or 'alpha wrap'."
+        )
+    turned = flips == 1
+    number, shell = mend.shells_of(owner, len(triangles))
+    alike = np.where(turned[:, None], triangles[:, [0, 2, 1]], triangles)
+    volumes = np.bincount(shell, mend.signed_volumes(vertices, alike), minlength=number)
+    box = np.ptp(vertices, axis=0)
+    if not np.abs(volumes).max(initial=0.0) > 1e-9 * max(box.max(), 1e-300) ** 3:
+        raise GeometryError(f"geometry.mesh: the surface in {name} encloses no volume. Is it a flat sheet?")
+    inwards = volumes[shell] < 0.0
+    outwards = np.where(inwards[:, None], alike[:, [0, 2, 1]], alike)
+    return outwards, shell, np.abs(volumes), turned ^ inwards
 
 
-def _read_by_pyvista(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    import pyvista
-    import vtk
+def _refuse_unusable(points: np.ndarray, triangles: np.ndarray, name: str) -> None:
+    bad = ~np.isfinite(points).all(axis=1)
+    if bad.any():
+        raise GeometryError(
+            f"geometry.mesh: {name} has coordinates that are not numbers (nan or inf): {int(bad.sum())} of {len(points)} "
+            f"points, the first of them number {int(bad.argmax()) + 1}. Export it again."
+        )
+    beyond = ((triangles < 0) | (triangles >= len(points))).any(axis=1)
+    if beyond.any():
+        raise GeometryError(
+            f"geometry.mesh: triangle {int(beyond.argmax()) + 1} of {name} asks for a point that is not there; the file has "
+            f"{len(points)}. It was cut short or written wrongly: export it again."
+        )
 
-    vtk.vtkObject.GlobalWarningDisplayOff()
-    mesh = pyvista.read(path)
-    if not isinstance(mesh, pyvista.PolyData):
-        mesh = mesh.extract_surface(algorithm="dataset_surface") if mesh.n_cells else pyvista.PolyData()
-    mesh = mesh.triangulate()
-    return np.asarray(mesh.points, float), np.asarray(mesh.regular_faces, np.int64).reshape(-1, 3)
 
-
-def _merge(points: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Points nearer than a millionth of the box become one; triangles that lose a corner go."""
-    vertices, which = np.unique(points, axis=0, return_inverse=True)
-    step = 1e-6 * float(np.ptp(points[triangles.reshape(-1)], axis=0).max())
-    pairs = cKDTree(vertices).query_pairs(step, output_type="ndarray")
-    _, group = connected_components(
-        coo_array((np.ones(len(pairs)), pairs.T), shape=(len(vertices),) * 2), directed=False
+def _refuse_size(extent: float, unit: str, name: str) -> None:
+    """Refuse a unit that makes a bone shorter or longer than any is."""
+    if SHORTEST <= extent * UM_PER[unit] <= LONGEST:
+        return
+    fits = [f'"{u}" ({_told(extent * f)})' for u, f in UM_PER.items() if SHORTEST <= extent * f <= LONGEST]
+    raise GeometryError(
+        f'geometry.unit: {name} is {extent:.4g} long in its own unit, and unit = "{unit}" makes that '
+        f"{_told(extent * UM_PER[unit])}: no bone is shorter than {_told(SHORTEST)} or longer than {_told(LONGEST)}. "
+        + (f"It would be bone-sized with {' or '.join(fits)}; or give" if fits else "Give")
+        + ' its length along the longest axis, such as length = "15 mm".'
     )
-    _, first = np.unique(group, return_index=True)
-    triangles = group[which.reshape(-1)][triangles]
-    a, b, c = triangles.T
-    return vertices[first], triangles[(a != b) & (b != c) & (c != a)].astype(np.int64)
 
 
-def _refuse_open(vertices: np.ndarray, edges: np.ndarray, count: np.ndarray, name: str) -> None:
-    for bad, words in (
-        (count == 1, "open edges (of one triangle only)"),
-        (count > 2, "edges of more than two triangles"),
-    ):
-        if bad.any():
-            middle = vertices[edges[bad]].mean(axis=1)
-            where = ", ".join(f"{v:.4g}" for v in np.median(middle, axis=0))
-            raise GeometryError(
-                f"geometry.mesh: the surface in {name} is not closed: {int(bad.sum())} {words}, around ({where}) in the "
-                "file's unit. Close its holes, e.g. by MeshLab's 'close holes', Blender's '3D print' repair or ParaView's "
-                "'Fill Holes'."
-            )
-
-
-def _signed_volumes(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    a, b, c = ((vertices - vertices.mean(axis=0))[triangles[:, i]] for i in range(3))
-    return np.einsum("ti,ti->t", a, np.cross(b, c)) / 6.0
+def _told(um: float) -> str:
+    for unit in ("m", "cm", "mm"):
+        if um >= UM_PER[unit]:
+            return f"{um / UM_PER[unit]:.4g} {unit}"
+    return f"{um:.4g} um"

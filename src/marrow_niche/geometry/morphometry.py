@@ -4,12 +4,17 @@ from typing import Any
 
 import numpy as np
 
+from marrow_niche.errors import GeometryError
+from marrow_niche.geometry.anatomy import Anatomy
 from marrow_niche.geometry.bone import AXES, Bone
+from marrow_niche.geometry.fat import ADIPOCYTE
+from marrow_niche.geometry.field import Inset
+from marrow_niche.geometry.flow import blood_flow, share_perfused
 from marrow_niche.geometry.lattice import Lattice
 from marrow_niche.geometry.near import distance_at
 from marrow_niche.geometry.spec import CAP, Geometry, GeometrySpec
 from marrow_niche.geometry.tubes import tube_distance
-from marrow_niche.geometry.vessels import ARTERIOLE, SINUSOID, VEIN, Vessels
+from marrow_niche.geometry.vessels import ARTERIOLE, SINUSOID, VEIN, Vessels, radial_alignment, vein_track
 from marrow_niche.kernels import distance
 
 WITHIN = (5.0, 10.0, 20.0)
@@ -32,12 +37,11 @@ def facts(
     h = spec.voxel
     volume = whole.n * h**3
     outside = geometry.extravascular
-    kinds = np.zeros(3)
-    kinds[: share.shape[1]] = share.mean(axis=0)
+    kinds = share.mean(axis=0)
     inside = _length_inside(vessels, whole)
     length = {k: float(inside[vessels.kind == k].sum()) for k in (SINUSOID, ARTERIOLE, VEIN)}
     degree = np.bincount(vessels.edges[vessels.kind == SINUSOID].reshape(-1), minlength=len(vessels.nodes))
-    junction = (degree > 2) & _in_marrow(vessels.nodes, whole)
+    junction = (degree > 2) & in_marrow(vessels.nodes, whole)
     layers = (bone.station >= low[bone.axis]) & (bone.station <= high[bone.axis])
     if not layers.any():
         layers[np.argmin(np.abs(bone.station - 0.5 * (low + high)[bone.axis]))] = True
@@ -51,11 +55,12 @@ def facts(
         "long_axis_angle_degrees": bone.angle,
         "length_mm": bone.length * 1e-3,
         "extents_mm": [float(v) * 1e-3 for v in (bone.high - bone.low)],
-        "bone_volume_mm3": bone.surface.volume * 1e-9,
+        "bone_volume_mm3": bone.volume * 1e-9,
         "bone_marrow_mm3": bone.marrow_volume * 1e-9,
         "triangles": len(bone.surface.triangles),
+        "tunnels": bone.surface.tunnels if bone.image is None else 0,
         "cortex_um": float(np.median(used)),
-        "cortex_from": "scenario" if spec.cortex is not None else "species and local radius",
+        "cortex_from": _cortex_from(spec),
         "voxel_um": h,
         "dimension": lattice.dimension,
         "shape": list(lattice.shape),
@@ -70,6 +75,7 @@ def facts(
         "sinusoid_fraction": float(kinds[SINUSOID]),
         "arteriole_fraction": float(kinds[ARTERIOLE]),
         "vein_fraction": float(kinds[VEIN]),
+        "fat_fraction": float(kinds[ADIPOCYTE]),
         "sinusoid_length_mm_per_mm3": length[SINUSOID] * 1e6 / volume,
         "arteriole_length_mm_per_mm3": length[ARTERIOLE] * 1e6 / volume,
         "sinusoid_junctions_per_mm3": float(junction.sum()) * 1e9 / volume,
@@ -80,6 +86,7 @@ def facts(
         "stroma": len(niches.stroma),
         "osteoblasts": len(niches.osteoblast),
         "megakaryocytes": len(niches.megakaryocyte),
+        "adipocytes": len(niches.adipocyte),
     }
     if spec.section is not None:
         axis = bone.axis if spec.section.axis == "long" else AXES.index(spec.section.axis)
@@ -89,7 +96,33 @@ def facts(
     return found
 
 
-def _in_marrow(points: np.ndarray, whole: Lattice) -> np.ndarray:
+def _cortex_from(spec: GeometrySpec) -> str:
+    if spec.cortex is not None:
+        return "scenario"
+    return "this bone's own" if spec.bone is not None else "species and local radius"
+
+
+def flow_facts(
+    vessels: Vessels, inset: Inset, bone: Bone, anatomy: Anatomy, low: np.ndarray, high: np.ndarray
+) -> dict[str, Any]:
+    """How vessels run, and which of them carry blood; what cannot be told is left out."""
+    found: dict[str, Any] = {}
+    if vessels.type_h.any():
+        sinusoid = vessels.kind == SINUSOID
+        found["type_h_share_of_length"] = float(vessels.length[vessels.type_h].sum() / vessels.length[sinusoid].sum())
+    aligned = radial_alignment(vessels, vein_track(bone, inset, anatomy, low, high))
+    if np.isfinite(aligned):
+        found["sinusoids_radial"] = aligned
+    try:
+        _, flow = blood_flow(vessels, depth=inset.at(vessels.nodes))
+        found["sinusoids_perfused"] = share_perfused(vessels, flow)
+    except GeometryError as reason:
+        found["sinusoids_not_perfused_because"] = str(reason)
+    return found
+
+
+def in_marrow(points: np.ndarray, whole: Lattice) -> np.ndarray:
+    """(m,) bool: whether points (m, 3) [um] lie in marrow of the lattice, or one voxel beside."""
     voxel = np.empty(len(points), np.int32)
     distance.find_voxels(points, whole.origin, whole.spacing, whole.index(), 1, voxel)
     return voxel >= 0
@@ -107,7 +140,7 @@ def _length_inside(vessels: Vessels, whole: Lattice) -> np.ndarray:
     last = np.where(step == 0.0, 1.0, np.maximum(one, other)).min(axis=1).clip(0.0, 1.0)
     share = np.where(outside.any(axis=1), 0.0, np.maximum(last - first, 0.0))
     middle = a + (0.5 * (first + last))[:, None] * step
-    return vessels.length * share * _in_marrow(middle, whole)
+    return vessels.length * share * in_marrow(middle, whole)
 
 
 def random_nearness(geometry: Geometry, draws: np.random.Generator, number: int = 20_000) -> dict[str, Any]:
@@ -129,13 +162,23 @@ def random_nearness(geometry: Geometry, draws: np.random.Generator, number: int 
     return found
 
 
-def cell_nearness(geometry: Geometry, position: np.ndarray, voxel: np.ndarray) -> dict[str, Any]:
+def cell_nearness(
+    geometry: Geometry, position: np.ndarray, voxel: np.ndarray, who: str = "stem_cells"
+) -> dict[str, Any]:
     """The same shares of cells at `position` (k, 3) [um] in marrow voxels `voxel` (k,): "stem_cells_within_10um_of_sinusoid"
     and so on; nothing without cells."""
     found: dict[str, Any] = {}
     for name, distance_to in nearness(position, voxel, geometry).items():
-        found |= _shares("stem_cells", name, distance_to)
+        found |= _shares(who, name, distance_to)
     return found
+
+
+def measured_nearness(geometry: Geometry, position: np.ndarray) -> dict[str, Any]:
+    """The same of measured stem cells at `position` (k, 3) [um], of those that lie in marrow voxels or one beside."""
+    lattice = geometry.lattice
+    voxel = np.empty(len(position), np.int32)
+    distance.find_voxels(position, lattice.origin, lattice.spacing, lattice.index(), 1, voxel)
+    return cell_nearness(geometry, position[voxel >= 0], voxel[voxel >= 0], "measured_stem_cells")
 
 
 def nearness(points: np.ndarray, voxel: np.ndarray, geometry: Geometry) -> dict[str, np.ndarray]:

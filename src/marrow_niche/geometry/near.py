@@ -32,6 +32,15 @@ class Near:
         number = np.diff(self.start)
         return Near(start=np.concatenate([[0], np.cumsum(number[voxels])]), item=self.item[np.repeat(voxels, number)])
 
+    def joined(self, other: "Near") -> "Near":
+        """Both lists of each voxel in one, those of `other` behind."""
+        mine, more = np.diff(self.start), np.diff(other.start)
+        start = np.concatenate([[0], np.cumsum(mine + more)])
+        item = np.empty(int(start[-1]), np.int32)
+        item[np.arange(len(self.item)) + np.repeat(other.start[:-1], mine)] = self.item
+        item[np.arange(len(other.item)) + np.repeat(self.start[1:], more)] = other.item
+        return Near(start=start, item=item)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Tubes:
@@ -206,8 +215,9 @@ def share_inside(
     *,
     spacing: float,
     step: float = 5.0,
+    kinds: int = 3,
 ) -> np.ndarray:
-    """Share of each voxel inside vessels of each kind (n, 3) [-], by points `step` [um] apart, but at most 12 a side.
+    """Share of each voxel inside vessels of each kind (n, kinds) [-], by points `step` [um] apart, but at most 12 a side.
 
     Parameters
     ----------
@@ -218,7 +228,7 @@ def share_inside(
     voxel : (n, 3)
         Centres [um].
     """
-    share = np.zeros((len(voxel), 3))
+    share = np.zeros((len(voxel), kinds))
     points = min(max(int(np.ceil(spacing / step)), 3), 12)
     distance.voxel_share(
         voxel, spacing, points, near[0].start, near[0].item, near[1].start, near[1].item, *vessels, share

@@ -1,15 +1,17 @@
 """The stromal cells that feed and quiet stem cells, each at its true density and place."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial import cKDTree
 
 from marrow_niche.geometry.anatomy import Anatomy
-from marrow_niche.geometry.bone import Field
+from marrow_niche.geometry.field import Inset
 from marrow_niche.geometry.lattice import Lattice
 from marrow_niche.geometry.near import Tubes
-from marrow_niche.geometry.vessels import ARTERIOLE, Vessels, _thin, _wander
+from marrow_niche.geometry.packing import thin, wander
+from marrow_niche.geometry.vessels import ARTERIOLE, Vessels
 from marrow_niche.kernels import distance
 
 SNAP = 2
@@ -33,6 +35,10 @@ class Niches:
     megakaryocyte: np.ndarray
     """(m, 3) beside sinusoids."""
     megakaryocyte_voxel: np.ndarray
+    adipocyte: np.ndarray
+    """(a, 3) centres of fat cells."""
+    adipocyte_radius: np.ndarray
+    """(a,) [um]."""
     territory: np.ndarray
     """(n,) int32 nearest megakaryocyte of each marrow voxel, -1 if there is none."""
 
@@ -41,7 +47,7 @@ def make_niches(
     lattice: Lattice,
     vessels: Vessels,
     tubes: Tubes,
-    inset: Field,
+    inset: Inset,
     bone_area: np.ndarray,
     anatomy: Anatomy,
     *,
@@ -49,6 +55,8 @@ def make_niches(
     low: np.ndarray,
     high: np.ndarray,
     draws: np.random.Generator,
+    given: Mapping[str, np.ndarray],
+    fat: tuple[np.ndarray, np.ndarray],
 ) -> Niches:
     """Place the stroma.
 
@@ -57,7 +65,7 @@ def make_niches(
     lattice : Lattice
     vessels, tubes : Vessels, Tubes
         Of the piece and some margin; `tubes` holds all vessels.
-    inset : Field
+    inset : Inset
         Signed distance to the endosteum [um].
     bone_area : (n,) float64
         Endosteum in each marrow voxel [um^2].
@@ -67,6 +75,10 @@ def make_niches(
     low, high : (3,) float64
         [um].
     draws : numpy.random.Generator
+    given : mapping of str to (k, 3) float64
+        Measured places of "stroma", "osteoblast" or "megakaryocyte", instead of those made here [um].
+    fat : (a, 3), (a,) float64
+        Centres and radii of adipocytes [um].
     """
     index = lattice.index()
 
@@ -90,9 +102,16 @@ def make_niches(
         clear=0.7 * large,
         apart=2.0 * large,
     )  # fmt: skip
+    stroma = given.get("stroma", stroma)
+    megakaryocytes = given.get("megakaryocyte", megakaryocytes)
     stroma, stroma_voxel = keep(stroma)
     megakaryocyte, megakaryocyte_voxel = keep(_cut_by_slab(megakaryocytes, lattice, large))
     osteoblast, osteoblast_voxel = _on_endosteum(lattice, inset, bone_area, anatomy, draws)
+    if "osteoblast" in given:
+        osteoblast, osteoblast_voxel = keep(given["osteoblast"])
+    centre, size = fat
+    top = lattice.origin + lattice.spacing * np.array(lattice.shape[::-1])
+    reaches = ((centre > lattice.origin - size[:, None]) & (centre < top + size[:, None])).all(axis=1)
     territory = np.full(lattice.n, -1, np.int32)
     if len(megakaryocyte):
         territory = cKDTree(megakaryocyte).query(lattice.centres(), workers=-1)[1].astype(np.int32)
@@ -103,6 +122,8 @@ def make_niches(
         osteoblast_voxel=osteoblast_voxel,
         megakaryocyte=megakaryocyte,
         megakaryocyte_voxel=megakaryocyte_voxel,
+        adipocyte=centre[reaches],
+        adipocyte_radius=size[reaches],
         territory=territory,
     )
 
@@ -123,7 +144,7 @@ def _cut_by_slab(points: np.ndarray, lattice: Lattice, radius: float) -> np.ndar
 def _beside_sinusoids(
     vessels: Vessels,
     tubes: Tubes,
-    inset: Field,
+    inset: Inset,
     low: np.ndarray,
     high: np.ndarray,
     draws: np.random.Generator,
@@ -158,14 +179,14 @@ def _beside_sinusoids(
         points = points[((points >= low) & (points <= high)).all(axis=1)]
         points = points[inset.at(points) > clear]
         points = points[~tubes.hold(points, margin=clear)]
-        found = _thin(np.concatenate([found, points]), apart, wanted)
+        found = thin(np.concatenate([found, points]), apart, wanted)
         if len(found) >= wanted:
             break
     return found
 
 
 def _on_endosteum(
-    lattice: Lattice, inset: Field, bone_area: np.ndarray, anatomy: Anatomy, draws: np.random.Generator
+    lattice: Lattice, inset: Inset, bone_area: np.ndarray, anatomy: Anatomy, draws: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Osteoblasts on patches about 150 um wide that make up the active share of the surface."""
     rim = np.flatnonzero(bone_area > 0.0).astype(np.int32)
@@ -174,7 +195,7 @@ def _on_endosteum(
     if number == 0 or rim.size == 0:
         return np.empty((0, 3)), np.empty(0, np.int32)
     centre = lattice.centres()[rim]
-    wave = _wander(centre, amplitude=1.0, wavelength=400.0, draws=draws)[:, 0]
+    wave = wander(centre, amplitude=1.0, wavelength=400.0, draws=draws)[:, 0]
     order = np.argsort(-wave, kind="stable")
     area = np.cumsum(bone_area[rim][order])
     active = order[: max(int(np.searchsorted(area, anatomy.osteoblast_active_share * area[-1])) + 1, 1)]

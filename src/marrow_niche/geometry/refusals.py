@@ -4,7 +4,8 @@ import numpy as np
 
 from marrow_niche.errors import GeometryError
 from marrow_niche.geometry.anatomy import Anatomy
-from marrow_niche.geometry.bone import AXES, Bone, Field
+from marrow_niche.geometry.bone import AXES, Bone
+from marrow_niche.geometry.field import Inset
 from marrow_niche.geometry.spec import GeometrySpec
 
 MOST_CORDS = 8_000_000
@@ -23,7 +24,7 @@ def refuse_hopeless(
     around: float,
     low: np.ndarray,
     high: np.ndarray,
-    inset: Field,
+    inset: Inset,
 ) -> None:
     """Refuse what cannot be built before memory is spent on it."""
     import psutil

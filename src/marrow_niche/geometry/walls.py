@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from marrow_niche.geometry.bone import Field
+from marrow_niche.geometry.field import Inset
 from marrow_niche.geometry.lattice import BONE, OUTSIDE, Lattice
 from marrow_niche.geometry.near import Tubes
 from marrow_niche.geometry.vessels import ARTERIOLE, Vessels
@@ -79,11 +79,12 @@ def vessel_area(vessels: Vessels, tubes: Tubes, lattice: Lattice) -> tuple[np.nd
     return area[0], area[1]
 
 
-def endosteal_area(lattice: Lattice, inset: Field) -> np.ndarray:
+def endosteal_area(lattice: Lattice, inset: Inset) -> np.ndarray:
     """Endosteum in each marrow voxel (n,) [um^2]: its faces to bone, each weighted by its share in the wall's normal.
 
     Faces alone would measure a staircase, half as much again as the surface; h^2 |n . face| gives a plane of any tilt its
-    area. `inset` (signed distance to the endosteum) gives the normal n.
+    area. `inset` (signed distance to the endosteum) gives the normal n. A face to the outside is endosteum where bone is near
+    (a cortex thinner than a voxel); elsewhere the marrow was cut there.
     """
     h = lattice.spacing
     place = np.stack(np.unravel_index(lattice.flat, lattice.shape), axis=1)
@@ -96,10 +97,13 @@ def endosteal_area(lattice: Lattice, inset: Field) -> np.ndarray:
         within = (other[:, d] >= 0) & (other[:, d] < lattice.shape[d])
         voxel = np.flatnonzero(within)
         label = lattice.tissue[tuple(other[voxel].T)]
-        voxel = voxel[(label == BONE) | (label == OUTSIDE)]
+        voxel, label = voxel[(label == BONE) | (label == OUTSIDE)], label[(label == BONE) | (label == OUTSIDE)]
         face = centre[voxel].copy()
         face[:, 2 - d] += 0.5 * step * h
-        area[voxel] += h * h * np.abs(inset.gradient(face)[:, 2 - d])
+        cut = np.flatnonzero(label == OUTSIDE)
+        real = np.ones(len(voxel), bool)
+        real[cut] = inset.at(face[cut]) < h
+        area[voxel[real]] += h * h * np.abs(inset.gradient(face[real])[:, 2 - d])
     return area
 
 

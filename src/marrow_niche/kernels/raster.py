@@ -13,7 +13,7 @@ def _left_of(ax, ay, bx, by, a, b, px, py):
 
 
 @njit(cache=True)
-def crossings(vertices, triangles, x0, y0, spacing, nx, ny, start, height, fill):
+def crossings(vertices, triangles, x0, y0, spacing, nx, ny, start, height, turn, fill):
     """Where the lines along z through the centres of the columns pierce a surface.
 
     Column (j, i) stands at (x0 + (i + 1/2) h, y0 + (j + 1/2) h). An edge shared by two triangles is given to exactly
@@ -32,6 +32,8 @@ def crossings(vertices, triangles, x0, y0, spacing, nx, ny, start, height, fill)
         where the next crossing of column c goes, and is moved on.
     height : (k,) float64, written
         z of each crossing [um], with `fill` True.
+    turn : (k,) int8, written
+        With `fill` True: +1 where a line going up enters (the triangle's outside looks down), -1 where it leaves.
     fill : bool
     """
     for t in range(triangles.shape[0]):
@@ -63,21 +65,27 @@ def crossings(vertices, triangles, x0, y0, spacing, nx, ny, start, height, fill)
                     v = ((bx - ax) * (py - ay) - (by - ay) * (px - ax)) / area
                     z = az + u * (bz - az) + v * (cz - az)
                 height[start[column]] = z
+                turn[start[column]] = -1 if first else 1
                 start[column] += 1
 
 
 @njit(cache=True)
-def fill_columns(inside, start, height, z0, spacing):
-    """Mark the voxels whose centre has an odd number of crossings below it.
+def fill_columns(inside, start, height, turn, z0, spacing):
+    """Mark the voxels whose centre the surface winds around: more crossings below it enter than leave.
+
+    Where a surface crosses itself, a fold inwards is wound around twice and stays inside; by the parity of crossings it
+    would be a hole.
 
     Parameters
     ----------
     inside : (nz, ny, nx) uint8, written
         1 inside the surface.
     start : (ny * nx + 1,) int64
-        Crossings of column c are height[start[c]:start[c + 1]]; sorted here, in place.
+        Crossings of column c are height[start[c]:start[c + 1]], in any order.
     height : (k,) float64
         z of the crossings [um].
+    turn : (k,) int8
+        +1 where the column enters going up, -1 where it leaves.
     z0, spacing : float
         Low face of the lattice and its pitch [um].
     """
@@ -86,11 +94,15 @@ def fill_columns(inside, start, height, z0, spacing):
         first, last = start[column], start[column + 1]
         if last - first < 2:
             continue
-        piece = np.sort(height[first:last])
+        order = first + np.argsort(height[first:last])
         j, i = column // nx, column % nx
-        for k in range(0, piece.size - 1, 2):
-            low = max(0, int(np.ceil((piece[k] - z0) / spacing - 0.5)))
-            high = min(nz, int(np.ceil((piece[k + 1] - z0) / spacing - 0.5)))
+        winding = 0
+        for k in range(order.size - 1):
+            winding += turn[order[k]]
+            if winding <= 0:
+                continue
+            low = max(0, int(np.ceil((height[order[k]] - z0) / spacing - 0.5)))
+            high = min(nz, int(np.ceil((height[order[k + 1]] - z0) / spacing - 0.5)))
             for z in range(low, high):
                 inside[z, j, i] = 1
 
@@ -114,11 +126,34 @@ def interpolate(field, x0, y0, z0, spacing, x, y, z):
     return low * (1 - w) + high * w
 
 
-@njit(cache=True)
+@njit(cache=True, parallel=True)
 def interpolate_points(field, origin, spacing, points, out):
     """`interpolate` for each of `points` (m, 3), into `out` (m,); `origin` (3,) is the first node, x, y, z."""
-    for p in range(points.shape[0]):
+    for p in prange(points.shape[0]):
         out[p] = interpolate(field, origin[0], origin[1], origin[2], spacing, points[p, 0], points[p, 1], points[p, 2])
+
+
+@njit(cache=True, parallel=True)
+def lower_to(field, origin, spacing, points, out):
+    """Lower each positive `out` (m,) to the field's distance at `points` (m, 3), in place.
+
+    Outside the grid that is at least nought at its edge, and the way there.
+    """
+    nz, ny, nx = field.shape
+    for p in prange(points.shape[0]):
+        if out[p] <= 0.0:
+            continue
+        x, y, z = points[p, 0], points[p, 1], points[p, 2]
+        cx = min(max(x, origin[0]), origin[0] + (nx - 1) * spacing)
+        cy = min(max(y, origin[1]), origin[1] + (ny - 1) * spacing)
+        cz = min(max(z, origin[2]), origin[2] + (nz - 1) * spacing)
+        way = np.sqrt((x - cx) ** 2 + (y - cy) ** 2 + (z - cz) ** 2)
+        if way >= out[p]:
+            continue
+        value = interpolate(field, origin[0], origin[1], origin[2], spacing, cx, cy, cz)
+        if way > 0.0:
+            value = max(value, 0.0) + way
+        out[p] = min(out[p], value)
 
 
 @njit(cache=True, parallel=True)
@@ -155,6 +190,31 @@ def label(inside, tissue, field, field_origin, field_spacing, origin, spacing, b
                         origin[2] + (k + 0.5) * spacing,
                     )
                     tissue[k, j, i] = marrow if depth > 0.0 else bone
+
+
+@njit(cache=True, parallel=True)
+def carve(tissue, field, field_origin, field_spacing, origin, spacing, marrow, bone):
+    """Write `bone` where a voxel is `marrow` and its centre lies in the box of the field's nodes where the field is negative.
+
+    Arguments are those of `label`; `tissue` (nz, ny, nx) uint8 is written.
+    """
+    nz, ny, nx = tissue.shape
+    mz, my, mx = field.shape
+    x0, y0, z0 = field_origin
+    for k in prange(nz):
+        z = origin[2] + (k + 0.5) * spacing
+        if z < z0 or z > z0 + (mz - 1) * field_spacing:
+            continue
+        for j in range(ny):
+            y = origin[1] + (j + 0.5) * spacing
+            if y < y0 or y > y0 + (my - 1) * field_spacing:
+                continue
+            for i in range(nx):
+                x = origin[0] + (i + 0.5) * spacing
+                if tissue[k, j, i] != marrow or x < x0 or x > x0 + (mx - 1) * field_spacing:
+                    continue
+                if interpolate(field, x0, y0, z0, field_spacing, x, y, z) < 0.0:
+                    tissue[k, j, i] = bone
 
 
 @njit(cache=True)

@@ -68,15 +68,17 @@ def move(
     radius,
     cap,
     reach,
+    cost,
     stride,
     rounds,
     seed,
     step,
 ):
-    """Metropolis steps of stem cells, in place: at rest their density falls as exp(−d/reach) from sinusoid walls.
+    """Metropolis steps of stem cells, in place: at rest their density falls as exp(−d/reach − cost) from sinusoid walls.
 
     A cell proposes a Gaussian step of `stride` um along each axis; it stays where it is if the step would enter bone or a
-    vessel, and moves away from the wall with probability exp(−Δd/reach). `reach` of infinity is free motion.
+    vessel, and moves to where d/reach + cost is larger with probability exp(−Δ). `reach` of infinity and no cost is free
+    motion.
 
     Parameters
     ----------
@@ -91,6 +93,8 @@ def move(
     origin : (3,) float64, spacing : float, index : (nz, ny, nx) int32
         The lattice; index is -1 outside the marrow.
     start, item, a, b, radius, cap : sinusoid walls, see `kernels.distance`.
+    cost : (n,) float64
+        Of a voxel, beside its distance from sinusoids [-]; empty: none.
     rounds : int
         Steps to take.
     """
@@ -122,7 +126,10 @@ def move(
             d = min(distance_to_tubes(x, y, z, v, start, item, a, b, radius), cap)
             if d < 0.0 and d < distance[i]:
                 continue
-            if d > distance[i] and accept > math.exp((distance[i] - d) / reach):
+            gain = (distance[i] - d) / reach
+            if cost.size and v != voxel[i]:
+                gain += cost[voxel[i]] - cost[v]
+            if gain < 0.0 and accept > math.exp(gain):
                 continue
             position[i, 0], position[i, 1], position[i, 2] = x, y, z
             voxel[i], distance[i] = v, d

@@ -46,6 +46,10 @@ class StemCells:
     affinity_length: float = quantity(
         "um", "distance from sinusoid walls over which stem cells dwell; inf: random", low=0.5
     )
+    arteriole_affinity_length: float = quantity(
+        "um", "the same from arteriole walls; inf: indifferent", low=0.5, default=np.inf
+    )
+    bone_affinity_length: float = quantity("um", "the same from bone; inf: indifferent", low=0.5, default=np.inf)
     motility: float = quantity("um^2/h", "random motility of one stem cell", low=0)
     egress: float = quantity("1/h", "rate of leaving for the blood at rest", low=0)
     retention: float = quantity("", "CXCL12 binding over its half-saturation at rest", low=0)
@@ -84,6 +88,17 @@ def rest(s):
         share_mkp=s.to_mkp / (s.to_mpp + s.to_mkp),
         quiescent=1 - cycling,
     )
+
+
+def dwelling_cost(to_arteriole, to_bone, s):
+    """d_a/λ_a + d_b/λ_b of each voxel (n,) [-]: stem cells dwell as exp(−cost), besides their affinity to sinusoids.
+
+    Empty where both lengths are infinite. Distances (n,) are of the voxels' centres [um].
+    """
+    if np.isinf(s.arteriole_affinity_length) and np.isinf(s.bone_affinity_length):
+        return np.empty(0)
+    cost = np.maximum(to_arteriole, 0.0) / s.arteriole_affinity_length
+    return cost + np.maximum(to_bone, 0.0) / s.bone_affinity_length
 
 
 def mpl_signal(tpo, s):

@@ -28,7 +28,7 @@ _DEFINITIONS = """
     hour = 60 * minute = h = hr
     day = 24 * hour = d
     week = 7 * day
-    year = 365.25 * day = yr
+    year = 365.25 * day = yr = y
     month = year / 12
     mole = [substance] = mol
     molecule = mole / 6.02214076e23

@@ -1,7 +1,6 @@
 """Files that are either whole or absent: written under a temporary name, then renamed over the real one."""
 
 import contextlib
-import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,9 +46,3 @@ def remove_leftovers(folder: Path | str) -> None:
     """Remove what a killed run left half-written in `folder` (temporary files of `replacing`)."""
     for leftover in Path(folder).glob(f".*{_SUFFIX}"):
         leftover.unlink(missing_ok=True)
-
-
-def sha256(path: Path | str) -> str:
-    """SHA-256 of the file at `path`, 64 hexadecimal digits."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from marrow_niche.errors import RunError
-from marrow_niche.record.atomic import replacing, sha256, write_text
+from marrow_niche.quantities.digest import digest
+from marrow_niche.record.atomic import replacing, write_text
 from marrow_niche.record.plain import for_toml
 
 _MARK = "# marrow_niche: the scenario of this run, resolved; simulate it again with `marrow-niche run scenario.toml`"
@@ -144,7 +145,7 @@ class RunDirectory:
         import tomli_w
 
         write_text(self.scenario, f"{_MARK}\n{tomli_w.dumps(for_toml(scenario))}")
-        return sha256(self.scenario)
+        return digest(self.scenario)
 
     def read_scenario(self) -> dict[str, Any]:
         """scenario.toml as a plain dict. Raises RunError when it is missing or no TOML."""
@@ -157,7 +158,7 @@ class RunDirectory:
             ) from error
 
     def copy_input(self, source: Path | str) -> dict[str, str]:
-        """Copy a mesh or image into inputs/, note its SHA-256 in inputs/SHA256SUMS, and tell both.
+        """Copy a mesh, image or table into inputs/, note its SHA-256 in inputs/SHA256SUMS, and tell both.
 
         Returns {"file": "inputs/femur.stl", "sha256": "..."}; `file` is relative to the run directory. Copying a file
         again, or one that lies in inputs/ already, changes nothing; another file of the same name gets a number.
@@ -166,19 +167,23 @@ class RunDirectory:
         """
         source = Path(source)
         try:
-            digest = sha256(source)
+            total = digest(source)
         except OSError as error:
             raise RunError(f"{source}: cannot be copied into the run ({error.strerror}).") from error
         target, number = self.inputs / source.name, 1
-        while target.exists() and sha256(target) != digest:
+        while target.exists() and digest(target) != total:
             number += 1
-            target = self.inputs / f"{source.stem}_{number}{source.suffix}"
+            stem, dot, suffixes = source.name.partition(".")
+            target = self.inputs / f"{stem}_{number}{dot}{suffixes}"
         if not target.exists():
-            with replacing(target) as temporary:
-                shutil.copyfile(source, temporary)
-        sums = self.input_sums() | {target.name: digest}
+            if source.is_dir():
+                _copy_folder(source, target)
+            else:
+                with replacing(target) as temporary:
+                    shutil.copyfile(source, temporary)
+        sums = self.input_sums() | {target.name: total}
         write_text(self.inputs / "SHA256SUMS", "".join(f"{sums[name]}  {name}\n" for name in sorted(sums)))
-        return {"file": f"inputs/{target.name}", "sha256": digest}
+        return {"file": f"inputs/{target.name}", "sha256": total}
 
     def input_sums(self) -> dict[str, str]:
         """SHA-256 of each copied input by its file name, as noted when it was copied."""
@@ -190,11 +195,11 @@ class RunDirectory:
 
     def check_inputs(self) -> None:
         """Raises RunError when a copied input is missing or no longer the file that was copied."""
-        for name, digest in self.input_sums().items():
+        for name, total in self.input_sums().items():
             path = self.inputs / name
-            if not path.is_file():
+            if not path.exists():
                 raise RunError(f"{path}: missing; the run was made from it. Put the file back, or run again.")
-            if sha256(path) != digest:
+            if digest(path) != total:
                 raise RunError(
                     f"{path}: changed since the run began (its SHA-256 differs). Put the original back, or run again."
                 )
@@ -202,3 +207,15 @@ class RunDirectory:
     def relative(self, path: Path) -> str:
         """`path` as a POSIX text relative to the run directory."""
         return Path(os.path.relpath(path, self.path)).as_posix()
+
+
+def _copy_folder(source: Path, target: Path) -> None:
+    """Whole or not at all: under another name first. Raises RunError when the disk refuses."""
+    temporary = target.with_name(f".{target.name}.part")
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.copytree(source, temporary)
+        temporary.rename(target)
+    except OSError as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise RunError(f"{target}: cannot be written ({error.strerror or error}). Is the disk full?") from error

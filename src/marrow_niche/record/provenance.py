@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from marrow_niche.errors import RunError
-from marrow_niche.record.atomic import sha256, write_text
+from marrow_niche.quantities.digest import digest
+from marrow_niche.record.atomic import write_text
 from marrow_niche.record.directory import RunDirectory
 from marrow_niche.record.plain import for_json
 
@@ -54,7 +55,7 @@ def write(
         "title": scenario.get("title", ""),
         "species": scenario.get("species", ""),
         "seed": seed,
-        "scenario_sha256": sha256(run.scenario) if run.scenario.is_file() else None,
+        "scenario_sha256": digest(run.scenario) if run.scenario.is_file() else None,
         "inputs_sha256": run.input_sums(),
         "started": _now(),
         "ended": None,
@@ -127,7 +128,7 @@ def identity(directory: RunDirectory | Path | str) -> dict[str, Any]:
     run = RunDirectory(directory)
     facts: dict[str, Any] = {"versions": versions(_NUMERIC)}
     if run.scenario.is_file():
-        facts |= {"scenario_sha256": sha256(run.scenario), "seed": run.read_scenario().get("seed")}
+        facts |= {"scenario_sha256": digest(run.scenario), "seed": run.read_scenario().get("seed")}
     return facts
 
 

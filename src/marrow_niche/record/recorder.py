@@ -134,7 +134,8 @@ class Recorder:
         Parameters
         ----------
         vessels : dict
-            nodes (m, 3) [um], edges (e, 2), radius (e,) [um], kind (e,) uint8: 0 sinusoid, 1 arteriole, 2 vein.
+            nodes (m, 3) [um], edges (e, 2), radius (e,) [um], kind (e,) uint8: 0 sinusoid, 1 arteriole, 2 vein;
+            perhaps type_h (e,) bool.
         surface : (vertices (v, 3) [um], triangles (t, 3))
         points : dict of dicts, optional
             By name ("stroma", "osteoblasts"): 'position' (k, 3) [um] and any arrays of k values.
@@ -149,6 +150,8 @@ class Recorder:
             meeting = np.bincount(edges.ravel(), minlength=len(nodes))
             total = np.bincount(edges.ravel(), weights=np.repeat(radius, 2), minlength=len(nodes))
             arrays = {"radius_um": radius, "kind": np.asarray(vessels["kind"], np.uint8)}
+            if "type_h" in vessels:
+                arrays["type_h"] = np.asarray(vessels["type_h"], np.uint8)
             node_arrays = {"radius_um": total / np.maximum(meeting, 1)}
             paraview.write_lines(
                 self.directory.vessels,

@@ -43,9 +43,11 @@ class Rest:
 
 
 def dwelling(number, model):
-    """A `StemState` of `number` quiescent stem cells at places drawn from where stem cells dwell: exp(−d/reach)."""
+    """A `StemState` of `number` quiescent stem cells at places drawn from where stem cells dwell: exp(−d/reach − cost)."""
     g, p = model.geometry, model.species.stem_cells
     pull = model.space * np.exp(-np.maximum(g.to_sinusoid, 0.0) / p.affinity_length)
+    if model.dwelling_cost.size:
+        pull *= np.exp(-model.dwelling_cost)
     rng = generator(model.seed, DWELL)
     v = np.minimum(np.searchsorted(np.cumsum(pull), rng.random(number) * pull.sum(), side="right"), model.n - 1)
     ids = np.arange(number, dtype=np.int64)

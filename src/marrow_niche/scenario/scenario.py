@@ -33,7 +33,7 @@ from marrow_niche.scenario.species_files import known_species, override, read_sp
 EVENTS: tuple[type, ...] = (Radiation,)
 """What may stand under [[events]], each by its `kind`."""
 
-MESH_ENTRIES = ("mesh", "image")
+FILE_ENTRIES = ("mesh", "image", "points", "vessels", "vessel_nodes")
 """Entries of [geometry] that name a file, relative to the scenario's own folder."""
 
 
@@ -41,6 +41,7 @@ MESH_ENTRIES = ("mesh", "image")
 class Species:
     """All parameters of a species: what its data file holds, table by table."""
 
+    like: str = entry("the species from which all is taken that the data file does not say", default="")
     organism: Organism
     anatomy: Anatomy
     published: dict[str, Published]
@@ -125,25 +126,22 @@ class Scenario:
     """The TOML tables, resolved: as written, with seed, records, organism and switches spelled out."""
 
     @property
-    def mesh(self) -> Path | None:
-        """The mesh or image of [geometry] as a path, or None for a bone made by the package."""
-        for name in MESH_ENTRIES:
-            if getattr(self.geometry, name, None):
-                return _beside(self.folder, getattr(self.geometry, name))
-        return None
+    def files(self) -> dict[str, Path]:
+        """The files that [geometry] names, by entry."""
+        named = {name: getattr(self.geometry, name) for name in FILE_ENTRIES}
+        return {name: _beside(self.folder, given) for name, given in named.items() if given}
 
-    def rerun(self, mesh: str | None = None) -> dict[str, Any]:
-        """The TOML tables from which this run can be made again, the mesh or image at its new place.
+    def rerun(self, copied: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """The TOML tables from which this run can be made again, its files at their new places.
 
         Parameters
         ----------
-        mesh : str, optional
-            Path of the copied file, relative to where the tables will be written, such as "inputs/femur.stl".
+        copied : dict, optional
+            Paths of the copied files by entry, relative to where the tables will be written, such as
+            {"mesh": "inputs/femur.stl"}.
         """
         tables = copy.deepcopy(self.source)
-        for name in MESH_ENTRIES:
-            if mesh is not None and name in tables["geometry"]:
-                tables["geometry"][name] = mesh
+        tables["geometry"].update(copied or {})
         return tables
 
 
@@ -264,9 +262,9 @@ def _beside(folder: Path, name: str) -> Path:
 
 def _missing_files(geometry: Any, folder: Path) -> list[str]:
     mistakes = []
-    for name in MESH_ENTRIES:
+    for name in FILE_ENTRIES:
         given = geometry.get(name) if isinstance(geometry, Mapping) else None
-        if not isinstance(given, str) or _beside(folder, given).is_file():
+        if not isinstance(given, str) or _beside(folder, given).exists():
             continue
         path = _beside(folder, given)
         beside = [file.name for file in path.parent.glob("*") if file.is_file()] if path.parent.is_dir() else []

@@ -22,6 +22,9 @@ def known_species() -> list[str]:
 def read_species(name: str) -> dict[str, Any]:
     """The tree of tables of a species' data file, each number `{ value, unit, source, note }`.
 
+    A file that begins with `like = "mouse"` says only what differs from that species; the rest is taken from there, but
+    not the ranges in [published], which were measured in that animal.
+
     Raises
     ------
     ScenarioError
@@ -30,7 +33,16 @@ def read_species(name: str) -> dict[str, Any]:
     if name not in known_species():
         mistake = f"species: '{name}' is not known.{suggestion(name, known_species())}"
         raise ScenarioError(f"species '{name}'", [mistake])
-    return toml.load(FOLDER / f"{name}.toml")
+    tree = toml.load(FOLDER / f"{name}.toml")
+    return _over(read_species(tree["like"]), tree) if "like" in tree else tree
+
+
+def _over(tree: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`tree` with the leaves of `changes` in the place of its own."""
+    tree["published"] = {}
+    for path, leaf in _leaves(changes, ""):
+        _set(tree, path.split("."), leaf)
+    return tree
 
 
 def override(

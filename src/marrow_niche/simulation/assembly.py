@@ -117,6 +117,7 @@ def lay_out(scenario, geometry, lineage_step=LINEAGE_STEP, field_step=FIELD_STEP
         rest_cells=share * tree.rest,
         mixed_rest={},
         facts=dict(geometry.facts),
+        dwelling_cost=stem_cells.dwelling_cost(geometry.to_arteriole, geometry.to_endosteum, stem),
     )
     calm = hormones.HormoneState()
     mixed = {

@@ -27,12 +27,13 @@ def field_units(scenario, model):
 
 
 def geometry(recorder, model):
-    """Write the vessels, the bone and the stroma."""
+    """Write the vessels, the bone, the stroma and the fat."""
     g, v = model.geometry, model.geometry.vessels
+    cells = {"stroma": {"position": g.niches.stroma}, "megakaryocytes": {"position": g.niches.megakaryocyte}}
+    if len(g.niches.adipocyte):
+        cells["adipocytes"] = {"position": g.niches.adipocyte, "radius_um": g.niches.adipocyte_radius}
     recorder.geometry(
-        {"nodes": v.nodes, "edges": v.edges, "radius": v.radius, "kind": v.kind},
-        g.surface,
-        {"stroma": {"position": g.niches.stroma}, "megakaryocytes": {"position": g.niches.megakaryocyte}},
+        {"nodes": v.nodes, "edges": v.edges, "radius": v.radius, "kind": v.kind, "type_h": v.type_h}, g.surface, cells
     )
 
 

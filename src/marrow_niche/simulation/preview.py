@@ -19,6 +19,10 @@ SECONDS_PER_CELL_DAY = 1.5e-5
 SECONDS_OF_REPORT = 15.0
 
 
+NEAR = (("random points", "share"), ("stem cells", "stem_cells"), ("stem cells of the table", "measured_stem_cells"))
+"""Who is held against whom, and what their facts begin with."""
+
+
 def describe(scenario):
     """What would be simulated: the lattice, the reach of each field, the events and what they do, size and time.
 
@@ -27,7 +31,7 @@ def describe(scenario):
     model, state = build(scenario)
     lines = [f"{scenario.title}: {scenario.species}, seed {scenario.seed}, {scenario.duration / 24:g} days.", ""]
     for part in (
-        _bone(model),
+        _bone(scenario, model),
         _anatomy(model, state),
         _cells(scenario, model, state),
         _fields(model, state),
@@ -38,20 +42,52 @@ def describe(scenario):
     return "\n".join(lines[:-1])
 
 
-def _bone(model):
+def _bone(scenario, model):
     f, lattice = model.facts, model.lattice
     kind = "a slice one voxel thick" if lattice.dimension == 2 else "in three dimensions"
-    lines = [
-        "The bone",
-        f"  {f['source']}, {plain(f['length_mm'])} mm along its {f['long_axis']} axis "
-        f"({f['long_axis_angle_degrees']:.0f} degrees off its longest principal axis).",
-        f"  Cortex {f['cortex_um']:.0f} um ({f['cortex_from']}).",
-        f"  {lattice.n:,} marrow voxels of {lattice.spacing:g} um, {kind}: {plain(f['marrow_mm3'])} mm3 of marrow, "
-        f"{percent(f['share_of_bone_marrow'])} of this bone's.",
-    ]
+    lines = ["The bone", *_source(f)]
+    if scenario.parameters.like:
+        lines.append(
+            f"  Of the {scenario.species} so far only how marrow is built is known here; its cells, factors and blood are the "
+            f"{scenario.parameters.like}'s."
+        )
     lines.append(
-        f"  {f['stroma']:,} stromal cells, {f['osteoblasts']:,} osteoblasts, {f['megakaryocytes']:,} megakaryocytes."
+        f"  {lattice.n:,} marrow voxels of {lattice.spacing:g} um, {kind}: {plain(f['marrow_mm3'])} mm3 of marrow, "
+        f"{percent(min(f['share_of_bone_marrow'], 1.0))} of this bone's."
     )
+    lines.append(
+        f"  {f['stroma']:,} stromal cells, {f['osteoblasts']:,} osteoblasts, {f['megakaryocytes']:,} megakaryocytes, "
+        f"{f['adipocytes']:,} adipocytes."
+    )
+    return lines
+
+
+def _source(f):
+    """Where the bone comes from, and what was done to it."""
+    if "image" in f:
+        image = f["image"]
+        edge = " x ".join(f"{h:.3g}" for h in reversed(image["spacing (z, y, x) [um]"]))
+        lines = [
+            f"  {f['source']}, {image['format']}, voxels of {edge} um (by the {image['voxel size from']}).",
+            "  " + ", ".join(f"{n:,} voxels are {name}" for name, n in image["voxels by label"].items()) + ".",
+        ]
+        if "voxel size" in image:
+            lines.append(f"  Note: {image['voxel size']}.")
+    elif "points" in f and "cortex_um" in f and f["source"].startswith("around"):
+        lines = [f"  The marrow {f['source']}; its outer faces are cuts, no bone lies behind them."]
+    else:
+        lines = [
+            f"  {f['source']}, {plain(f['length_mm'])} mm along its {f['long_axis']} axis "
+            f"({f['long_axis_angle_degrees']:.0f} degrees off its longest principal axis)"
+            + (f", {f['tunnels']} tunnel{'s' * (f['tunnels'] > 1)} through it." if f["tunnels"] else "."),
+            f"  Cortex {f['cortex_um']:.0f} um ({f['cortex_from']}).",
+            *(f"  Mended: {told}" for told in f.get("mended", ())),
+        ]
+    if "points" in f:
+        outside = f["points"]["outside the marrow"]
+        for role, n in f["points"]["points by role"].items():
+            lost = f", {outside[role]:,} of them outside the marrow" if outside.get(role) else ""
+            lines.append(f"  {f['points']['file']}: {n:,} points are {role}{lost}.")
     return lines
 
 
@@ -63,6 +99,24 @@ def _anatomy(model, state):
         value = f[f"{name}_fraction"]
         told = _published(f, f"{name}_fraction", value)
         lines.append(f"  {what:16s}{100 * value:6.2g} % of its volume" + (f"; {told}" if told else ""))
+    if "trabecular_fraction" in f:
+        long = f.get("site", "femur").endswith(("femur", "tibia"))
+        told = _published(f, "trabecular_fraction", f["trabecular_fraction"]) if long else ""
+        lines.append(
+            f"  trabeculae      {100 * f['trabecular_fraction']:6.2g} % of the cavity where developed (BV/TV; asked "
+            f"{100 * f['trabecular_asked']:.3g} %)" + (f"; {told}" if told else "")
+        )
+        if "trabecular_thickness_um" in f:
+            lines.append(
+                f"  {'':16s}{f['trabecular_thickness_um']:.0f} um thick (Tb.Th), "
+                f"{f['trabecular_spacing_um']:.0f} um apart (Tb.Sp)"
+            )
+    if f["fat_fraction"] > 0.0:
+        lines.append(f"  adipocytes      {100 * f['fat_fraction']:6.2g} % of its volume")
+    if "sinusoids_perfused" in f:
+        lines.append(f"  {percent(f['sinusoids_perfused'])} of sinusoids carry blood from the arteries to the vein")
+    elif "sinusoids_not_perfused_because" in f:
+        lines.append(f"  {f['sinusoids_not_perfused_because']}")
     lines.append(
         f"  sinusoids make {f['sinusoid_length_mm_per_mm3']:,.0f} mm and "
         f"{f['sinusoid_junctions_per_mm3']:,.0f} junctions a mm3; "
@@ -70,12 +124,14 @@ def _anatomy(model, state):
     )
     lines.append(f"  {'':30s} 5 um   10 um   20 um")
     for name, what in (("sinusoid", "a sinusoid"), ("arteriole", "an arteriole"), ("bone", "bone")):
-        for who, key in (("random points", "share"), ("stem cells", "stem_cells")):
+        for who, key in NEAR:
             found = [f.get(f"{key}_within_{within:g}um_of_{name}") for within in WITHIN]
             if None in found:
                 continue
             chance = f"at 10 um +- {100 * np.sqrt(found[1] * (1 - found[1]) / max(stored, 1)):.1g} % by chance of {stored:,}"
-            told = chance if key == "share" else _published(f, f"{key}_within_10um_of_{name}", found[1])
+            told = _published(f, f"{key}_within_10um_of_{name}", found[1])
+            if key == "share":
+                told = chance
             place = f"within, of {what}" if key == "share" else ""
             shown = "".join(f"{percent(value):>8s}" for value in found)
             lines.append(f"  {place:23s}{shown}  {who}" + (f"; {told}" if told else ""))

@@ -54,8 +54,7 @@ def simulate(scenario, *, into=None, overwrite=False, threads=None, progress=Non
     there = run.path.exists()
     run.create(overwrite=overwrite)
     try:
-        mesh = scenario.mesh
-        copied = run.copy_input(mesh)["file"] if mesh is not None else None
+        copied = {entry: run.copy_input(path)["file"] for entry, path in scenario.files.items()}
         run.write_scenario(scenario.rerun(copied))
         _introduce(run, scenario, threads)
         model, state = _built(run, scenario, geometry)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from marrow_niche.record.results import Results
 
-OUTSIDE, BONE, MARROW, LUMEN = 0, 1, 2, 3
+OUTSIDE, BONE, MARROW, LUMEN, FAT = 0, 1, 2, 3, 4
 DECADE = 8.0
 """A field that spans more than this factor is coloured by its logarithm."""
 SHARES = {"cellularity": "× rest", "vessel_integrity": "share", "fat_share": "share"}
@@ -192,11 +192,12 @@ def _row(
 
 
 def _ground(tissue: np.ndarray) -> np.ndarray:
-    """Bone grey, lumen pale, the rest white; (rows, columns, 3)."""
+    """Bone grey, lumen pale, fat yellow, the rest white; (rows, columns, 3)."""
     from matplotlib.colors import to_rgb
 
     colours = np.ones((256, 3))
     colours[BONE], colours[LUMEN] = to_rgb(style.BONE), to_rgb(style.LUMEN)
+    colours[FAT] = to_rgb(style.FAT)
     return colours[tissue]
 
 

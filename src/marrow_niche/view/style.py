@@ -21,7 +21,7 @@ BLUE, SKY, GREEN, AMBER, VERMILION, PURPLE, BLACK = (
 )
 """Okabe and Ito's palette."""
 EVENT = "#7a3fa0"
-BONE, LUMEN = "#cfcbc2", "#f4e3e0"
+BONE, LUMEN, FAT = "#cfcbc2", "#f4e3e0", "#f5e6a8"
 SERIES = {
     "neutrophils": BLUE,
     "lymphocytes": GREEN,

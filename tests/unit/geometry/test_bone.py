@@ -73,6 +73,6 @@ def test_long_axis_angle_and_marrow_of_a_rod():
     assert bone.marrow_volume == pytest.approx(cavity, rel=0.02)
     assert bone.marrow_between(-500.0, 500.0) == pytest.approx(np.pi * r**2 * 1000.0, rel=0.02)
     inset = inset_field(bone, bone.low, bone.high)
-    assert marrow_volume(inset, bone.low, bone.high) == pytest.approx(cavity, rel=0.01)
+    assert marrow_volume(bone, inset, bone.low, bone.high) == pytest.approx(cavity, rel=0.01)
     centre = bone.centre[np.abs(bone.station) < 1500.0]
     assert np.abs(centre[:, [0, 2]]).max() < 0.05 * r

@@ -179,8 +179,8 @@ def test_another_seed_is_another_mouse_in_the_same_bone(build):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"mesh": None}, "neither is there"),
-        ({"bone": "long bone"}, "not both"),
+        ({"mesh": None}, "not said which bone"),
+        ({"bone": "long bone"}, "mesh and bone are given"),
         ({"mesh": None, "bone": "skull"}, "'skull' is not made by the package"),
         ({"cortex": 600.0}, "a cortex of 600 um leaves no marrow"),
         ({"voxel": 600.0}, "too few to hold a marrow. Take voxel ="),

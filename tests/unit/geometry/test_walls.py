@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from marrow_niche.geometry.bone import Field
+from marrow_niche.geometry.field import Field
 from marrow_niche.geometry.lattice import BONE, MARROW, make_lattice
 from marrow_niche.geometry.near import boxed, make_blocks, middled, search, share_inside
 from marrow_niche.geometry.vessels import ARTERIOLE, SINUSOID, VEIN, Vessels

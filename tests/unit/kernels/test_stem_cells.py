@@ -41,11 +41,11 @@ class Box:
         points = np.random.default_rng(seed).random((8 * number, 3)) * size
         return points[(self.voxel(points) >= 0) & (self.distance(points) >= 0)][:number].copy()
 
-    def move(self, points, reach, rounds, *, stride=4.0, step=0, ids=None):
+    def move(self, points, reach, rounds, *, stride=4.0, step=0, ids=None, cost=None):
         """The points after so many rounds, their voxels and distances."""
         points, voxel, distance = points.copy(), self.voxel(points).astype(np.int32), self.distance(points)
         kernel.move(points, voxel, distance, np.arange(len(points)) if ids is None else ids, self.origin, self.spacing,
-                    self.index, *self.tubes, CAP, reach, stride, rounds, SEED, step)
+                    self.index, *self.tubes, CAP, reach, np.empty(0) if cost is None else cost, stride, rounds, SEED, step)
         return points, voxel, distance
 
 
@@ -102,7 +102,7 @@ def test_cells_in_blood_do_not_move_and_others_do_not_feel_them():
     voxel, distance = box.voxel(points).astype(np.int32), box.distance(points)
     voxel[::2] = -1
     there, ids = points.copy(), np.arange(50)
-    kernel.move(there, voxel, distance, ids, box.origin, box.spacing, box.index, *box.tubes, CAP, 6.0, 4.0, 5, SEED, 0)
+    kernel.move(there, voxel, distance, ids, box.origin, box.spacing, box.index, *box.tubes, CAP, 6.0, np.empty(0), 4.0, 5, SEED, 0)
     assert (there[::2] == points[::2]).all() and (voxel[::2] == -1).all()
     assert (there[1::2] == box.move(points, 6.0, 5)[0][1::2]).all()
 
@@ -212,3 +212,17 @@ def test_a_cells_luck_is_its_own():
     assert (pairs == kernel.uniforms(ids, SEED, 4, 41, 2)).all()
     assert [tuple(row) for row in pairs[:5]] == [uniform_pair(SEED, i, 4, 41, 2) for i in ids[:5]]
     assert not (box.move(points, 6.0, 20, step=1, ids=ids)[0] == together).any()
+
+
+def test_a_cost_of_voxels_draws_cells_as_its_exponential():
+    """No affinity to walls, a cost that rises along x: occupancy of the layers follows exp(-cost)."""
+    box = Box()
+    x = np.unravel_index(np.flatnonzero(box.index.reshape(-1) >= 0), box.shape)[2]
+    cost = 0.4 * x.astype(float)
+    points, voxel, _ = box.move(box.scatter(6000), math.inf, 1500, stride=8.0, cost=cost)
+    free = box.scatter(200_000, seed=2)
+    room = np.bincount(x[box.voxel(free)])[2:]
+    expected = room * np.exp(-0.4 * np.arange(room.size))
+    found = np.bincount(x[voxel], minlength=room.size + 2)[2:]
+    assert stats.chisquare(found, expected * found.sum() / expected.sum()).pvalue > 0.001
+    assert found[0] > 2.0 * found[3]

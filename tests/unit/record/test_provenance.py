@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from marrow_niche.errors import RunError
+from marrow_niche.quantities.digest import digest as sha256
 from marrow_niche.record import provenance
-from marrow_niche.record.atomic import sha256
 
 
 def test_provenance_tells_how_the_run_was_made(run):

@@ -90,7 +90,7 @@ def test_a_short_scenario_is_whole(read):
     assert (s.title, s.species, s.seed, s.duration) == ("garden", "gnome", 1, 1440.0)
     assert (s.geometry.bone, s.geometry.length, s.geometry.voxel) == ("long bone", 15000.0, 20.0)
     assert (s.events, s.record.every, s.record.fields) == ((), 24.0, ("SCF", "CXCL12"))
-    assert (s.organism.agents, s.organism.rest, s.mesh) == ("organism", "same", None)
+    assert (s.organism.agents, s.organism.rest, s.files) == ("organism", "same", {})
     assert s.parameters.blood.volume == 2000.0
     assert s.parameters.cytokines["SCF"].diffusivity == 36000.0
 
@@ -106,7 +106,7 @@ def test_a_long_scenario_is_read_in_canonical_units(read, tmp_path):
         + 'every = "2 d"\ndose_rate = "1 Gy/min"\n'
         + '[record]\nevery = "12 h"\nfields = ["SCF"]\n[organism]\nagents = "anatomical"\nrest = "unirradiated"\n'
     )
-    assert (s.title, s.seed, s.mesh) == ("A gnome after 6 Gy", 7, tmp_path / "femur.stl")
+    assert (s.title, s.seed, s.files) == ("A gnome after 6 Gy", 7, {"mesh": tmp_path / "femur.stl"})
     section = s.geometry.section
     assert (section.axis, section.at, section.at_is_fraction, section.thickness) == ("x", 7500.0, False, 2000.0)
     (event,) = s.events
@@ -166,7 +166,7 @@ OVERRIDE = '[parameters]\n"{}" = {}\n'
         (SCENARIO.replace("gnome", "dragon"), "species: 'dragon' is not known. Known: giant, gnome."),
         (SCENARIO.replace('"gnome"', "3"), "species: 3 is not text"),
         (TOP, "geometry: missing. The bone: a table [geometry]"),
-        (TOP + 'geometry = "femur.stl"', "geometry: 'femur.stl' stands where a table is expected: mesh, bone, length"),
+        (TOP + 'geometry = "femur.stl"', "geometry: 'femur.stl' stands where a table is expected: mesh, bone, image"),
         (SCENARIO + "voxl = 3\n", "geometry.voxl: Geometry has no such parameter. Did you mean 'voxel'?"),
         (SCENARIO.replace('voxel = "20 um"', ""), "geometry.voxel: missing. Edge of a voxel [um]."),
         (SCENARIO.replace('bone = "long bone"', 'mesh = "femr.stl"'), "geometry.mesh: there is no file 'femr.stl'. "),
@@ -303,12 +303,12 @@ def test_a_run_directory_reads_back_as_the_same_scenario(read, tmp_path):
     run = tmp_path / "elsewhere"
     (run / "inputs").mkdir(parents=True)
     (run / "inputs" / "femur.stl").touch()
-    (run / "scenario.toml").write_text(tomli_w.dumps(first.rerun("inputs/femur.stl")))
+    (run / "scenario.toml").write_text(tomli_w.dumps(first.rerun({"mesh": "inputs/femur.stl"})))
     again = read_scenario(run)
-    assert again.mesh == run / "inputs" / "femur.stl"
+    assert again.files == {"mesh": run / "inputs" / "femur.stl"}
     for name in ("title", "species", "seed", "duration", "events", "record", "organism", "parameters", "ledger"):
         assert getattr(again, name) == getattr(first, name), name
-    assert again.rerun() == first.rerun("inputs/femur.stl")
+    assert again.rerun() == first.rerun({"mesh": "inputs/femur.stl"})
     assert first.source["geometry"]["mesh"] == "femur.stl"
 
 

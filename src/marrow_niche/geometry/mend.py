@@ -1,0 +1,362 @@
+"""Defects of a triangle surface: mended and told where that is safe, else refused with what is wrong, where, and the cure.
+
+Lengths and places are in the unit of the file; the bone's length is here the longest side of its box.
+"""
+
+from collections import defaultdict
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+
+from marrow_niche.errors import GeometryError
+from marrow_niche.kernels import crossing, raster
+
+HOLE_ACROSS, HOLES_AREA = 0.05, 0.01
+"""Holes up to this share of the bone's length across, and of its area in all, are closed."""
+CRUMB, CRUMBS = 0.01, 0.03
+"""Bodies beside the bone of less than the first share of its volume each and the second in all are left out."""
+CROSSING, CROSSING_ACROSS, FOLDED = 0.02, 0.1, 0.01
+"""A surface may cross itself in less than these shares of its triangles, of the bone's length, and of its volume."""
+MERGED = 1e-6
+"""Points nearer than this share of the box are one."""
+MOST_PAIRS = 2_000_000
+COLUMNS = 40_000
+"""Lines along which folded volume is measured."""
+
+
+def merge_points(points: np.ndarray, triangles: np.ndarray, told: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Points (p, 3) nearer than a millionth of the box become one; triangles (t, 3) that lose a corner go."""
+    vertices, which = np.unique(points, axis=0, return_inverse=True)
+    step = MERGED * float(np.ptp(points[triangles.reshape(-1)], axis=0).max())
+    pairs = cKDTree(vertices).query_pairs(step, output_type="ndarray")
+    _, group = connected_components(
+        coo_array((np.ones(len(pairs)), pairs.T), shape=(len(vertices),) * 2), directed=False
+    )
+    _, first = np.unique(group, return_index=True)
+    vertices, triangles = vertices[first], group[which.reshape(-1)][triangles].astype(np.int64)
+    a, b, c = triangles.T
+    whole = (a != b) & (b != c) & (c != a)
+    if not whole.all():
+        lost = int(np.count_nonzero(~whole))
+        where = _place(vertices[triangles[~whole]].reshape(-1, 3))
+        told.append(f"{_several(lost, 'triangle')} without area dropped, around {where}.")
+    return vertices, triangles[whole]
+
+
+def drop_spare(vertices: np.ndarray, triangles: np.ndarray, told: list[str]) -> np.ndarray:
+    """Of triangles (t, 3) that are there more than once one is kept; those that touch no other by an edge go."""
+    _, first = np.unique(np.sort(triangles, axis=1), axis=0, return_index=True)
+    once = np.zeros(len(triangles), bool)
+    once[first] = True
+    if not once.all():
+        where = _place(vertices[triangles[~once]].reshape(-1, 3))
+        told.append(f"{_several(int((~once).sum()), 'triangle')} there more than once dropped, around {where}.")
+        triangles = triangles[once]
+    _, which, count = edges_of(triangles)
+    lone = (count[which].reshape(-1, 3) == 1).all(axis=1)
+    if lone.any() and not lone.all():
+        where = _place(vertices[triangles[lone]].reshape(-1, 3))
+        told.append(f"{_several(int(lone.sum()), 'triangle')} joined to no other dropped, around {where}.")
+        triangles = triangles[~lone]
+    return triangles
+
+
+def edges_of(triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Edges (e, 2) in ascending order, the edge of each side (3 t,), and how many triangles each has (e,).
+
+    Side 3 t + i runs from corner i of triangle t to the next.
+    """
+    sides = np.sort(triangles[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
+    base = int(sides.max(initial=0)) + 1
+    key, which, count = np.unique(sides[:, 0] * base + sides[:, 1], return_inverse=True, return_counts=True)
+    return np.stack(np.divmod(key, base), axis=1), which.reshape(-1), count
+
+
+def handles(triangles: np.ndarray) -> int:
+    """How many tunnels go through closed shells of triangles (t, 3) that are turned alike: their genus, summed.
+
+    From Euler's characteristic; a vertex where a shell touches itself counts once for each fan of triangles around it.
+    """
+    if len(triangles) == 0:
+        return 0
+    _, which, _ = edges_of(triangles)
+    side = np.argsort(which, kind="stable").reshape(-1, 2)
+    after = side - side % 3 + (side + 1) % 3
+    ends = np.concatenate([np.stack([side[:, 0], after[:, 1]]), np.stack([after[:, 0], side[:, 1]])], axis=1)
+    corners = 3 * len(triangles)
+    fans, _ = connected_components(coo_array((np.ones(ends.shape[1]), ends), shape=(corners,) * 2), directed=False)
+    shells, _ = shells_of(side // 3, len(triangles))
+    return (2 * shells - (fans - len(triangles) // 2)) // 2
+
+
+def shells_of(owner: np.ndarray, number: int) -> tuple[int, np.ndarray]:
+    """How many shells `number` triangles form, and the shell of each, from the two triangles of each edge (e, 2)."""
+    graph = coo_array((np.ones(len(owner)), (owner[:, 0], owner[:, 1])), shape=(number, number))
+    return connected_components(graph, directed=False)
+
+
+def signed_volumes(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """(t,) volumes between each triangle and the middle of the vertices, positive where it looks away from it."""
+    a, b, c = ((vertices - vertices.mean(axis=0))[triangles[:, i]] for i in range(3))
+    return np.einsum("ti,ti->t", a, np.cross(b, c)) / 6.0
+
+
+def close_holes(
+    vertices: np.ndarray, triangles: np.ndarray, told: list[str], *, name: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Close small holes, each by a fan of triangles around its middle; what is added stands last.
+
+    Raises
+    ------
+    GeometryError
+        Edges of more than two triangles, or holes too large to guess what was there.
+    """
+    edges, _, count = edges_of(triangles)
+    if (count > 2).any():
+        bad = edges[count > 2]
+        raise GeometryError(
+            f"geometry.mesh: the surface in {name} has {len(bad)} edges of more than two triangles, around "
+            f"{_place(vertices[bad].mean(axis=1))} in the file's unit: walls inside the bone, or bodies that share an edge. "
+            "Take them out, e.g. by MeshLab's 'repair non manifold edges' or Blender's '3D print' repair."
+        )
+    if not (count == 1).any():
+        return vertices, triangles
+    loops = [np.array(loop) for loop in _loops(edges[count == 1])]
+    middles = np.array([vertices[loop].mean(axis=0) for loop in loops])
+    across, fans = np.empty(len(loops)), []
+    for k, loop in enumerate(loops):
+        across[k] = 2.0 * np.linalg.norm(vertices[loop] - middles[k], axis=1).max()
+        fan = np.stack([loop, np.roll(loop, -1), np.full(len(loop), len(vertices) + k)], axis=1)
+        fans.append(loop[None] if len(loop) == 3 else fan)
+    filled = np.concatenate(fans)
+    corners = np.concatenate([vertices, middles])
+    length = float(np.ptp(vertices[triangles.reshape(-1)], axis=0).max())
+    share = _areas(corners, filled).sum() / _areas(vertices, triangles).sum()
+    worst = int(np.argmax(across))
+    size = f"{'it is' if len(loops) == 1 else 'the largest is'} {across[worst]:.4g} across"
+    if across[worst] > HOLE_ACROSS * length or share > HOLES_AREA:
+        raise GeometryError(
+            f"geometry.mesh: the surface in {name} is not closed: {int((count == 1).sum())} open edges (of one triangle only) "
+            f"around {_several(len(loops), 'hole')}; {size}, around {_place(middles[worst : worst + 1])} in the file's unit. "
+            f"Holes are closed here up to {HOLE_ACROSS * length:.3g} across ({HOLE_ACROSS:.0%} of the bone) and "
+            f"{HOLES_AREA:.0%} of its area in all; these are {across[worst] / length:.1%} and {share:.1%}. Close larger ones "
+            "yourself, e.g. by MeshLab's 'close holes', Blender's '3D print' repair or ParaView's 'Fill Holes'."
+        )
+    told.append(
+        f"{_several(len(loops), 'hole')} closed by {_several(len(filled), 'triangle')}; {size}, around "
+        f"{_place(middles[worst : worst + 1])}."
+    )
+    return corners, np.concatenate([triangles, filled])
+
+
+def choose_body(
+    vertices: np.ndarray,
+    triangles: np.ndarray,
+    shell: np.ndarray,
+    volumes: np.ndarray,
+    pairs: np.ndarray,
+    told: list[str],
+    *,
+    name: str,
+) -> int:
+    """The shell that encloses most; what is left out is told.
+
+    Parameters
+    ----------
+    shell : (t,) int
+        Of each triangle.
+    volumes : (s,) float64
+        That each shell encloses, not negative.
+    pairs : (k, 2) int64
+        Triangles that cross.
+
+    Raises
+    ------
+    GeometryError
+        Other bodies, too large to be crumbs, lie beside it or overlap it.
+    """
+    best = int(np.argmax(volumes))
+    share = volumes / volumes[best]
+    others = np.delete(np.arange(len(volumes)), best)
+    others = others[np.argsort(-share[others], kind="stable")]
+    small = others[share[others] < CRUMB]
+    asked = (others if share[small].sum() > CRUMBS else others[share[others] >= CRUMB]).tolist()
+    main = triangles[shell == best]
+    within = {s: _share_within(vertices, triangles[shell == s], main) for s in asked}
+    nested = [s for s in asked if within[s] > 0.9]
+    beside = [s for s in asked if within[s] <= 0.9]
+    crossed = set(shell[pairs].reshape(-1)[(shell[pairs][:, ::-1] == best).reshape(-1)]) - {best}
+    if any(share[s] >= CRUMB for s in beside) or share[beside].sum() > CRUMBS:
+        _refuse_bodies(vertices, triangles, shell, share, beside, [s for s in beside if s in crossed], name)
+    large = [s for s in nested if share[s] >= CRUMB]
+    if large:
+        told.append(
+            f"{_several(len(large), 'closed surface')} inside the bone's own not used ({share[large].sum():.2g} of its volume, "
+            f"around {_middle(vertices, triangles, shell, large[0])}): marrow begins where geometry.cortex says."
+        )
+    if len(small):
+        told.append(
+            f"{_several(len(small), 'small closed surface')} beside or inside the bone left out, together "
+            f"{share[small].sum():.2g} of its volume; the largest around {_middle(vertices, triangles, shell, small[0])}."
+        )
+    return best
+
+
+def find_crossings(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """(k, 2) pairs of triangles that pass through one another by more than points are merged."""
+    corner = vertices[triangles]
+    low, high = corner.min(axis=1), corner.max(axis=1)
+    box = high.max(axis=0) - low.min(axis=0)
+    turn = np.roll(np.arange(3), -int(np.argmax(box)))  # so that the sweep goes along the longest side
+    low, high = np.ascontiguousarray(low[:, turn]), np.ascontiguousarray(high[:, turn])
+    order = np.argsort(low[:, 0], kind="stable")
+    turned = np.ascontiguousarray(vertices[:, turn])
+    return crossing.crossing_pairs(turned, triangles, order, low, high, MERGED * float(box.max()), MOST_PAIRS)
+
+
+def allow_crossings(
+    vertices: np.ndarray, triangles: np.ndarray, pairs: np.ndarray, told: list[str], *, name: str
+) -> None:
+    """Tell where a closed surface, outwards, crosses itself in small folds, which the voxels then take as solid.
+
+    Raises
+    ------
+    GeometryError
+        It does so in too many or too large places.
+    """
+    if len(pairs) == 0:
+        return
+    crossed = np.unique(pairs)
+    places, place = _clusters(triangles, pairs, crossed)
+    middles = vertices[triangles[crossed]].mean(axis=1)
+    corner = vertices[triangles[crossed]]
+    across = np.zeros(places)
+    for k in range(places):
+        across[k] = np.linalg.norm(np.ptp(corner[place == k].reshape(-1, 3), axis=0))
+    worst = int(np.argmax(across))
+    length = float(np.ptp(vertices, axis=0).max())
+    share, folded = len(crossed) / len(triangles), folded_share(vertices, triangles)
+    words = (
+        f"itself in {_several(places, 'place')} ({_several(len(crossed), 'triangle')} of {len(triangles)}, {share:.2g}); "
+        f"{'it is' if places == 1 else 'the widest is'} {across[worst]:.4g} across, around {_place(middles[place == worst])}"
+    )
+    if share > CROSSING or across[worst] > CROSSING_ACROSS * length or folded > FOLDED or len(pairs) >= MOST_PAIRS:
+        raise GeometryError(
+            f"geometry.mesh: the surface in {name} crosses {words} in the file's unit, and its folds hold {folded:.2g} of the "
+            f"volume. It may up to {CROSSING:.0%} of the triangles, {CROSSING_ACROSS * length:.3g} across and {FOLDED:.0%} "
+            "of the volume. Rebuild it, e.g. by MeshLab's 'alpha wrap' or Blender's voxel remesh."
+        )
+    told.append(
+        f"The surface crosses {words}: what it winds around is inside. Its folds hold {folded:.2g} of the volume."
+    )
+
+
+def folded_share(vertices: np.ndarray, triangles: np.ndarray) -> float:
+    """Share of the volume that is wound around less than never or more than once, along a bundle of lines."""
+    low, box = vertices.min(axis=0), np.ptp(vertices, axis=0)
+    pitch = float(np.sqrt(box[0] * box[1] / COLUMNS))
+    nx, ny = (int(np.ceil(side / pitch)) for side in box[:2])
+    start, bundle = np.zeros(ny * nx + 1, np.int64), (vertices, triangles, low[0], low[1], pitch, nx, ny)
+    raster.crossings(*bundle, start, np.empty(0), np.empty(0, np.int8), False)
+    np.cumsum(start, out=start)
+    height, turn = np.empty(start[-1]), np.empty(start[-1], np.int8)
+    raster.crossings(*bundle, start[:-1].copy(), height, turn, True)
+    return crossing.folded_length(start, height, turn) * pitch**2 / float(signed_volumes(vertices, triangles).sum())
+
+
+def _loops(edges: np.ndarray) -> list[list[int]]:
+    """Open edges (m, 2) as closed rounds of vertices, none of which passes a vertex twice."""
+    ends: dict[int, list[int]] = defaultdict(list)
+    for a, b in edges.tolist():
+        ends[a].append(b)
+        ends[b].append(a)
+    loops = []
+    for begin in list(ends):
+        path, at = [begin], {begin: 0}
+        while ends[path[-1]]:  # every vertex has an even number of open edges, so one gets stuck at `begin` only
+            here = path[-1]
+            there = ends[here].pop()
+            ends[there].remove(here)
+            if there not in at:
+                at[there] = len(path)
+                path.append(there)
+                continue
+            loops.append(path[at[there] :])
+            for v in path[at[there] + 1 :]:
+                del at[v]
+            del path[at[there] + 1 :]
+    return loops
+
+
+def _share_within(vertices: np.ndarray, triangles: np.ndarray, main: np.ndarray) -> float:
+    """Share of some of a shell's vertices that the main shell winds around."""
+    used = np.unique(triangles)
+    some = vertices[used[np.linspace(0, len(used) - 1, min(len(used), 12)).astype(int)]]
+    inside = 0
+    for x, y, z in some:
+        start, line = np.zeros(2, np.int64), (vertices, main, x - 0.5, y - 0.5, 1.0, 1, 1)
+        raster.crossings(*line, start, np.empty(0), np.empty(0, np.int8), False)
+        height, turn = np.empty(start[1]), np.empty(start[1], np.int8)
+        raster.crossings(*line, np.zeros(1, np.int64), height, turn, True)
+        inside += int(turn[height < z].sum() != 0)
+    return inside / len(some)
+
+
+def _refuse_bodies(
+    vertices: np.ndarray,
+    triangles: np.ndarray,
+    shell: np.ndarray,
+    share: np.ndarray,
+    beside: list[int],
+    crossed: list[int],
+    name: str,
+) -> None:
+    named = (crossed or beside)[:5]
+    listed = "; ".join(f"{share[s]:.2g} of its volume around {_middle(vertices, triangles, shell, s)}" for s in named)
+    more = len(crossed or beside) - len(named)
+    listed += f"; and {more} more" if more else ""
+    if crossed:
+        raise GeometryError(
+            f"geometry.mesh: {_several(len(crossed), 'body')} in {name} overlap{'s' * (len(crossed) == 1)} the largest one "
+            f"({listed}, in the file's unit). Join them into one surface, e.g. by Blender's or MeshLab's boolean union."
+        )
+    raise GeometryError(
+        f"geometry.mesh: {name} holds {_several(len(beside), 'body')} beside the largest one ({listed}, in the file's unit). "
+        "One bone is simulated at a time: split the file, e.g. by MeshLab's 'split in connected components', and give one. "
+        f"Crumbs under {CRUMB:.0%} of the volume each and {CRUMBS:.0%} in all are left out without asking."
+    )
+
+
+def _clusters(triangles: np.ndarray, pairs: np.ndarray, crossed: np.ndarray) -> tuple[int, np.ndarray]:
+    """Number of places and the place of each crossing triangle: those that cross or share a vertex are in one."""
+    one = np.searchsorted(crossed, pairs)
+    _, vertex = np.unique(triangles[crossed], return_inverse=True)
+    number = len(crossed)
+    rows = np.concatenate([one[:, 0], np.repeat(np.arange(number), 3)])
+    columns = np.concatenate([one[:, 1], number + vertex.reshape(-1)])
+    size = number + int(vertex.max()) + 1
+    graph = coo_array((np.ones(len(rows)), (rows, columns)), shape=(size, size))
+    places, place = connected_components(graph, directed=False)
+    return places, place[:number]
+
+
+def _areas(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    a, b, c = (vertices[triangles[:, i]] for i in range(3))
+    return 0.5 * np.linalg.norm(np.cross(b - a, c - a), axis=1)
+
+
+def _middle(vertices: np.ndarray, triangles: np.ndarray, shell: np.ndarray, which: int) -> str:
+    return _place(vertices[triangles[shell == which]].reshape(-1, 3))
+
+
+def _place(points: np.ndarray) -> str:
+    middle = np.median(points, axis=0)
+    middle = np.where(np.abs(middle) < 1e-9 * np.abs(points).max(), 0.0, middle)
+    return "(" + ", ".join(f"{v:.4g}" for v in middle) + ")"
+
+
+def _several(number: int, thing: str) -> str:
+    plural = thing[:-1] + "ies" if thing.endswith("y") else thing + "s"
+    return f"{number} {thing if number == 1 else plural}"
