@@ -103,6 +103,7 @@ def build_geometry(spec: GeometrySpec, anatomy: Anatomy, *, seed: int, folder: P
     to_sinusoid, near_sinusoid = _search(vessels, venous, blocks, cell=40.0)
     to_arteriole, near_arteriole = _search(vessels, arterial, blocks, cell=100.0)
     share = fill_shares(vessels, fat, (near_sinusoid, near_arteriole), blocks, spacing=spec.voxel)
+    refusals.refuse_crowded(float(share[:, :ADIPOCYTE].sum(axis=1).mean()), anatomy)
     if fat_share is not None:
         spread_fat(share, fat_share)
     extravascular = 1.0 - share.sum(axis=1)
@@ -135,6 +136,7 @@ def build_geometry(spec: GeometrySpec, anatomy: Anatomy, *, seed: int, folder: P
         fat=fat,
     )
     cells = middled(niches.stroma, niches.stroma, np.zeros(len(niches.stroma)), cell=40.0)
+    del every, blocks
     wider = make_blocks(lattice)
     wider = replace(wider, diagonal=wider.diagonal + BEYOND)
     _, near_stroma = search(cells, wider, cap=max(CAP, 20.0 * spec.voxel))

@@ -63,8 +63,8 @@ def bone_of_image(image: LabelImage) -> Bone:
 def image_inset(image: LabelImage, *, margin: float = 0.0) -> Inset:
     """Signed distance to bone at the centres of the image's voxels, positive in marrow [um].
 
-    An image of one layer goes on unchanged for `margin` [um] below and above. Beyond a cut it goes on as if the marrow did
-    for a voxel or two and then falls below nought.
+    Beyond the faces of the image all goes on as it is there for `margin` [um]. Beyond a cut inside it, it goes on as if the
+    marrow did for a voxel or two and then falls below nought.
     """
     flat, height = image.labels.shape[0] == 1, float(image.spacing[0]) * image.labels.shape[0]
     if flat:
@@ -87,6 +87,9 @@ def image_inset(image: LabelImage, *, margin: float = 0.0) -> Inset:
     if flat:
         values = np.repeat(values[:1], int(np.ceil(height / pitch)) + 1, axis=0)
         origin[2] -= margin
+    more = int(np.ceil(margin / pitch))
+    values = np.pad(values, [(0 if flat else more,) * 2, (more, more), (more, more)], mode="edge")
+    origin -= more * pitch * np.array([1.0, 1.0, 0.0 if flat else 1.0])
     return Inset(cortical=Field(origin=origin, spacing=pitch, values=values))
 
 

@@ -184,8 +184,9 @@ def search(tubes: Tubes, blocks: Blocks, *, cap: float) -> tuple[np.ndarray, Nea
         packed.append(item[np.arange(width) < number[voxels][:, None]])
     start = np.concatenate([[0], np.cumsum(number)])
     items = np.empty(start[-1], np.int32)
-    for part, (first, last) in zip(packed, pairwise(cut), strict=True):
-        distance.collect(blocks.order[blocks.start[first] : blocks.start[last]], number, part, start, items)
+    packed.reverse()
+    for first, last in pairwise(cut):  # each part goes once it is copied: both would not fit together
+        distance.collect(blocks.order[blocks.start[first] : blocks.start[last]], number, packed.pop(), start, items)
     return out, Near(start=start, item=items)
 
 

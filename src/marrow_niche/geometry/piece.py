@@ -46,17 +46,15 @@ def neighbourhood(
 
     It is the same for every voxel (of a slice: up to 100 um), so that what is laid is the same too.
     """
+    beyond = margin if bone.image is not None else 0.0  # the faces of an image are cuts
     if spec.section is None:
-        beyond = np.zeros(3)
-        if bone.image is not None and bone.image.labels.shape[0] == 1:
-            beyond[2] = margin
         return bone.low - beyond, bone.high + beyond
     section = spec.section
     axis = bone.axis if section.axis == "long" else AXES.index(section.axis)
     extent = bone.high[axis] - bone.low[axis]
     middle = bone.low[axis] + (section.at * extent if section.at_is_fraction else section.at)
     thickness = section.thickness if section.thickness is not None else 100.0 * np.ceil(spec.voxel / 100.0)
-    near_low, near_high = bone.low.copy(), bone.high.copy()
+    near_low, near_high = bone.low - beyond, bone.high + beyond
     near_low[axis] = max(min(middle - 0.5 * thickness, low[axis]) - margin, near_low[axis])
     near_high[axis] = min(max(middle + 0.5 * thickness, high[axis]) + margin, near_high[axis])
     return near_low, near_high
@@ -73,9 +71,9 @@ def make_tissue(
     if bone.image is not None:
         pad[:] = 0
         whole, grid = (low == bone.low) & (high == bone.high), bone.image.origin
-        first = np.where(whole, grid + h * np.floor((low - grid) / h + 1e-6), low)
-        last = np.where(whole, grid + h * np.ceil((high - grid) / h - 1e-6), high)
-        tissue, origin = image_tissue(bone.image, h, first, last)
+        from_ = np.where(whole, grid + h * np.floor((low - grid) / h + 1e-6), low)
+        to = np.where(whole, grid + h * np.ceil((high - grid) / h - 1e-6), high)
+        tissue, origin = image_tissue(bone.image, h, from_, to)
         shape = (int(tissue.shape[0]), int(tissue.shape[1]), int(tissue.shape[2]))
     else:
         number = np.maximum(np.ceil((high - low) / h - 1e-6).astype(int), 1) + 2 * pad

@@ -80,3 +80,14 @@ def too_coarse(spec: GeometrySpec, found: int, volume: float, thick: float | Non
         f"geometry.voxel: with voxels of {h:.4g} um this piece has {found} marrow voxels, too few to hold a marrow. "
         f'Take voxel = "{np.floor(fits / digits) * digits:.3g} um" or smaller.'
     )
+
+
+def refuse_crowded(filled: float, anatomy: Anatomy) -> None:
+    """Refuse vessels that leave no room: `filled` is their share of the marrow."""
+    if filled > 0.8:
+        raise GeometryError(
+            f"geometry: vessels fill {filled:.0%} of this marrow and leave no room for cells. Sinusoids of radius "
+            f"{anatomy.sinusoid_radius:.4g} um stand {anatomy.sinusoid_spacing:.4g} um apart: lay them farther apart or make "
+            "them thinner, by [parameters] anatomy.sinusoid_spacing and anatomy.sinusoid_radius, or check the radii of your "
+            "own vessels."
+        )

@@ -1,6 +1,8 @@
 """From a mesh to a marrow: whole, in sections and slices, at any voxel; and what is refused."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -226,3 +228,10 @@ def test_measured_bones_can_be_built(shared, mouse, name, spec):
     assert g.facts["sinusoid_fraction"] == pytest.approx(0.31, abs=0.05)
     assert g.facts["long_axis"] == ("y" if "opensim" in name else "z")
     assert g.lattice.n > 500
+
+
+def test_vessels_that_leave_no_room_are_refused(rod_mesh, mouse):
+    thick = replace(mouse, sinusoid_radius=45.0)
+    spec = GeometrySpec(mesh=str(rod_mesh), unit="mm", voxel=20.0)
+    with pytest.raises(GeometryError, match=r"vessels fill .* leave no room for cells.*thinner"):
+        build_geometry(spec, thick, seed=1, folder=Path())
