@@ -171,7 +171,7 @@ def build_geometry(spec: GeometrySpec, anatomy: Anatomy, *, seed: int, folder: P
         geometry.facts.update(
             measure_spongiosa(
                 inset,
-                lambda points: grade(points) > 0.99,
+                lambda points: (grade(points) > 0.99) & morphometry.in_tissue(points, whole),
                 low,
                 high,
                 thickness=spongy.thickness,

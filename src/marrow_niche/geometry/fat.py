@@ -13,7 +13,7 @@ from marrow_niche.geometry.vessels import Vessels
 from marrow_niche.kernels import raster
 
 SQUEEZE = 0.8
-"""Centres keep this share of a diameter apart: fat cells flatten against each other."""
+"""Centres keep this share of a mean diameter apart, and of their own radius off bone: fat cells flatten against others."""
 SPREAD = 0.18
 """Standard deviation of the logarithm of their radius."""
 ROUNDS = 12
@@ -64,17 +64,19 @@ def make_fat(
     each = 4.0 / 3.0 * np.pi * mean**3 * np.exp(4.5 * SPREAD**2)
     number = anatomy.adipocyte_density * 1e-9 * volume if asked is None else asked * volume / each
     wanted = int(number + draws.random())
-    found = np.empty((0, 3))
+    found, size = np.empty((0, 3)), np.empty(0)
     for _ in range(ROUNDS if wanted else 0):
         tries = 6 * (wanted - len(found)) + 500
         points = low + (high - low) * draws.random((tries, 3))
-        points = points[inset.at(points) > 0.5 * mean]
-        points = points[~tubes.hold(points, margin=0.5 * mean)]
-        every = np.concatenate([found, points])
-        found = every[raster.dart_throwing(every, 2.0 * SQUEEZE * mean, wanted)] if len(every) else every
+        radius = mean * np.exp(SPREAD * draws.standard_normal(tries))
+        free = inset.at(points) > SQUEEZE * radius
+        free[free] = ~tubes.hold(points[free], margin=0.5 * mean)
+        every, sizes = np.concatenate([found, points[free]]), np.concatenate([size, radius[free]])
+        kept = raster.dart_throwing(every, 2.0 * SQUEEZE * mean, wanted) if len(every) else np.empty(0, np.int64)
+        found, size = every[kept], sizes[kept]
         if len(found) >= wanted:
             break
-    return found, mean * np.exp(SPREAD * draws.standard_normal(len(found)))
+    return found, size
 
 
 def among_fat(anatomy: Anatomy, share: float | None) -> Anatomy:

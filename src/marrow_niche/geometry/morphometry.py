@@ -10,7 +10,7 @@ from marrow_niche.geometry.bone import AXES, Bone
 from marrow_niche.geometry.fat import ADIPOCYTE
 from marrow_niche.geometry.field import Inset
 from marrow_niche.geometry.flow import blood_flow, share_perfused
-from marrow_niche.geometry.lattice import Lattice
+from marrow_niche.geometry.lattice import OUTSIDE, Lattice
 from marrow_niche.geometry.near import distance_at
 from marrow_niche.geometry.spec import CAP, Geometry, GeometrySpec
 from marrow_niche.geometry.tubes import tube_distance
@@ -126,6 +126,14 @@ def in_marrow(points: np.ndarray, whole: Lattice) -> np.ndarray:
     voxel = np.empty(len(points), np.int32)
     distance.find_voxels(points, whole.origin, whole.spacing, whole.index(), 1, voxel)
     return voxel >= 0
+
+
+def in_tissue(points: np.ndarray, whole: Lattice) -> np.ndarray:
+    """(m,) bool: whether points (m, 3) [um] lie in a voxel of the piece that is bone or marrow."""
+    place = np.floor((points - whole.origin) / whole.spacing).astype(np.int64)
+    within = np.all((place >= 0) & (place < np.array(whole.shape[::-1])), axis=1)
+    place[~within] = 0
+    return within & (whole.tissue[place[:, 2], place[:, 1], place[:, 0]] != OUTSIDE)
 
 
 def _length_inside(vessels: Vessels, whole: Lattice) -> np.ndarray:
