@@ -5,7 +5,7 @@ from marrow_niche.geometry.build import build_geometry
 from marrow_niche.geometry.lattice import BONE, LUMEN, MARROW, OUTSIDE, Lattice, make_lattice
 from marrow_niche.geometry.near import Near
 from marrow_niche.geometry.niches import Niches
-from marrow_niche.geometry.sources import load_bone
+from marrow_niche.geometry.sources import beside, load_bone
 from marrow_niche.geometry.spec import Geometry, GeometrySpec, Section
 from marrow_niche.geometry.vessels import ARTERIOLE, SINUSOID, VEIN, Vessels
 
@@ -26,6 +26,7 @@ __all__ = [
     "Published",
     "Section",
     "Vessels",
+    "beside",
     "build_geometry",
     "load_bone",
     "make_lattice",

@@ -15,7 +15,7 @@ from marrow_niche.geometry.field import Field, Inset, spread, stations
 from marrow_niche.geometry.image import LabelImage
 from marrow_niche.geometry.lattice import OUTSIDE, voxelise
 from marrow_niche.geometry.mesh import Surface
-from marrow_niche.geometry.trabeculae import Trabeculae, along_bone
+from marrow_niche.geometry.trabeculae import Grade, Trabeculae, along_bone
 from marrow_niche.kernels import surface as faces
 
 AXES = ("x", "y", "z")
@@ -83,6 +83,13 @@ class Bone:
         """Positions on the axis between which there is marrow [um]."""
         open_ = self.station[self.area > 0.0]
         return (float(open_[0]), float(open_[-1])) if open_.size else (float(self.station[0]), float(self.station[0]))
+
+    @property
+    def grade(self) -> Grade:
+        """How far its trabeculae are developed: points (m, 3) to (m,) in [0, 1], nought without any."""
+        if self.trabeculae is None:
+            return lambda points: np.zeros(len(points))
+        return along_bone(*self.cavity, self.axis, self.trabeculae)
 
     @property
     def length(self) -> float:
@@ -169,8 +176,8 @@ def with_trabeculae(bone: Bone, spec: Trabeculae) -> Bone:
     """The bone with spongy bone in its cavity, and less marrow by that."""
     middle = np.zeros((len(bone.station), 3))
     middle[:, bone.axis] = bone.station
-    grade = along_bone(*bone.cavity, bone.axis, spec)(middle)
-    return replace(bone, trabeculae=spec, area=bone.area * (1.0 - spec.volume_fraction * grade))
+    filled = replace(bone, trabeculae=spec)
+    return replace(filled, area=bone.area * (1.0 - spec.volume_fraction * filled.grade(middle)))
 
 
 def inset_field(bone: Bone, low: np.ndarray, high: np.ndarray, *, nodes: int = PIECE_NODES) -> Inset:

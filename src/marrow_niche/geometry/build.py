@@ -21,7 +21,7 @@ from marrow_niche.geometry.points import read_points
 from marrow_niche.geometry.sources import beside, given_vessels, load_bone, points_facts, usual_fat
 from marrow_niche.geometry.spec import CAP, FEWEST, Geometry, GeometrySpec
 from marrow_niche.geometry.spongiosa import measure_spongiosa
-from marrow_niche.geometry.trabeculae import Trabeculae, along_bone, trabecular_field, wavelength
+from marrow_niche.geometry.trabeculae import Trabeculae, trabecular_field, wavelength
 from marrow_niche.geometry.vessels import ARTERIOLE, Vessels, make_vessels, vein_track
 
 MARGIN = 3.0
@@ -70,7 +70,7 @@ def build_geometry(spec: GeometrySpec, anatomy: Anatomy, *, seed: int, folder: P
         if bone.trabeculae is not None:
             inset = _with_spongiosa(bone, bone.trabeculae, inset, anatomy, far_low, far_high, seed)
         measure = partial(marrow_volume, bone, inset)
-    inside_piece, around = measure(low, high), measure(far_low, far_high)
+    inside_piece, around, nearby = (measure(*box) for box in ((low, high), (far_low, far_high), (near_low, near_high)))
     refusals.refuse_hopeless(spec, bone, anatomy, inside_piece, around, low, high, inset)
     tissue, origin, dropped = make_tissue(spec, bone, inset, low, high)
     flat = spec.section is not None or bone.image is not None
@@ -92,7 +92,7 @@ def build_geometry(spec: GeometrySpec, anatomy: Anatomy, *, seed: int, folder: P
         anatomy,
         asked=fat_share,
         given=points,
-        volume=measure(near_low, near_high),
+        volume=nearby,
         low=near_low,
         high=near_high,
         draws=_draws(seed, FAT_CELLS),
@@ -128,7 +128,7 @@ def build_geometry(spec: GeometrySpec, anatomy: Anatomy, *, seed: int, folder: P
         inset,
         bone_area,
         anatomy,
-        marrow_volume=measure(near_low, near_high),
+        marrow_volume=nearby,
         low=near_low,
         high=near_high,
         draws=_draws(seed, CELLS),
@@ -167,7 +167,7 @@ def build_geometry(spec: GeometrySpec, anatomy: Anatomy, *, seed: int, folder: P
     geometry.facts.update(morphometry.flow_facts(vessels, inset, bone, anatomy, far_low, far_high))
     if bone.trabeculae is not None:
         geometry.facts["trabecular_asked"] = bone.trabeculae.volume_fraction
-        spongy, grade = bone.trabeculae, along_bone(*bone.cavity, bone.axis, bone.trabeculae)
+        spongy, grade = bone.trabeculae, bone.grade
         geometry.facts.update(
             measure_spongiosa(
                 inset,
@@ -188,7 +188,7 @@ def _with_spongiosa(
     """The distance to bone with trabeculae in the cavity, which keep off the central vein."""
     fields = trabecular_field(
         inset.cortical,
-        along_bone(*bone.cavity, bone.axis, spec),
+        bone.grade,
         low,
         high,
         spec,

@@ -12,18 +12,7 @@ FACES = np.array([[1, 2, 3], [0, 3, 2], [0, 1, 3], [0, 2, 1]])
 
 
 def read_triangles(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Points (p, 3) float64 and triangles (t, 3) int64 of a file.
-
-    Parameters
-    ----------
-    path : Path
-        .stl, .ply, .obj, .vtu (a volume mesh gives its boundary), .vtp or .vtk.
-
-    Raises
-    ------
-    GeometryError
-        The file is missing, of another kind, unreadable or without triangles.
-    """
+    """Points (p, 3) float64 and triangles (t, 3) int64 of a file (`READABLE`). Raises GeometryError where it has none."""
     if not path.is_file():
         raise GeometryError(
             f"geometry.mesh: there is no file {str(path)!r}. A path is read relative to the scenario's own folder."

@@ -118,4 +118,5 @@ def points_facts(points: Points, whole: Lattice) -> dict[str, Any]:
 
 
 def beside(folder: Path, name: str) -> Path:
+    """The file of a scenario: relative to its folder, or as it is; ~ is the user's own."""
     return Path(folder) / Path(name).expanduser()

@@ -16,7 +16,7 @@ from marrow_niche.body.hormones import Hormones
 from marrow_niche.body.lymphoid import Lymphoid
 from marrow_niche.body.organism import Organism
 from marrow_niche.errors import ScenarioError
-from marrow_niche.geometry import Anatomy, GeometrySpec, Published
+from marrow_niche.geometry import Anatomy, GeometrySpec, Published, beside
 from marrow_niche.marrow.cytokines import Cytokine
 from marrow_niche.marrow.damage import Radiosensitivity
 from marrow_niche.marrow.lineages import Burst, Compartment
@@ -129,7 +129,7 @@ class Scenario:
     def files(self) -> dict[str, Path]:
         """The files that [geometry] names, by entry."""
         named = {name: getattr(self.geometry, name) for name in FILE_ENTRIES}
-        return {name: _beside(self.folder, given) for name, given in named.items() if given}
+        return {name: beside(self.folder, given) for name, given in named.items() if given}
 
     def rerun(self, copied: Mapping[str, str] | None = None) -> dict[str, Any]:
         """The TOML tables from which this run can be made again, its files at their new places.
@@ -256,19 +256,15 @@ def _late_events(tables: Mapping[str, Any]) -> Iterator[str]:
             yield f"events[{number}]: {late}; lengthen the run's duration, or shorten the event."
 
 
-def _beside(folder: Path, name: str) -> Path:
-    return folder / Path(name).expanduser()
-
-
 def _missing_files(geometry: Any, folder: Path) -> list[str]:
     mistakes = []
     for name in FILE_ENTRIES:
         given = geometry.get(name) if isinstance(geometry, Mapping) else None
-        if not isinstance(given, str) or _beside(folder, given).exists():
+        if not isinstance(given, str) or beside(folder, given).exists():
             continue
-        path = _beside(folder, given)
-        beside = [file.name for file in path.parent.glob("*") if file.is_file()] if path.parent.is_dir() else []
-        near = suggestion(path.name, beside)
+        path = beside(folder, given)
+        others = [file.name for file in path.parent.glob("*") if file.is_file()] if path.parent.is_dir() else []
+        near = suggestion(path.name, others)
         hint = near if "Did you mean" in near else " The path is relative to the folder of the scenario file."
         mistakes.append(f"geometry.{name}: there is no file '{given}'.{hint}")
     return mistakes
