@@ -28,7 +28,7 @@ def reaches(room: Room) -> list[tuple[float, float]]:
     """Where along the bone's axis columns stand, from and to [um]: at both ends of a long bone's cavity."""
     bone, reach = room.bone, room.anatomy.type_h_reach
     wide = bone.station[bone.area > WIDE]
-    if reach <= 0.0 or bone.extents[0] < 2.0 * bone.extents[1] or wide.size < 2:
+    if reach <= 0.0 or not bone.has_shaft or wide.size < 2:
         return []
     first, last = float(wide[0]), float(wide[-1])
     reach = min(reach, SHARE * (last - first))

@@ -96,12 +96,12 @@ def make_vessels(
 
 
 def vein_track(bone: Bone, inset: Inset, anatomy: Anatomy, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Axis of the central vein (k, 3) [um]: where the marrow is deepest in each cross-section, along elongated bones.
+    """Axis of the central vein (k, 3) [um]: where the marrow is deepest in each cross-section, along the shaft.
 
-    Empty where the bone is not elongated (less than twice as long as wide) or the cavity too narrow to hold it.
+    Empty where the bone has no shaft (`Bone.has_shaft`) or the cavity is too narrow to hold it.
     """
     empty = np.empty((0, 3))
-    if bone.extents[0] < 2.0 * bone.extents[1]:
+    if not bone.has_shaft:
         return empty
     first, last = max(low[bone.axis], bone.station[0]), min(high[bone.axis], bone.station[-1])
     if last <= first:
