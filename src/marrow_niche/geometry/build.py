@@ -100,8 +100,8 @@ def build_geometry(spec: GeometrySpec, anatomy: Anatomy, *, seed: int, folder: P
     blocks = make_blocks(whole)
     venous = np.flatnonzero(vessels.kind != ARTERIOLE).astype(np.int32)
     arterial = np.flatnonzero(vessels.kind == ARTERIOLE).astype(np.int32)
-    to_sinusoid, near_sinusoid = _search(vessels, venous, blocks, cell=40.0)
-    to_arteriole, near_arteriole = _search(vessels, arterial, blocks, cell=100.0)
+    to_sinusoid, near_sinusoid = _search(vessels, venous, blocks, cell=50.0)
+    to_arteriole, near_arteriole = _search(vessels, arterial, blocks, cell=70.0)
     share = fill_shares(vessels, fat, (near_sinusoid, near_arteriole), blocks, spacing=spec.voxel)
     refusals.refuse_crowded(float(share[:, :ADIPOCYTE].sum(axis=1).mean()), anatomy)
     if fat_share is not None:
@@ -116,13 +116,15 @@ def build_geometry(spec: GeometrySpec, anatomy: Anatomy, *, seed: int, folder: P
     if lattice.n < FEWEST:
         raise GeometryError(refusals.too_coarse(spec, lattice.n, inside_piece, thick))
     kept = tissue.reshape(-1)[whole.flat] == MARROW
-    del near_arteriole
+    del near_arteriole, blocks
     near_sinusoid = near_sinusoid.of(kept)
 
-    sinusoid_area, arteriole_area = walls.vessel_area(vessels, boxed(*tubes, cell=30.0), lattice)
+    sinusoid_area, arteriole_area = walls.vessel_area(vessels, boxed(*tubes, cell=20.0), lattice)
     bone_area = walls.endosteal_area(lattice, inset)
+    blocks = make_blocks(lattice)
     niches = make_niches(
         lattice,
+        blocks,
         vessels,
         every,
         inset,
@@ -135,10 +137,9 @@ def build_geometry(spec: GeometrySpec, anatomy: Anatomy, *, seed: int, folder: P
         given={} if points is None else points.position,
         fat=fat,
     )
-    cells = middled(niches.stroma, niches.stroma, np.zeros(len(niches.stroma)), cell=40.0)
-    del every, blocks
-    wider = make_blocks(lattice)
-    wider = replace(wider, diagonal=wider.diagonal + BEYOND)
+    cells = middled(niches.stroma, niches.stroma, np.zeros(len(niches.stroma)), cell=70.0)
+    del every
+    wider = replace(blocks, diagonal=blocks.diagonal + BEYOND)
     _, near_stroma = search(cells, wider, cap=max(CAP, 20.0 * spec.voxel))
     geometry = Geometry(
         lattice=lattice,
@@ -163,7 +164,7 @@ def build_geometry(spec: GeometrySpec, anatomy: Anatomy, *, seed: int, folder: P
         if "stem cell" in points.position:
             geometry.facts.update(morphometry.measured_nearness(geometry, points.position["stem cell"]))
     geometry.facts.update(morphometry.facts(spec, bone, geometry, whole, share, low, high, dropped, pockets))
-    geometry.facts.update(morphometry.random_nearness(geometry, _draws(seed, PROBES)))
+    geometry.facts.update(morphometry.random_nearness(geometry, _draws(seed, PROBES), box=(low, high)))
     geometry.facts.update(morphometry.flow_facts(vessels, inset, bone, anatomy, far_low, far_high))
     if bone.trabeculae is not None:
         geometry.facts["trabecular_asked"] = bone.trabeculae.volume_fraction

@@ -1,4 +1,4 @@
-"""Pieces cut out of flat bones: a core across the iliac crest and strips of the skull's roof.
+"""Pieces cut out of flat bones: cores of the iliac crest and strips of the skull's roof.
 
 Their triangles are laid directly, so that `Surface.cut` names exactly the sides where the bone went on. All lengths in um.
 """
@@ -10,8 +10,10 @@ import numpy as np
 from marrow_niche.geometry.mesh import Surface, close_surface
 
 
-def make_iliac_core(length: float = 9_000.0, *, diameter: float = 7_500.0, bend: float = 80_000.0) -> Surface:
-    """A core taken across the iliac crest by a trephine, along z from the inner (low) to the outer (high) cortex.
+def make_iliac_core(
+    length: float = 9_000.0, *, diameter: float = 7_500.0, bend: float = 80_000.0, through: bool = True
+) -> Surface:
+    """A core taken out of the iliac crest by a trephine, along z from the inner (low) to the outer (high) cortex.
 
     Parameters
     ----------
@@ -21,11 +23,13 @@ def make_iliac_core(length: float = 9_000.0, *, diameter: float = 7_500.0, bend:
         Inner diameter of the trephine [um]: 7.5 mm after Bordier, 2 to 3 mm for a Jamshidi needle.
     bend : float
         Radius to which both cortices are curved alike [um]; an estimate.
+    through : bool
+        Whether it goes through the inner cortex; if not, it ends in the marrow, as a needle biopsy does.
 
     Returns
     -------
     Surface
-        Its round side is `cut`; both ends are the bone's own surface.
+        Its round side is `cut`, and its low end unless it goes `through`; the others are the bone's own surface.
     """
     rings, around, high = 20, 96, 40
     radius = 0.5 * diameter
@@ -37,7 +41,9 @@ def make_iliac_core(length: float = 9_000.0, *, diameter: float = 7_500.0, bend:
     side, walls = _wall(low_end[-around:], high_end[-around:], high)
     points = np.concatenate([low_end, high_end, side])
     triangles = np.concatenate([faces[:, ::-1], faces + len(disc), walls + 2 * len(disc)])
-    return _piece(points, triangles, np.arange(len(triangles)) >= 2 * len(faces), name="iliac core")
+    order = np.arange(len(triangles))
+    cut = (order >= 2 * len(faces)) | (order < len(faces) * (not through))
+    return _piece(points, triangles, cut, name="iliac core")
 
 
 def make_calvaria(length: float, *, width: float, thickness: float, bend: tuple[float, float]) -> Surface:

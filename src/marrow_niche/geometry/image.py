@@ -18,6 +18,8 @@ TISSUES = ("outside", "bone", "marrow", "sinusoid", "arteriole", "vein", "adipoc
 """Names of the labels of a `LabelImage`, in the order of their numbers."""
 SINUSOID, ARTERIOLE, VEIN, ADIPOCYTE = range(3, len(TISSUES))
 """The first three are the lattice's OUTSIDE, BONE and MARROW; vessels are told apart here, which its LUMEN does not."""
+ALSO = {"vessel": "sinusoid"}
+"""Other names under which values may be listed."""
 SMALLEST, LARGEST = 0.2, 200.0
 """Voxel edges [um] that are believed."""
 MOST_VALUES = 32
@@ -52,7 +54,8 @@ def read_labels(
     path : Path
         .ome.tif, .tif (of ImageJ), .nii, .nii.gz or .nrrd, or a folder .ome.zarr. A 2D image is one voxel thick.
     labels : mapping, optional
-        For each of `TISSUES` the value or values that stand for it. Every value in the file has to be listed.
+        For each of `TISSUES` the value or values that stand for it; "vessel" is taken for "sinusoid". Every value in the
+        file has to be listed.
     voxel : float, optional
         Edge of the cubic voxels [um]; wins over what the file says.
     bone_threshold : float or "otsu", optional
@@ -331,8 +334,8 @@ def _numbers(labels: Mapping[str, int | list[int]], found: dict[int, int], name:
     owner: dict[int, str] = {}
     mistakes = []
     for tissue, given in labels.items():
-        if tissue not in TISSUES:
-            mistakes.append(f"{tissue!r} is not a tissue ({', '.join(TISSUES)})")
+        if tissue not in TISSUES and tissue not in ALSO:
+            mistakes.append(f"{tissue!r} is not a tissue ({', '.join([*TISSUES, *ALSO])})")
         for value in given if isinstance(given, (list, tuple)) else [given]:
             if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
                 mistakes.append(f"{tissue} = {value!r} is not a whole number")
@@ -356,4 +359,4 @@ def _numbers(labels: Mapping[str, int | list[int]], found: dict[int, int], name:
             f"geometry.image: the labels do not fit {name}: {'; '.join(mistakes)}. "
             "List every value of the file once, under its tissue."
         )
-    return {value: TISSUES.index(tissue) for value, tissue in owner.items()}
+    return {value: TISSUES.index(ALSO.get(tissue, tissue)) for value, tissue in owner.items()}

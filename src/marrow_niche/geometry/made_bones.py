@@ -30,7 +30,9 @@ class Spongy:
     source: str
 
 
-def _spongy(share: float, thickness: float, source: str, *, reach: float = EVERYWHERE, fade: float = EVERYWHERE) -> Spongy:
+def _spongy(
+    share: float, thickness: float, source: str, *, reach: float = EVERYWHERE, fade: float = EVERYWHERE
+) -> Spongy:
     return Spongy(spec=Trabeculae(volume_fraction=share, thickness=thickness, reach=reach, fade=fade), source=source)
 
 
@@ -69,6 +71,9 @@ class MadeBone:
     """Whether the cortex is as thick everywhere, as tables are; else it is at most a share of the local radius."""
     trabeculae: Spongy
     fat: Fat
+    taper: tuple[tuple[float, float], ...] = ()
+    """Places along the long axis, as shares of the extent from its low end, and the share of `cortex` there. Without any it
+    follows the local radius alone."""
 
     def sources(self) -> dict[str, str]:
         """Where each of its numbers comes from."""
@@ -87,6 +92,30 @@ class MadeBone:
 ATLAS = "estimate after Bab et al., Micro-tomographic atlas of the mouse skeleton, Springer 2007"
 METAPHYSIS = "C57BL/6 proximal tibia, BV/TV 0.10 to 0.12 and Tb.Th 50 um, PMC3748612 table 5; where they end: estimate"
 LITTLE_FAT = "estimate: sparse adipocytes in adult C57BL/6, more with age; Scheller et al., Nat Commun 2015, 6:7808"
+
+ILIAC_CORTEX = "0.7 to 1.2 mm in adults, falling with age, recalled; the fall: PMC3089747"
+ILIAC_SPONGY = (
+    "BV/TV about 0.20, Tb.Th about 0.14 mm in adults, recalled; Rehman et al., J Clin Pathol 1994, 47:529; "
+    "Recker et al., J Bone Miner Res 1988, 3:133. Medians of 0.18 (0.11 to 0.23) in old donors, Hiller et al., BMC "
+    "Nephrol 2017"
+)
+ILIAC_FAT = (
+    "cellularity 0.50 at 30 to 70 years, Hartsock et al., Am J Clin Pathol 1965, 43:326, recalled; minus 3 % "
+    "per decade in adults, Wong et al., Am J Clin Pathol 2024, doi 10.1093/ajcp/aqad129. In the first decade 0.21 of "
+    "the marrow is fat, less than this line gives"
+)
+FEMUR_TAPER = (
+    (0.00, 0.15),  # condyles
+    (0.10, 0.18),
+    (0.18, 0.28),  # lower metaphysis
+    (0.28, 0.60),
+    (0.40, 1.00),  # shaft
+    (0.65, 1.00),
+    (0.75, 0.75),  # below the lesser trochanter
+    (0.83, 0.45),
+    (0.90, 0.30),  # neck
+    (1.00, 0.15),  # head
+)
 
 _ALL = (
     MadeBone(
@@ -145,9 +174,7 @@ _ALL = (
         cortex=100.0,
         cortex_source="estimate: two tables of about 0.1 mm around the marrow cavity",
         even=True,
-        trabeculae=_spongy(
-            share=0.10, thickness=50.0, source="estimate: bony pillars between the marrow's chambers"
-        ),
+        trabeculae=_spongy(share=0.10, thickness=50.0, source="estimate: bony pillars between the marrow's chambers"),
         fat=Fat(share=0.0, age=0.25, per_year=0.0, source="estimate: adipocytes are hardly seen in calvarial marrow"),
     ),
     MadeBone(
@@ -157,8 +184,10 @@ _ALL = (
         length=440_000.0,
         length_source="40 to 47 cm between women and men, recalled",
         cortex=6_000.0,
-        cortex_source="5 to 7 mm at mid-shaft, recalled; thinner at the ends than any share of the radius makes it",
+        cortex_source="5 to 7 mm at mid-shaft, recalled; 1 to 2 mm at the lower metaphysis, 1 mm or less under joints and 1.5 "
+        "to 2 mm in the neck: estimate",
         even=False,
+        taper=FEMUR_TAPER,
         trabeculae=_spongy(
             share=0.15,
             thickness=180.0,
@@ -206,23 +235,23 @@ _ALL = (
         length=9_000.0,
         length_source="8 to 10 mm across the ilium, a needle of 3 mm after Jamshidi, recalled",
         cortex=900.0,
-        cortex_source="0.7 to 1.2 mm in adults, falling with age, recalled; the fall: PMC3089747",
+        cortex_source=ILIAC_CORTEX,
         even=True,
-        trabeculae=_spongy(
-            share=0.20,
-            thickness=140.0,
-            source="BV/TV about 0.20, Tb.Th about 0.14 mm in adults, recalled; Rehman et al., J Clin Pathol 1994, 47:529; "
-            "Recker et al., J Bone Miner Res 1988, 3:133. Medians of 0.18 (0.11 to 0.23) in old donors, Hiller et al., BMC "
-            "Nephrol 2017",
-        ),
-        fat=Fat(
-            share=0.50,
-            age=50.0,
-            per_year=0.003,
-            source="cellularity 0.50 at 30 to 70 years, Hartsock et al., Am J Clin Pathol 1965, 43:326, recalled; minus 3 % "
-            "per decade in adults, Wong et al., Am J Clin Pathol 2024, doi 10.1093/ajcp/aqad129. In the first decade 0.21 of "
-            "the marrow is fat, less than this line gives",
-        ),
+        trabeculae=_spongy(share=0.20, thickness=140.0, source=ILIAC_SPONGY),
+        fat=Fat(share=0.50, age=50.0, per_year=0.003, source=ILIAC_FAT),
+    ),
+    MadeBone(
+        name="human needle core",
+        species=HUMAN,
+        make=partial(make_iliac_core, diameter=2_000.0, through=False),
+        length=16_000.0,
+        length_source="a mean of 16 mm from the posterior crest, Reed et al., J Clin Pathol 2018, 71:172; 10 to 20 mm usual "
+        "and about 2 mm across, recalled; one cortex at its high end, the other end in the marrow",
+        cortex=900.0,
+        cortex_source=ILIAC_CORTEX,
+        even=True,
+        trabeculae=_spongy(share=0.20, thickness=140.0, source=ILIAC_SPONGY),
+        fat=Fat(share=0.50, age=50.0, per_year=0.003, source=ILIAC_FAT),
     ),
     MadeBone(
         name="human calvaria",
@@ -233,9 +262,7 @@ _ALL = (
         cortex=1_500.0,
         cortex_source="tables of 1.5 to 2 mm around a diploe of about half the thickness, estimate",
         even=True,
-        trabeculae=_spongy(
-            share=0.35, thickness=250.0, source="estimate: the diploe is denser than other spongy bone"
-        ),
+        trabeculae=_spongy(share=0.35, thickness=250.0, source="estimate: the diploe is denser than other spongy bone"),
         fat=Fat(
             share=0.60,
             age=40.0,

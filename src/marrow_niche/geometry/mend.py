@@ -19,6 +19,8 @@ CRUMB, CRUMBS = 0.01, 0.03
 """Bodies beside the bone of less than the first share of its volume each and the second in all are left out."""
 CROSSING, CROSSING_ACROSS, FOLDED = 0.02, 0.1, 0.01
 """A surface may cross itself in less than these shares of its triangles, of the bone's length, and of its volume."""
+ANGLE = 1e-3
+"""Triangles around an edge nearer than this lie on one another [rad]."""
 MERGED = 1e-6
 """Points nearer than this share of the box are one."""
 MOST_PAIRS = 2_000_000
@@ -101,6 +103,89 @@ def signed_volumes(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     """(t,) volumes between each triangle and the middle of the vertices, positive where it looks away from it."""
     a, b, c = ((vertices - vertices.mean(axis=0))[triangles[:, i]] for i in range(3))
     return np.einsum("ti,ti->t", a, np.cross(b, c)) / 6.0
+
+
+def part_edges(vertices: np.ndarray, triangles: np.ndarray, told: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Part edges of four triangles, where two bodies or two parts of one touch, so that each wedge of solid keeps its two.
+
+    Around such an edge solid and void take turns; which is which is read off the sense in which the triangles run round. Where
+    that gives no turns, or two triangles lie on one another, the edge stays as it is; so does one both of whose ends stay whole
+    by the triangles around them.
+
+    Parameters
+    ----------
+    vertices, triangles : (v, 3), (t, 3)
+    told : list of str
+        What was done is added.
+
+    Returns
+    -------
+    vertices, triangles
+        With a vertex for each part where one was shared.
+    """
+    edges, which, count = edges_of(triangles)
+    if not (count == 4).any():
+        return vertices, triangles
+    side = np.argsort(which, kind="stable")
+    start = np.cumsum(count) - count
+    outwards = 1.0 if signed_volumes(vertices, triangles).sum() > 0.0 else -1.0
+    two = start[count == 2]
+    pairs, parted = [np.stack([side[two], side[two + 1]], axis=1)], []
+    for e in np.flatnonzero(count > 2):
+        around = side[start[e] : start[e] + count[e]]
+        found = _wedges(vertices, triangles, edges[e], around, outwards) if count[e] == 4 else None
+        if found is not None:
+            parted.append(e)
+        pairs.append(np.stack([around[:-1], around[1:]], axis=1) if found is None else found)
+    if not parted:
+        return vertices, triangles
+    joined = np.concatenate(pairs)
+    corner = triangles.reshape(-1)
+    links = []
+    for end in (0, 1):  # the corners of both triangles at each end of their edge are one
+        one = joined[:, 0] if end == 0 else _after(joined[:, 0])
+        here, there = joined[:, 1], _after(joined[:, 1])
+        links.append(np.stack([one, np.where(corner[here] == corner[one], here, there)]))
+    whole = np.ones(len(vertices), bool)
+    whole[edges[parted].reshape(-1)] = False
+    first = np.zeros(len(vertices), np.int64)
+    first[corner[::-1]] = np.arange(len(corner))[::-1]
+    kept = np.flatnonzero(whole[corner])
+    links.append(np.stack([kept, first[corner[kept]]]))
+    ends = np.concatenate(links, axis=1)
+    _, group = connected_components(coo_array((np.ones(ends.shape[1]), ends), shape=(len(corner),) * 2), directed=False)
+    _, at, renamed = np.unique(group, return_index=True, return_inverse=True)
+    told.append(
+        f"{_several(len(parted), 'edge')} of four triangles parted, where two bodies or parts of one touch, around "
+        f"{_place(vertices[edges[parted]].mean(axis=1))}."
+    )
+    return vertices[corner[at]], renamed.reshape(-1, 3).astype(np.int64)
+
+
+def _after(side: np.ndarray) -> np.ndarray:
+    return side - side % 3 + (side + 1) % 3
+
+
+def _wedges(
+    vertices: np.ndarray, triangles: np.ndarray, edge: np.ndarray, sides: np.ndarray, outwards: float
+) -> np.ndarray | None:
+    """(2, 2) sides of the four triangles at an edge that bound the same wedge of solid; None where it cannot be told."""
+    corner = triangles.reshape(-1)
+    a, b = vertices[edge]
+    along = (b - a) / np.linalg.norm(b - a)
+    across = vertices[corner[_after(_after(sides))]] - a
+    across = across - (across @ along)[:, None] * along
+    if not (np.linalg.norm(across, axis=1) > 0.0).all():
+        return None
+    first = across[0] / np.linalg.norm(across[0])
+    angle = np.arctan2(across @ np.cross(along, first), across @ first) % (2.0 * np.pi)
+    order = np.argsort(angle, kind="stable")
+    apart = np.diff(np.append(angle[order], angle[order[0]] + 2.0 * np.pi))
+    solid_below = outwards * np.where(corner[sides[order]] == edge[0], 1.0, -1.0)
+    if apart.min() < ANGLE or (solid_below == np.roll(solid_below, 1)).any():
+        return None
+    opens = np.flatnonzero(solid_below < 0.0)
+    return np.stack([sides[order[opens]], sides[order[(opens + 1) % 4]]], axis=1)
 
 
 def close_holes(

@@ -93,14 +93,15 @@ def close_surface(points: np.ndarray, triangles: np.ndarray, *, name: str) -> Su
     Raises
     ------
     GeometryError
-        Large holes, edges of more than two triangles, a surface with one side only, no volume inside, other bodies of size
-        beside it, or a surface that crosses itself in more than small folds.
+        Large holes, edges of more than two triangles that cannot be parted, a surface with one side only, no volume inside,
+        other bodies of size beside it, or a surface that crosses itself in more than small folds.
     """
     points, triangles = np.asarray(points, float), np.asarray(triangles, np.int64)
     _refuse_unusable(points, triangles, name)
     told: list[str] = []
     vertices, triangles = mend.merge_points(points, triangles, told)
     triangles = mend.drop_spare(vertices, triangles, told)
+    vertices, triangles = mend.part_edges(vertices, triangles, told)
     given = len(triangles)
     vertices, triangles = mend.close_holes(vertices, triangles, told, name=name)
     triangles, shell, volumes, turned = _turn_outwards(vertices, triangles, name)

@@ -10,8 +10,8 @@ from marrow_niche.geometry.bone import AXES, Bone
 from marrow_niche.geometry.fat import ADIPOCYTE
 from marrow_niche.geometry.field import Inset
 from marrow_niche.geometry.flow import blood_flow, share_perfused
-from marrow_niche.geometry.lattice import OUTSIDE, Lattice
-from marrow_niche.geometry.near import distance_at
+from marrow_niche.geometry.lattice import MARROW, OUTSIDE, Lattice, compact_index
+from marrow_niche.geometry.near import boxed, distance_at
 from marrow_niche.geometry.spec import CAP, Geometry, GeometrySpec
 from marrow_niche.geometry.tubes import tube_distance
 from marrow_niche.geometry.vessels import ARTERIOLE, SINUSOID, VEIN, Vessels, radial_alignment, vein_track
@@ -151,23 +151,80 @@ def _length_inside(vessels: Vessels, whole: Lattice) -> np.ndarray:
     return vessels.length * share * in_marrow(middle, whole)
 
 
-def random_nearness(geometry: Geometry, draws: np.random.Generator, number: int = 20_000) -> dict[str, Any]:
-    """How near random points of the marrow outside vessels are to sinusoids (and veins), arterioles and bone.
+def random_nearness(
+    geometry: Geometry,
+    draws: np.random.Generator,
+    number: int = 20_000,
+    box: tuple[np.ndarray, np.ndarray] | None = None,
+) -> dict[str, Any]:
+    """How near `random_points` of the marrow outside vessels are to sinusoids (and veins), arterioles and bone.
 
     Points, not voxels: the same whatever the voxel. The share within a distance is right to 0.004 by chance.
     """
-    lattice = geometry.lattice
-    voxel = draws.integers(lattice.n, size=number)
-    points = lattice.centres()[voxel] + lattice.spacing * (draws.random((number, 3)) - 0.5)
-    away = nearness(points, voxel, geometry)
-    outside = (away["sinusoid"] > 0.0) & (away["arteriole"] > 0.0) & (away["bone"] > 0.0)
+    points = random_points(geometry, draws, number, box)
     found: dict[str, Any] = {}
-    for name, distance_to in away.items():
-        found |= _shares("share", name, distance_to[outside])
-        if np.isfinite(distance_to[outside]).any():
-            found[f"mean_distance_to_{name}_um"] = float(np.minimum(distance_to[outside], CAP).mean())
-            found[f"median_distance_to_{name}_um"] = float(np.median(distance_to[outside]))
+    for name, distance_to in nearness(points, holding(points, geometry.lattice), geometry).items():
+        found |= _shares("share", name, distance_to)
+        if np.isfinite(distance_to).any():
+            found[f"mean_distance_to_{name}_um"] = float(np.minimum(distance_to, CAP).mean())
+            found[f"median_distance_to_{name}_um"] = float(np.median(distance_to))
     return found
+
+
+def random_points(
+    geometry: Geometry,
+    draws: np.random.Generator,
+    number: int,
+    box: tuple[np.ndarray, np.ndarray] | None = None,
+) -> np.ndarray:
+    """Points (number, 3) [um] spread evenly over the marrow outside vessels and adipocytes, with no regard to voxels.
+
+    Parameters
+    ----------
+    geometry : Geometry
+    draws : numpy.random.Generator
+    number : int
+        Fewer are found where the marrow is less than a five-hundredth of its box.
+    box : (3,), (3,) float64, optional
+        Corners of the piece [um]; without them, those of its lattice.
+
+    Notes
+    -----
+    Points are drawn from the box and kept by their distances to bone and to walls, so also in a voxel whose centre is bone:
+    two lattices over the same box have the same points, but for those in a voxel outside the tissue, and those that lie farther
+    than a voxel from all marrow of the lattice, such as in a part that nothing joins to it.
+    """
+    lattice, vessels, niches = geometry.lattice, geometry.vessels, geometry.niches
+    end = lattice.origin + lattice.spacing * np.array(lattice.shape[::-1])
+    low, high = (lattice.origin, end) if box is None else box
+    marrow = np.flatnonzero(lattice.tissue >= MARROW)
+    index = compact_index(marrow, lattice.shape)
+    tubes = boxed(vessels.a, vessels.b, vessels.radius, cell=30.0)
+    size = niches.adipocyte_radius
+    fat = boxed(niches.adipocyte, niches.adipocyte, size, cell=60.0)
+    batch = 5 * number
+    kept, have = [], 0
+    for _ in range(100):
+        points = low + (high - low) * draws.random((batch, 3))
+        voxel = np.empty(batch, np.int32)
+        distance.find_voxels(points, lattice.origin, lattice.spacing, index, 1, voxel)
+        points = points[voxel >= 0]
+        points = points[in_tissue(points, lattice)]
+        points = points[geometry.inset.at(points) > 0.0]
+        points = points[~tubes.hold(points)]
+        points = points[~fat.hold(points)]
+        kept.append(points)
+        have += len(points)
+        if have >= number:
+            break
+    return np.concatenate(kept)[:number]
+
+
+def holding(points: np.ndarray, lattice: Lattice) -> np.ndarray:
+    """(m,) int32: the marrow voxel that holds each point (m, 3) [um], -1 where that voxel is none."""
+    voxel = np.empty(len(points), np.int32)
+    distance.find_voxels(points, lattice.origin, lattice.spacing, lattice.index(), 0, voxel)
+    return voxel
 
 
 def cell_nearness(
@@ -191,11 +248,16 @@ def measured_nearness(geometry: Geometry, position: np.ndarray) -> dict[str, Any
 
 def nearness(points: np.ndarray, voxel: np.ndarray, geometry: Geometry) -> dict[str, np.ndarray]:
     """Distances (m,) of points (m, 3) [um], in marrow voxels `voxel` (m,), to the nearest wall of a sinusoid or vein, of an
-    arteriole, and to bone, by name; infinite where there is none. Exact for vessels; for bone as exact as the endosteum is."""
+    arteriole, and to bone, by name; infinite where there is none. Exact for vessels, also of points in no marrow voxel (-1);
+    for bone as exact as the endosteum is."""
     v = geometry.vessels
     arterial = v.kind == ARTERIOLE
+    inside = voxel >= 0
+    sinusoid = np.empty(len(points))
+    sinusoid[inside] = distance_at(points[inside], voxel[inside], geometry.near_sinusoid, (v.a, v.b, v.radius))
+    sinusoid[~inside] = tube_distance(points[~inside], v.a[~arterial], v.b[~arterial], v.radius[~arterial])
     return {
-        "sinusoid": distance_at(points, voxel, geometry.near_sinusoid, (v.a, v.b, v.radius)),
+        "sinusoid": sinusoid,
         "arteriole": tube_distance(points, v.a[arterial], v.b[arterial], v.radius[arterial]),
         "bone": geometry.inset.at(points),
     }

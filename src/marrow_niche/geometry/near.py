@@ -5,7 +5,6 @@ to no point of the voxel. What remains is a few objects whatever the size of the
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -14,8 +13,6 @@ from marrow_niche.kernels import distance
 
 MOST_LARGE = 200
 """Tubes so long or wide that every search looks at them, at most."""
-CHUNK = 100_000
-"""Voxels searched at a time; their lists stand in one rectangular buffer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,20 +120,18 @@ def _bin(corner: np.ndarray, cell: float, shape: np.ndarray, box: np.ndarray, la
 
 
 def make_blocks(lattice: Lattice, *, edge: float = 40.0) -> Blocks:
-    """Group marrow voxels into blocks of about `edge` [um]."""
+    """Group marrow voxels into blocks of about `edge` [um], but of at least four voxels a side while they are under 80 um."""
     h = lattice.spacing
-    side = max(int(edge / h), 1)
-    place = np.stack(np.unravel_index(lattice.flat, lattice.shape), axis=1)
-    blocks = place // side
-    key = np.ravel_multi_index(tuple(blocks.T), tuple(-(-s // side) for s in lattice.shape))
-    order = np.argsort(key, kind="stable").astype(np.int64)
-    first = np.flatnonzero(np.diff(key[order], prepend=-1))
+    side = max(int(edge / h), min(4, int(2.0 * edge / h)), 1)
+    n = lattice.n
+    order, start, place = np.empty(n, np.int64), np.empty(n + 1, np.int64), np.empty((n, 3), np.int32)
+    number = distance.order_blocks(lattice.flat, np.array(lattice.shape, np.int64), side, order, place, start)
     extent = np.minimum(side, lattice.shape)
-    centre = blocks[order[first]][:, ::-1] * side + 0.5 * extent[::-1]
+    centre = place[:number, ::-1] * float(side) + 0.5 * extent[::-1]
     return Blocks(
         centre=lattice.origin + h * centre,
         order=order,
-        start=np.append(first, len(order)).astype(np.int64),
+        start=start[: number + 1].copy(),
         reach=float(0.5 * h * np.linalg.norm(extent - 1.0)),
         voxel=lattice.centres(),
         diagonal=float(np.sqrt(3.0) * h),
@@ -161,33 +156,40 @@ def search(tubes: Tubes, blocks: Blocks, *, cap: float) -> tuple[np.ndarray, Nea
         At most `cap` [um].
     near : Near
         Tubes whose distance from the centre is at most that distance plus the voxel's diagonal.
+
+    Notes
+    -----
+    Done twice, once to count and once to list: sooner than to keep the lists somewhere before their places are known.
     """
     n = len(blocks.voxel)
-    out, number = np.full(n, cap), np.zeros(n, np.int64)
+    out, start = np.full(n, cap), np.zeros(n + 1, np.int64)
     if not tubes.radius.size or not n:
-        return out, Near(start=np.zeros(n + 1, np.int64), item=np.empty(0, np.int32))
-    cut = np.searchsorted(blocks.start, np.arange(0, n + CHUNK, CHUNK))
-    cut = np.unique(np.minimum(cut, len(blocks.start) - 1))
-    packed, width = [], 32
-    for first, last in pairwise(cut):
-        voxels = blocks.order[blocks.start[first] : blocks.start[last]]
-        while True:
-            item = np.empty((len(voxels), width), np.int32)
-            distance.search_blocks(
-                first, last, blocks.centre, blocks.order, blocks.start, blocks.voxel, blocks.reach, tubes.grid,
-                tubes.a, tubes.b, tubes.radius, blocks.diagonal, cap, out, number, item
-            )  # fmt: skip
-            most = int(number[voxels].max())
-            if most <= width:
-                break
-            width = int(1.25 * most) + 1
-        packed.append(item[np.arange(width) < number[voxels][:, None]])
-    start = np.concatenate([[0], np.cumsum(number)])
-    items = np.empty(start[-1], np.int32)
-    packed.reverse()
-    for first, last in pairwise(cut):  # each part goes once it is copied: both would not fit together
-        distance.collect(blocks.order[blocks.start[first] : blocks.start[last]], number, packed.pop(), start, items)
-    return out, Near(start=start, item=items)
+        return out, Near(start=start, item=np.empty(0, np.int32))
+    what = (blocks.centre, blocks.order, blocks.start, blocks.voxel, blocks.reach, *_packed(tubes))
+    how = (blocks.diagonal, cap)
+    distance.search_blocks(*what, *how, False, out, start, np.empty(0, np.int32))
+    np.cumsum(start, out=start)
+    item = np.empty(start[-1], np.int32)
+    distance.search_blocks(*what, *how, True, out, start, item)
+    return out, Near(start=start, item=item)
+
+
+def nearest(points: np.ndarray, blocks: Blocks) -> np.ndarray:
+    """(n,) int32: which of the points (m, 3) [um] is nearest to each voxel's centre, the first of equals; -1 without points."""
+    which = np.full(len(blocks.voxel), -1, np.int32)
+    if len(points) and len(which):
+        grid = middled(points, points, np.zeros(len(points)), cell=100.0)
+        what = (blocks.centre, blocks.order, blocks.start, blocks.voxel, blocks.reach)
+        distance.nearest_in_blocks(*what, *_packed(grid), which)
+    return which
+
+
+def _packed(tubes: Tubes) -> tuple[tuple, np.ndarray, np.ndarray]:
+    """The grid of `middled` tubes, and they in its order, as kernels take them."""
+    number = np.empty(len(tubes.radius), np.int32)
+    columns = np.empty((8, len(number)))
+    distance.pack_grid(tubes.grid, tubes.a, tubes.b, tubes.radius, number, columns)
+    return tubes.grid, number, columns
 
 
 def distance_at(

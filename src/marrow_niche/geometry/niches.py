@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from marrow_niche.geometry.anatomy import Anatomy
 from marrow_niche.geometry.field import Inset
 from marrow_niche.geometry.lattice import Lattice
-from marrow_niche.geometry.near import Tubes
+from marrow_niche.geometry.near import Blocks, Tubes, nearest
 from marrow_niche.geometry.packing import thin, wander
 from marrow_niche.geometry.vessels import ARTERIOLE, Vessels
 from marrow_niche.kernels import distance
@@ -45,6 +44,7 @@ class Niches:
 
 def make_niches(
     lattice: Lattice,
+    blocks: Blocks,
     vessels: Vessels,
     tubes: Tubes,
     inset: Inset,
@@ -63,6 +63,8 @@ def make_niches(
     Parameters
     ----------
     lattice : Lattice
+    blocks : Blocks
+        Of its voxels.
     vessels, tubes : Vessels, Tubes
         Of the piece and some margin; `tubes` holds all vessels.
     inset : Inset
@@ -112,9 +114,6 @@ def make_niches(
     centre, size = fat
     top = lattice.origin + lattice.spacing * np.array(lattice.shape[::-1])
     reaches = ((centre > lattice.origin - size[:, None]) & (centre < top + size[:, None])).all(axis=1)
-    territory = np.full(lattice.n, -1, np.int32)
-    if len(megakaryocyte):
-        territory = cKDTree(megakaryocyte).query(lattice.centres(), workers=-1)[1].astype(np.int32)
     return Niches(
         stroma=stroma,
         stroma_voxel=stroma_voxel,
@@ -124,7 +123,7 @@ def make_niches(
         megakaryocyte_voxel=megakaryocyte_voxel,
         adipocyte=centre[reaches],
         adipocyte_radius=size[reaches],
-        territory=territory,
+        territory=nearest(megakaryocyte, blocks),
     )
 
 

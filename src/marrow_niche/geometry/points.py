@@ -134,11 +134,29 @@ def marrow_around(points: Points) -> LabelImage:
 
 
 def linked(points: Points, *, sinusoid_radius: float, arteriole_radius: float) -> Vessels | None:
-    """Vessels through points that stand for them: the shortest tree that joins those nearer than 60 um; None without any."""
-    parts = []
+    """Vessels through points that stand for them: the shortest tree that joins those nearer than 60 um; None without any.
+
+    Parameters
+    ----------
+    sinusoid_radius, arteriole_radius : float
+        Of points without a radius of their own [um].
+
+    Raises
+    ------
+    GeometryError
+        No two points of a kind lie near enough to be joined; every such kind at once.
+    """
+    parts, mistakes = [], []
     for role, kind, usual in (("sinusoid", SINUSOID, sinusoid_radius), ("arteriole", ARTERIOLE, arteriole_radius)):
         place = points.position.get(role, np.empty((0, 3)))
-        if len(place) < 2:
+        if len(place) == 0:
+            continue
+        alone = unjoined(points, role)
+        if len(alone) == len(place):
+            gap = (
+                f", the nearest two {cKDTree(place).query(place, k=2)[0][:, 1].min():.4g} um" if len(place) > 1 else ""
+            )
+            mistakes.append(f"{len(place)} are {role}{gap}")
             continue
         size = np.where(np.isnan(points.radius[role]), usual, points.radius[role])
         pairs = cKDTree(place).query_pairs(LINK, output_type="ndarray")
@@ -146,6 +164,13 @@ def linked(points: Points, *, sinusoid_radius: float, arteriole_radius: float) -
         tree = minimum_spanning_tree(coo_array((length + 1e-9, pairs.T), shape=(len(place),) * 2)).tocoo()
         edges = np.stack([tree.row, tree.col], axis=1).astype(np.int32)
         parts.append((place, edges, size[edges].mean(axis=1), kind))
+    if mistakes:
+        raise GeometryError(
+            f"geometry.points: no vessel can be drawn through points that all lie more than {LINK:.0f} um apart: "
+            f"{'; '.join(mistakes)}. Give points nearer than that along each vessel, or a graph, as "
+            'vessels = "graph.vtp"; or '
+            "list them under ignore, and vessels are made. Are the positions in um?"
+        )
     if not parts:
         return None
     shift = np.cumsum([0] + [len(place) for place, _, _, _ in parts[:-1]])
@@ -155,6 +180,13 @@ def linked(points: Points, *, sinusoid_radius: float, arteriole_radius: float) -
         radius=np.concatenate([radius for _, _, radius, _ in parts]),
         kind=np.concatenate([np.full(len(edges), kind, np.uint8) for _, edges, _, kind in parts]),
     )
+
+
+def unjoined(points: Points, role: str) -> np.ndarray:
+    """Numbers (k,) of the points of a vessel's role that have no other within 60 um, and so become part of none."""
+    place = points.position.get(role, np.empty((0, 3)))
+    near = cKDTree(place).query_pairs(LINK, output_type="ndarray") if len(place) else np.empty(0, int)
+    return np.setdiff1d(np.arange(len(place)), near)
 
 
 def _table(path: Path) -> "pandas.DataFrame":

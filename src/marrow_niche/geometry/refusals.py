@@ -6,6 +6,7 @@ from marrow_niche.errors import GeometryError
 from marrow_niche.geometry.anatomy import Anatomy
 from marrow_niche.geometry.bone import AXES, Bone
 from marrow_niche.geometry.field import Inset
+from marrow_niche.geometry.made_bones import made_bone
 from marrow_niche.geometry.spec import GeometrySpec
 
 MOST_CORDS = 8_000_000
@@ -32,10 +33,7 @@ def refuse_hopeless(
     h = spec.voxel
     deepest = float(bone.radius.max())
     if bone.marrow_volume <= 0.0:
-        raise GeometryError(
-            f"geometry.cortex: a cortex of {bone.cortex.max():.4g} um leaves no marrow in a bone that is nowhere more than "
-            f"{deepest:.4g} um deep. Give a thinner one, or leave it out: the default keeps a cavity."
-        )
+        raise GeometryError(_no_cavity(spec, bone, deepest))
     if volume <= 0.0:
         raise GeometryError("geometry.section: there is no marrow in this piece, only bone. " + _where_marrow_is(bone))
     cords = 0.65 * around / anatomy.sinusoid_spacing**3
@@ -57,6 +55,27 @@ def refuse_hopeless(
             f"{need / 2**30:.3g} GiB; {free / 2**30:.3g} GiB are free. "
             f'Take voxel = "{np.ceil(fits / digits) * digits:.3g} um" or larger, or a section of the bone.'
         )
+
+
+def _no_cavity(spec: GeometrySpec, bone: Bone, deepest: float) -> str:
+    """Why the cortex leaves no marrow, and what would."""
+    thick = float(bone.cortex.max())
+    made = None if spec.bone is None else made_bone(spec.bone)
+    if made is not None and made.even and spec.cortex is None:
+        least = 1.1 * bone.length * thick / max(deepest, 1e-9) / 1e3
+        digits = 10.0 ** (np.floor(np.log10(least)) - 1)
+        return (
+            f"geometry.length: at {bone.length / 1e3:.4g} mm the {made.name} is nowhere more than {deepest:.4g} um deep, and "
+            f"its cortex of {thick:.4g} um, which length does not scale, leaves no marrow. Take length = "
+            f'"{np.ceil(least / digits) * digits:.3g} mm" or more (its own is {made.length / 1e3:.4g} mm), or a cortex of your '
+            f'own, such as cortex = "{0.5 * deepest:.2g} um".'
+        )
+    hopeless = made is not None and made.even and made.cortex >= deepest
+    without = "" if hopeless else ", or leave it out: the default keeps a cavity"
+    return (
+        f"geometry.cortex: a cortex of {thick:.4g} um leaves no marrow in a bone that is nowhere more than {deepest:.4g} um "
+        f"deep. Give a thinner one{without}."
+    )
 
 
 def _where_marrow_is(bone: Bone) -> str:

@@ -28,6 +28,19 @@ def segment_distance(x, y, z, a, b, e):
     return np.sqrt(px * px + py * py + pz * pz)
 
 
+@njit(cache=True, inline="always")
+def _within(x, y, z, a, b, e, reach):
+    """Whether (x, y, z) lies nearer than `reach` to segment `e`."""
+    ux, uy, uz = b[e, 0] - a[e, 0], b[e, 1] - a[e, 1], b[e, 2] - a[e, 2]
+    px, py, pz = x - a[e, 0], y - a[e, 1], z - a[e, 2]
+    along = px * ux + py * uy + pz * uz
+    if along > 0.0:
+        length = ux * ux + uy * uy + uz * uz
+        t = min(along / length, 1.0)
+        px, py, pz = px - t * ux, py - t * uy, pz - t * uz
+    return px * px + py * py + pz * pz < reach * reach
+
+
 @njit(cache=True)
 def distance_to_tubes(x, y, z, voxel, start, item, a, b, radius):
     """Signed distance from a point of `voxel` to the nearest tube wall [um]; exact for every point of the voxel.
@@ -118,11 +131,57 @@ def bin_tubes(box, shape, start, item, fill):
                         start[cell + 1] += 1
 
 
+@njit(cache=True, inline="always")
+def _pack(e, q, a, b, radius, tube):
+    """Write tube `e` as column q of `tube` (8, m): one end, the axis, 1 / length squared (0 of a point) and the radius."""
+    ux, uy, uz = b[e, 0] - a[e, 0], b[e, 1] - a[e, 1], b[e, 2] - a[e, 2]
+    square = ux * ux + uy * uy + uz * uz
+    tube[0, q], tube[1, q], tube[2, q] = a[e, 0], a[e, 1], a[e, 2]
+    tube[3, q], tube[4, q], tube[5, q] = ux, uy, uz
+    tube[6, q] = 1.0 / square if square > 0.0 else 0.0
+    tube[7, q] = radius[e]
+
+
+@njit(cache=True, error_model="numpy")
+def _to_packed(x, y, z, tube, first, last, away):
+    """Signed distances from (x, y, z) to the packed tubes first..last - 1, into `away` (from 0); returns the least of them."""
+    count = last - first
+    ax, ay, az = tube[0][first:last], tube[1][first:last], tube[2][first:last]
+    ux, uy, uz = tube[3][first:last], tube[4][first:last], tube[5][first:last]
+    inverse, radius = tube[6][first:last], tube[7][first:last]
+    for q in range(count):
+        px, py, pz = x - ax[q], y - ay[q], z - az[q]
+        t = (px * ux[q] + py * uy[q] + pz * uz[q]) * inverse[q]
+        t = min(max(t, 0.0), 1.0)
+        px, py, pz = px - t * ux[q], py - t * uy[q], pz - t * uz[q]
+        away[q] = np.sqrt(px * px + py * py + pz * pz) - radius[q]
+    one, two, three, four = np.inf, np.inf, np.inf, np.inf
+    for q in range(0, count - 3, 4):
+        one, two = min(one, away[q]), min(two, away[q + 1])
+        three, four = min(three, away[q + 2]), min(four, away[q + 3])
+    for q in range(count - count % 4, count):
+        one = min(one, away[q])
+    return min(min(one, two), min(three, four))
+
+
 @njit(cache=True)
-def _gather(x, y, z, reach, cap, grid, a, b, radius):
-    """Tubes with signed distance from (x, y, z) <= min(nearest, cap) + reach, from a middle grid: (items, how many)."""
+def pack_grid(grid, a, b, radius, item, tube):
+    """The tubes of a middle grid in the order of its cells, the large ones behind: their numbers `item` (e,) int32 and `tube`
+    (8, e) float64 as `_pack` writes them. A run of cells along x is then a run of columns."""
+    count = grid[4].size
+    for q in range(count):
+        item[q] = grid[4][q]
+    for q in range(grid[5].size):
+        item[count + q] = grid[5][q]
+    for q in range(item.size):
+        _pack(item[q], q, a, b, radius, tube)
+
+
+@njit(cache=True)
+def _gather(x, y, z, reach, cap, grid, tube):
+    """Columns of `pack_grid` with signed distance from (x, y, z) <= min(nearest, cap) + reach: (columns, how many)."""
     low, cell, shape, start, item, large, wide = grid
-    found, away = np.empty(1024, np.int32), np.empty(1024, np.float64)
+    found, away, run = np.empty(512, np.int32), np.empty(512), np.empty(512)
     last = cap + reach + wide
     width = min(reach + wide + 0.6 * cell, last)
     while True:
@@ -130,99 +189,220 @@ def _gather(x, y, z, reach, cap, grid, a, b, radius):
         i0, i1 = max(int((x - width - low[0]) // cell), 0), min(int((x + width - low[0]) // cell), shape[0] - 1)
         j0, j1 = max(int((y - width - low[1]) // cell), 0), min(int((y + width - low[1]) // cell), shape[1] - 1)
         k0, k1 = max(int((z - width - low[2]) // cell), 0), min(int((z + width - low[2]) // cell), shape[2] - 1)
-        for k in range(k0, k1 + 1):
-            for j in range(j0, j1 + 1):
-                row = (k * shape[1] + j) * shape[0]
-                for s in range(start[row + i0] if i0 <= i1 else 0, start[row + i1 + 1] if i0 <= i1 else 0):
-                    e = item[s]
-                    d = segment_distance(x, y, z, a, b, e) - radius[e]
-                    if d <= nearest + reach:
-                        if count == found.size:
-                            found, away = np.append(found, found), np.append(away, away)
-                        found[count], away[count] = e, d
-                        count += 1
-                        nearest = min(nearest, d)
-        for e in large:
-            d = segment_distance(x, y, z, a, b, e) - radius[e]
-            if d <= nearest + reach:
-                if count == found.size:
-                    found, away = np.append(found, found), np.append(away, away)
-                found[count], away[count] = e, d
-                count += 1
-                nearest = min(nearest, d)
+        rows = max(k1 - k0 + 1, 0) * max(j1 - j0 + 1, 0) if i0 <= i1 else 0
+        for r in range(rows + 1):
+            if r < rows:
+                row = ((k0 + r // (j1 - j0 + 1)) * shape[1] + j0 + r % (j1 - j0 + 1)) * shape[0]
+                begin, end = start[row + i0], start[row + i1 + 1]
+            else:
+                begin, end = item.size, item.size + large.size
+            if begin == end:
+                continue
+            if end - begin > run.size:
+                run = np.empty(2 * (end - begin))
+            while count + end - begin >= found.size:
+                found, away = np.append(found, found), np.append(away, away)
+            nearest = min(nearest, _to_packed(x, y, z, tube, begin, end, run))
+            for q in range(end - begin):
+                found[count], away[count] = begin + q, run[q]
+                count += run[q] <= nearest + reach
         need = nearest + reach + wide
         if need <= width or width >= last:
             break
         width = min(need if nearest < cap else 2.0 * width, last)
     kept = 0
     for s in range(count):
-        if away[s] <= nearest + reach:
-            found[kept] = found[s]
-            kept += 1
+        found[kept] = found[s]
+        kept += away[s] <= nearest + reach
     return found, kept
+
+
+@njit(cache=True, inline="always")
+def _octant(v, voxel, x, y, z):
+    """Which eighth of a block centred at (x, y, z) the centre of voxel `v` lies in."""
+    return (voxel[v, 0] > x) + 2 * (voxel[v, 1] > y) + 4 * (voxel[v, 2] > z)
 
 
 @njit(cache=True, parallel=True)
 def search_blocks(
-    first, last, centre, order, block, voxel, spread, grid, a, b, radius, reach, cap, distance, number, item
+    centre, order, block, voxel, spread, grid, number, packed, reach, cap, fill, distance, start, item
 ):
     """For each voxel, the signed distance of its centre to the nearest tube and the tubes within `reach` more.
 
     Parameters
     ----------
-    first, last : int
-        Blocks of voxels to do.
     centre : (m, 3) float64
         Centres of the blocks [um].
     order, block : (n,) int64, (m + 1,) int64
-        Voxels of block i are order[block[i]:block[i + 1]].
+        Voxels of block i are order[block[i]:block[i + 1]], eighth by eighth.
     voxel : (n, 3) float64
         Voxel centres [um].
     spread : float
         Farthest a voxel's centre lies from its block's [um].
     grid : tuple
         A middle grid.
-    a, b, radius : (e, 3), (e, 3), (e,) float64
-        The tubes [um].
+    number, packed : (e,) int32, (8, e) float64
+        Its tubes, as `pack_grid` leaves them [um].
     reach, cap : float
         Listed are the tubes with signed distance <= min(nearest, cap) + reach; `distance` is at most `cap` [um].
-    distance : (n,) float64, written
+    fill : bool
+        First False, to measure and count; then, with `start` summed up, True, to list.
+    distance : (n,) float64, written with `fill` False
         [um].
-    number : (n,) int64, written
-        How many tubes are listed, also where they do not fit.
-    item : (rows, width) int32, written
-        The first `width` of them; row r is the voxel order[block[first] + r].
+    start : (n + 1,) int64, written with `fill` False
+        start[v + 1] is how many tubes voxel v has; with `fill` True, where its list begins and that of v ends.
+    item : (k,) int32, written with `fill` True
+
+    Notes
+    -----
+    No distance to a tube changes by more than the way between two points. So what is listed for a block holds what can be
+    listed for its eighths, and that what can be listed for their voxels. Each voxel is written by one thread.
     """
-    for m in prange(first, last):
-        found, count = _gather(
-            centre[m, 0], centre[m, 1], centre[m, 2], reach + 2.0 * spread, cap + spread, grid, a, b, radius
-        )
-        away = np.empty(count, np.float64)
+    for m in prange(centre.shape[0]):
+        x, y, z = centre[m, 0], centre[m, 1], centre[m, 2]
+        found, count = _gather(x, y, z, reach + 2.0 * spread, cap + spread, grid, packed)
+        every, tube = np.empty((8, count)), np.empty((8, count))
+        some, row, away = np.empty(count, np.int32), np.empty(count + 1, np.int32), np.empty(count)
+        for d in range(8):
+            for q in range(count):
+                every[d, q] = packed[d, found[q]]
+        first = block[m]
+        while first < block[m + 1]:
+            eighth = _octant(order[first], voxel, x, y, z)
+            last = first
+            low, high = np.full(3, np.inf), np.full(3, -np.inf)
+            while last < block[m + 1] and _octant(order[last], voxel, x, y, z) == eighth:
+                for d in range(3):
+                    low[d], high[d] = min(low[d], voxel[order[last], d]), max(high[d], voxel[order[last], d])
+                last += 1
+            wide = 0.5 * np.sqrt((high[0] - low[0]) ** 2 + (high[1] - low[1]) ** 2 + (high[2] - low[2]) ** 2) + 1e-9
+            nearest = _to_packed(
+                0.5 * (low[0] + high[0]), 0.5 * (low[1] + high[1]), 0.5 * (low[2] + high[2]), every, 0, count, away
+            )
+            far = min(nearest + 2.0 * wide, cap + wide) + reach
+            fewer = 0
+            for q in range(count):
+                row[fewer] = q
+                fewer += away[q] <= far
+            for q in range(fewer):
+                some[q] = number[found[row[q]]]
+            for d in range(8):
+                for q in range(fewer):
+                    tube[d, q] = every[d, row[q]]
+            for s in range(first, last):
+                v = order[s]
+                nearest = min(_to_packed(voxel[v, 0], voxel[v, 1], voxel[v, 2], tube, 0, fewer, away), cap)
+                listed = 0
+                if fill:
+                    for q in range(fewer):
+                        row[listed] = some[q]
+                        listed += away[q] <= nearest + reach
+                    item[start[v] : start[v] + listed] = row[:listed]
+                else:
+                    for q in range(fewer):
+                        listed += away[q] <= nearest + reach
+                    distance[v] = nearest
+                    start[v + 1] = listed
+            first = last
+
+
+@njit(cache=True, parallel=True)
+def nearest_in_blocks(centre, order, block, voxel, spread, grid, number, packed, which):
+    """The nearest of some points to the centre of each voxel; of two as near, the first.
+
+    Parameters
+    ----------
+    centre, order, block, voxel, spread
+        As of `search_blocks`.
+    grid : tuple
+        A middle grid of the points.
+    number, packed : (e,) int32, (8, e) float64
+        The points, at least one, as `pack_grid` leaves them [um].
+    which : (n,) int32, written
+    """
+    for m in prange(centre.shape[0]):
+        found, count = _gather(centre[m, 0], centre[m, 1], centre[m, 2], 2.0 * spread + 1e-9, np.inf, grid, packed)
         for s in range(block[m], block[m + 1]):
-            v, row = order[s], s - block[first]
-            nearest = cap
+            v = order[s]
+            nearest, best = np.inf, -1
             for q in range(count):
-                e = found[q]
-                away[q] = segment_distance(voxel[v, 0], voxel[v, 1], voxel[v, 2], a, b, e) - radius[e]
-                nearest = min(nearest, away[q])
-            listed = 0
-            for q in range(count):
-                if away[q] <= nearest + reach:
-                    if listed < item.shape[1]:
-                        item[row, listed] = found[q]
-                    listed += 1
-            distance[v] = nearest
-            number[v] = listed
+                c, p = found[q], number[found[q]]
+                dx, dy, dz = packed[0, c] - voxel[v, 0], packed[1, c] - voxel[v, 1], packed[2, c] - voxel[v, 2]
+                square = dx * dx + dy * dy + dz * dz
+                if square < nearest or (square == nearest and p < best):
+                    nearest, best = square, p
+            which[v] = best
 
 
 @njit(cache=True)
-def collect(voxels, number, packed, start, item):
-    """Copy lists that lie one after the other in `packed`, in the order of `voxels`, to item[start[v]:]."""
-    at = 0
-    for v in voxels:
-        for q in range(number[v]):
-            item[start[v] + q] = packed[at + q]
-        at += number[v]
+def order_blocks(flat, shape, side, order, place, start):
+    """Sort the voxels of a lattice by cubic blocks, and in a block by its eighths.
+
+    Parameters
+    ----------
+    flat : (n,) int64
+        C-order index of the voxels, ascending.
+    shape : (3,) int64
+        nz, ny, nx of the lattice.
+    side : int
+        Voxels along a block.
+    order : (n,) int64, written
+        Rank of the voxels, block by block in C order.
+    place : (n, 3) int32, written
+        Block k, j, i of the rows that were found.
+    start : (n + 1,) int64, written
+        Voxels of block m are order[start[m]:start[m + 1]].
+
+    Returns
+    -------
+    int
+        Blocks that hold any voxel.
+    """
+    ny, nx = shape[1], shape[2]
+    by, bx = (ny + side - 1) // side, (nx + side - 1) // side
+    half = (side + 1) // 2
+    number = np.zeros(8 * by * bx + 1, np.int64)
+    blocks, first = 0, 0
+    start[0] = 0
+    while first < flat.size:
+        layer = flat[first] // (ny * nx) // side
+        number[:] = 0
+        last = first
+        while last < flat.size and flat[last] // (ny * nx) // side == layer:
+            number[_key(flat[last], ny, nx, side, half, bx) + 1] += 1
+            last += 1
+        for c in range(by * bx):
+            here = 0
+            for q in range(8 * c, 8 * c + 8):
+                here += number[q + 1]
+                number[q + 1] += number[q]
+            if here > 0:
+                place[blocks, 0], place[blocks, 1], place[blocks, 2] = layer, c // bx, c % bx
+                start[blocks + 1] = start[blocks] + here
+                blocks += 1
+        for v in range(first, last):
+            key = _key(flat[v], ny, nx, side, half, bx)
+            order[first + number[key]] = v
+            number[key] += 1
+        first = last
+    return blocks
+
+
+@njit(cache=True, inline="always")
+def _key(voxel, ny, nx, side, half, bx):
+    """Eight times the block of a voxel among those of its layer, and which eighth of it the voxel lies in."""
+    k, j, i = voxel // (ny * nx), (voxel // nx) % ny, voxel % nx
+    eighth = (i % side >= half) + 2 * (j % side >= half) + 4 * (k % side >= half)
+    return 8 * ((j // side) * bx + i // side) + eighth
+
+
+@njit(cache=True, inline="always")
+def _square_to_packed(x, y, z, tube, q):
+    """Squared distance from (x, y, z) to the axis of the packed tube q."""
+    px, py, pz = x - tube[0, q], y - tube[1, q], z - tube[2, q]
+    t = min(max((px * tube[3, q] + py * tube[4, q] + pz * tube[5, q]) * tube[6, q], 0.0), 1.0)
+    px, py, pz = px - t * tube[3, q], py - t * tube[4, q], pz - t * tube[5, q]
+    return px * px + py * py + pz * pz
 
 
 @njit(cache=True, parallel=True)
@@ -245,57 +425,82 @@ def voxel_share(centre, spacing, n, start, item, other_start, other_item, a, b, 
         [-].
     """
     half = 0.5 * np.sqrt(3.0) * spacing
+    inner = half * (n - 1.0) / n + 1e-9
     kinds = share.shape[1]
-    for v in prange(centre.shape[0]):
-        x, y, z = centre[v, 0], centre[v, 1], centre[v, 2]
-        near = np.empty(start[v + 1] - start[v] + other_start[v + 1] - other_start[v], np.int32)
-        count = 0
-        for s in range(start[v], start[v + 1]):
-            if segment_distance(x, y, z, a, b, item[s]) - radius[item[s]] < half:
-                near[count] = item[s]
-                count += 1
-        for s in range(other_start[v], other_start[v + 1]):
-            if segment_distance(x, y, z, a, b, other_item[s]) - radius[other_item[s]] < half:
-                near[count] = other_item[s]
-                count += 1
-        for g in range(kinds):
-            share[v, g] = 0.0
-        if count == 0:
-            continue
-        some = np.empty(count, np.int32)
-        for kb in range(0, n, 2):
-            for jb in range(0, n, 2):
-                for ib in range(0, n, 2):
-                    # Two points a side are looked at together: most such groups lie wholly in or out of every tube.
-                    kn, jn, in_ = min(kb + 2, n), min(jb + 2, n), min(ib + 2, n)
-                    mz = z + (0.5 * (kb + kn) / n - 0.5) * spacing
-                    my = y + (0.5 * (jb + jn) / n - 0.5) * spacing
-                    mx = x + (0.5 * (ib + in_) / n - 0.5) * spacing
-                    spread = half / n
-                    base, left = -1, 0
-                    for q in range(count):
-                        e = near[q]
-                        d = segment_distance(mx, my, mz, a, b, e) - radius[e]
-                        if d < -spread:
-                            base = max(base, int(kind[e]))
-                        elif d < spread:
-                            some[left] = e
-                            left += 1
-                    for kk in range(kb, kn):
-                        pz = z + ((kk + 0.5) / n - 0.5) * spacing
-                        for jj in range(jb, jn):
-                            py = y + ((jj + 0.5) / n - 0.5) * spacing
-                            for ii in range(ib, in_):
-                                px = x + ((ii + 0.5) / n - 0.5) * spacing
-                                highest = base
-                                for q in range(left):
-                                    e = some[q]
-                                    if kind[e] > highest and segment_distance(px, py, pz, a, b, e) < radius[e]:
-                                        highest = int(kind[e])
-                                if highest >= 0:
-                                    share[v, highest] += 1.0
-        for g in range(kinds):
-            share[v, g] /= n**3
+    rows = 256
+    for row in prange((centre.shape[0] + rows - 1) // rows):
+        tube, some, base_kind = np.empty((8, 64)), np.empty(64, np.int32), np.empty(64, np.int64)
+        for v in range(row * rows, min((row + 1) * rows, centre.shape[0])):
+            x, y, z = centre[v, 0], centre[v, 1], centre[v, 2]
+            most = start[v + 1] - start[v] + other_start[v + 1] - other_start[v]
+            if most > some.size:
+                tube, some, base_kind = np.empty((8, most)), np.empty(most, np.int32), np.empty(most, np.int64)
+            whole, count = -1, 0
+            for g in range(kinds):
+                share[v, g] = 0.0
+            for s in range(most):
+                mine = s < start[v + 1] - start[v]
+                e = item[start[v] + s] if mine else other_item[other_start[v] + s - (start[v + 1] - start[v])]
+                if not _within(x, y, z, a, b, e, radius[e] + inner):
+                    continue
+                _pack(e, count, a, b, radius, tube)
+                d = np.sqrt(_square_to_packed(x, y, z, tube, count)) - radius[e]
+                if d < -inner:
+                    whole = max(whole, int(kind[e]))
+                elif d < inner:
+                    base_kind[count] = int(kind[e])
+                    count += 1
+            fewer = 0
+            for q in range(count):  # what lies in a voxel that is wholly in a tube of its kind or a higher adds nothing
+                if base_kind[q] > whole:
+                    base_kind[fewer] = base_kind[q]
+                    for d in range(8):
+                        tube[d, fewer] = tube[d, q]
+                    fewer += 1
+            count = fewer
+            if count == 0:
+                if whole >= 0:
+                    share[v, whole] = 1.0
+                continue
+            for kb in range(0, n, 2):
+                for jb in range(0, n, 2):
+                    for ib in range(0, n, 2):
+                        # Two points a side are looked at together: most such groups lie wholly in or out of every tube.
+                        kn, jn, in_ = min(kb + 2, n), min(jb + 2, n), min(ib + 2, n)
+                        mz = z + (0.5 * (kb + kn) / n - 0.5) * spacing
+                        my = y + (0.5 * (jb + jn) / n - 0.5) * spacing
+                        mx = x + (0.5 * (ib + in_) / n - 0.5) * spacing
+                        spread = 0.5 * np.sqrt((kn - kb - 1.0) + (jn - jb - 1.0) + (in_ - ib - 1.0)) / n * spacing + 1e-9
+                        base, left = whole, 0
+                        for q in range(count):
+                            square, r = _square_to_packed(mx, my, mz, tube, q), tube[7, q]
+                            if square >= (r + spread) * (r + spread):
+                                continue
+                            if r > spread and square < (r - spread) * (r - spread):
+                                base = max(base, base_kind[q])
+                            else:
+                                some[left] = q
+                                left += 1
+                        if left == 0:
+                            if base >= 0:
+                                share[v, base] += (kn - kb) * (jn - jb) * (in_ - ib)
+                            continue
+                        for kk in range(kb, kn):
+                            pz = z + ((kk + 0.5) / n - 0.5) * spacing
+                            for jj in range(jb, jn):
+                                py = y + ((jj + 0.5) / n - 0.5) * spacing
+                                for ii in range(ib, in_):
+                                    px = x + ((ii + 0.5) / n - 0.5) * spacing
+                                    highest = base
+                                    for s in range(left):
+                                        q = some[s]
+                                        radius = tube[7, q]
+                                        if base_kind[q] > highest and _square_to_packed(px, py, pz, tube, q) < radius * radius:
+                                            highest = base_kind[q]
+                                    if highest >= 0:
+                                        share[v, highest] += 1.0
+            for g in range(kinds):
+                share[v, g] /= n**3
 
 
 @njit(cache=True)
@@ -312,7 +517,7 @@ def inside_tube(x, y, z, own, margin, grid, a, b, radius):
     for s in range(start[c], start[c + 1]):
         e = item[s]
         # A point on the common sphere of two tubes' ends is on the wall of both, and inside neither.
-        if e != own and segment_distance(x, y, z, a, b, e) < (radius[e] + margin) * (1.0 - 1e-9):
+        if e != own and _within(x, y, z, a, b, e, (radius[e] + margin) * (1.0 - 1e-9)):
             return True
     return False
 
@@ -338,13 +543,17 @@ def find_voxel(x, y, z, origin, spacing, index, reach):
     if index[k, j, i] >= 0:
         return index[k, j, i]
     nearest, which = np.inf, -1
-    for kk in range(max(k - reach, 0), min(k + reach + 1, nz)):
-        for jj in range(max(j - reach, 0), min(j + reach + 1, ny)):
-            for ii in range(max(i - reach, 0), min(i + reach + 1, nx)):
-                if index[kk, jj, ii] >= 0:
-                    squared = (ii + 0.5 - u) ** 2 + (jj + 0.5 - v) ** 2 + (kk + 0.5 - w) ** 2
-                    if squared < nearest:
-                        nearest, which = squared, index[kk, jj, ii]
+    for ring in range(1, reach + 1):
+        if nearest <= (ring - 0.5) ** 2:  # no centre of this ring is nearer than that
+            break
+        for kk in range(max(k - ring, 0), min(k + ring + 1, nz)):
+            for jj in range(max(j - ring, 0), min(j + ring + 1, ny)):
+                step = 1 if abs(kk - k) == ring or abs(jj - j) == ring else 2 * ring
+                for ii in range(i - ring, i + ring + 1, step):
+                    if 0 <= ii < nx and index[kk, jj, ii] >= 0:
+                        squared = (ii + 0.5 - u) ** 2 + (jj + 0.5 - v) ** 2 + (kk + 0.5 - w) ** 2
+                        if squared < nearest:
+                            nearest, which = squared, index[kk, jj, ii]
     return which
 
 

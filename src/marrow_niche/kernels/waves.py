@@ -115,31 +115,69 @@ def _slope(values, at, sign, h, out):
 
 
 @njit(cache=True, parallel=True)
-def find_discs(near, sheet, cover, spacing, widest, foot, normal, width):
-    """The piece of surface nearest to each of some nodes beside it, to first order: a small disc.
+def cut_square(sheet, cover, level, spacing, farthest, out):
+    """The cover as it is at the middle of the sheet: `out` = cover at the foot of each node on sheet = 0, to first order.
 
-    Bone is where |sheet| < 1 and cover > 0, so beside a node it is the space behind one plane, or behind two. Where the
-    foot on the one plane does not lie behind the other the nearest point is on the edge where they meet.
+    Its level sets cross the sheet at right angles, so that perforations have square rims and no sharp ones.
+
+    Parameters
+    ----------
+    sheet, cover : (nz, ny, nx) float64
+        Bone is where |sheet| < 1 and cover > `level`.
+    level : (nz, ny, nx) float64
+        [-].
+    spacing, farthest : float
+        Pitch, and how far the foot may lie from the node [um].
+    out : (nz, ny, nx) float64, written
+        Cover at the foot less `level`; on the outermost layer, and far from a sheet, that at the node.
+    """
+    nz, ny, nx = sheet.shape
+    for k in prange(nz):
+        along, across = np.empty(3), np.empty(3)
+        for j in range(ny):
+            for i in range(nx):
+                out[k, j, i] = cover[k, j, i] - level[k, j, i]
+                if k == 0 or j == 0 or i == 0 or k == nz - 1 or j == ny - 1 or i == nx - 1:
+                    continue
+                if abs(sheet[k, j, i]) > 4.0:
+                    continue
+                steep = _slope(sheet, (k, j, i), 1.0, spacing, along)
+                rise = _slope(cover, (k, j, i), 1.0, spacing, across)
+                cosine = along[0] * across[0] + along[1] * across[1] + along[2] * across[2]
+                way = min(max(sheet[k, j, i] / steep, -farthest), farthest)
+                out[k, j, i] -= way * rise * cosine
+
+
+@njit(cache=True, parallel=True)
+def find_discs(near, sheet, cover, spacing, widest, deep, foot, normal, width, inside):
+    """Of what lies deeper in bone than `deep`, the piece of surface nearest to each of some nodes, to first order: a disc.
+
+    Bone is where |sheet| < 1 and cover > 0, so beside a node it is the space behind one plane, or behind two, and what is
+    deeper lies behind the same planes moved in. Where the foot on the one plane does not lie behind the other the nearest
+    point is on the edge where they meet. All that is nearer than `deep` to these discs is bone with its edges rounded.
 
     Parameters
     ----------
     near : (m,) int64
         C-order index of the nodes; none on the outermost layer.
     sheet, cover : (nz, ny, nx) float64
-    spacing, widest : float
-        Pitch, and radius of a disc that no edge bounds [um].
+    spacing, widest, deep : float
+        Pitch, radius of a disc that no edge bounds, and how deep [um].
     foot, normal : (m, 3) float64, written
         Centre of the disc from the grid's first node, x, y, z [um], and its unit normal.
     width : (m,) float64, written
         Radius [um].
+    inside : (m,) bool, written
+        Whether the node itself lies that deep.
     """
     _, ny, nx = sheet.shape
     for m in prange(near.size):
         at = (near[m] // (ny * nx), (near[m] // nx) % ny, near[m] % nx)
         one, other = np.empty(3), np.empty(3)
         value = sheet[at]
-        to_one = (abs(value) - 1.0) / _slope(sheet, at, 1.0 if value > 0.0 else -1.0, spacing, one)
-        to_other = -cover[at] / _slope(cover, at, -1.0, spacing, other)
+        to_one = (abs(value) - 1.0) / _slope(sheet, at, 1.0 if value > 0.0 else -1.0, spacing, one) + deep
+        to_other = -cover[at] / _slope(cover, at, -1.0, spacing, other) + deep
+        inside[m] = max(to_one, to_other) < 0.0
         if to_other > to_one:
             one, other, to_one, to_other = other, one, to_other, to_one
         cosine = one[0] * other[0] + one[1] * other[1] + one[2] * other[2]

@@ -28,13 +28,30 @@ def read_species(name: str) -> dict[str, Any]:
     Raises
     ------
     ScenarioError
-        For a species without a data file; it names those that have one.
+        For a species without a data file, it names those that have one; for files that are like one another in a circle.
     """
+    return _read(name, [])
+
+
+def _read(name: str, before: list[str]) -> dict[str, Any]:
+    """The tree of a species that those `before` it are like, each like the next."""
     if name not in known_species():
         mistake = f"species: '{name}' is not known.{suggestion(name, known_species())}"
         raise ScenarioError(f"species '{name}'", [mistake])
     tree = toml.load(FOLDER / f"{name}.toml")
-    return _over(read_species(tree["like"]), tree) if "like" in tree else tree
+    if "like" not in tree:
+        return tree
+    other, chain = tree["like"], [*before, name]
+    if other in chain:
+        circle = [*chain[chain.index(other) :], other]
+        raise ScenarioError(
+            f"species '{name}'",
+            [
+                f"like: {' is like '.join(circle)}, a circle, so no file holds the numbers. One of them has to name a species "
+                'outside the circle, such as like = "mouse", or to hold every number itself, without like.'
+            ],
+        )
+    return _over(_read(other, chain), tree)
 
 
 def _over(tree: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -287,7 +287,7 @@ def test_what_the_labels_lack_is_told_at_once(tmp_path):
         labels={"bone": [7, 9], "fat": 3, "outside": 7, "vein": True},
     )
     for words in (
-        "'fat' is not a tissue (outside, bone, marrow, sinusoid, arteriole, vein, adipocyte)",
+        "'fat' is not a tissue (outside, bone, marrow, sinusoid, arteriole, vein, adipocyte, vessel)",
         "value 7 is given twice, for bone and for outside",
         "vein = True is not a whole number",
         "no value is marrow",

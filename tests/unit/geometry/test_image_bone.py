@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-from marrow_niche.geometry import BONE, MARROW, OUTSIDE, GeometrySpec, Section, build_geometry, make_lattice
+from marrow_niche.errors import GeometryError
+from marrow_niche.geometry import BONE, MARROW, OUTSIDE, GeometrySpec, Section, build_geometry, load_bone, make_lattice
 from marrow_niche.geometry.image import ADIPOCYTE, SINUSOID, LabelImage
 from marrow_niche.geometry.image_bone import FAR, bone_of_image, image_inset, image_marrow, image_tissue
 from marrow_niche.geometry.walls import endosteal_area
@@ -329,3 +330,61 @@ def test_a_measured_spongy_bone_builds_as_a_scenario(volumes):
     walls = cKDTree(one.lattice.origin + 10.0 * (np.argwhere(one.lattice.tissue == BONE)[:, ::-1] + 0.5))
     away = walls.query(one.lattice.centres())[0]
     assert np.abs(one.to_endosteum - away + 5.0).mean() < 4.0
+
+
+@pytest.fixture(scope="module")
+def picture(tmp_path_factory):
+    """picture(name, labels) writes a TIFF of pixels of 5 um; one slice of marrow 500 um wide between two walls of bone."""
+    tifffile = pytest.importorskip("tifffile")
+    folder = tmp_path_factory.mktemp("picture")
+
+    def of(name, labels=None):
+        if labels is None:
+            labels = np.full((80, 100), MARROW, np.uint8)
+            labels[:8], labels[-8:] = BONE, BONE
+        tifffile.imwrite(
+            folder / name, labels, imagej=True, resolution=(0.2, 0.2), metadata={"unit": "um", "spacing": 5.0}
+        )
+        return folder
+
+    return of
+
+
+FLAT = {"bone": BONE, "marrow": MARROW}
+
+
+def test_a_picture_is_a_marrow_one_voxel_thick(picture, mouse):
+    """500 x 320 um of marrow, on 10 um: its voxels, its volume, and the endosteum along both walls."""
+    g = build_geometry(GeometrySpec(image="a.tif", labels=FLAT, voxel=10.0), mouse, seed=1, folder=picture("a.tif"))
+    assert g.lattice.dimension == 2
+    assert g.facts["marrow_mm3"] == pytest.approx(500.0 * 320.0 * 10.0 * 1e-9)
+    assert g.bone_area.sum() == pytest.approx(2.0 * 500.0 * 10.0, rel=0.1)
+    assert g.facts["sinusoid_fraction"] == pytest.approx(0.31, abs=0.08)
+
+
+@pytest.mark.parametrize("axis", ["x", "long", "y"])
+def test_a_slice_across_a_slice_is_refused(picture, mouse, axis):
+    folder = picture("a.tif")
+    spec = GeometrySpec(image="a.tif", labels=FLAT, voxel=10.0, section=Section(axis=axis, at=0.5))
+    with pytest.raises(GeometryError, match=r"a\.tif is a slice already, .* a line\. Give the section a thickness"):
+        build_geometry(spec, mouse, seed=1, folder=folder)
+    thick = dataclasses.replace(spec, section=Section(axis=axis, at=0.5, thickness=200.0))
+    assert build_geometry(thick, mouse, seed=1, folder=folder).lattice.dimension == 2
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"), [((40, 1, 40), "along y"), ((1, 1, 40), "along z and y"), ((40, 40, 1), "along x")]
+)
+def test_slices_that_do_not_lie_flat_are_refused(folder, mouse, shape, words):
+    write_nrrd(folder / "thin.nrrd", np.full(shape, MARROW), (5.0, 5.0, 5.0))
+    with pytest.raises(GeometryError, match=rf"one voxel thick {words}\. .*Reslice"):
+        load_bone(GeometrySpec(image="thin.nrrd", labels={"marrow": MARROW}, voxel=20.0), mouse, folder=folder)
+
+
+def test_a_stack_thinner_than_half_a_voxel_is_refused_with_the_voxel_that_works(folder, mouse):
+    """Three layers of 5 um and voxels of 40 um: by its thickness; 15 um works."""
+    write_nrrd(folder / "stack.nrrd", np.full((3, 60, 60), MARROW), (5.0, 5.0, 5.0))
+    spec = GeometrySpec(image="stack.nrrd", labels={"marrow": MARROW}, voxel=40.0)
+    with pytest.raises(GeometryError, match=r'15 um thick along z, .* Take voxel = "15 um" or smaller'):
+        build_geometry(spec, mouse, seed=1, folder=folder)
+    assert build_geometry(dataclasses.replace(spec, voxel=15.0), mouse, seed=1, folder=folder).lattice.n > 30

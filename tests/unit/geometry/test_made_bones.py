@@ -13,6 +13,9 @@ from marrow_niche.geometry.flat_bones import make_calvaria, make_iliac_core
 from marrow_niche.geometry.lattice import voxelise
 from marrow_niche.geometry.made_bones import BONES, made_bone
 from marrow_niche.geometry.mesh import close_surface
+from marrow_niche.geometry.sources import load_bone
+from marrow_niche.geometry.spec import GeometrySpec
+from marrow_niche.geometry.trabeculae import Trabeculae
 from marrow_niche.geometry.vertebra import HUMAN, MOUSE
 from marrow_niche.geometry.vessels import vein_track
 
@@ -24,9 +27,10 @@ NAMES = [
     "human femur",
     "human vertebra",
     "human iliac core",
+    "human needle core",
     "human calvaria",
 ]
-CUT = ("mouse calvaria", "human calvaria", "human iliac core")
+CUT = ("mouse calvaria", "human calvaria", "human iliac core", "human needle core")
 MADE = {}
 
 
@@ -188,6 +192,43 @@ def test_a_core_has_an_endosteum_under_its_ends_and_none_at_its_side():
     assert closed.at(np.array([[r, 0.0, 0.0]]))[0] < -850.0
 
 
+def test_a_needle_core_has_bone_at_one_end_and_marrow_at_the_other(mouse, tmp_path):
+    """2 mm across, 16 mm long: 0.9 mm of cortex at the high end; at the low end, and at its side, marrow that was cut."""
+    bone, told = load_bone(GeometrySpec(bone="Human needle core", voxel=50.0), mouse, folder=tmp_path)
+    assert bone.length == pytest.approx(16_000.0, rel=1e-3)
+    assert np.ptp(bone.surface.vertices[:, :2], axis=0) == pytest.approx([2_000.0, 2_000.0], rel=0.01)
+    assert "Reed" in told["numbers_from"]["length"]
+    inset = inset_field(bone, bone.low, bone.high)
+    top, bottom = bone.high[2], bone.low[2]
+    for r in (0.0, 990.0):
+        for deep in (450.0, 2_000.0, 8_000.0, 15_900.0):
+            assert inset.at(np.array([[r, 0.0, top - deep]]))[0] == pytest.approx(deep - 900.0, abs=30.0)
+    assert inset.at(np.array([[0.0, 0.0, bottom + 5.0]]))[0] > 15_000.0
+    whole = np.pi * 1_000.0**2 * 16_000.0
+    spongy = bone.trabeculae.volume_fraction
+    assert bone.marrow_volume == pytest.approx((1.0 - spongy) * whole * (1.0 - 900.0 / 16_000.0), rel=0.03)
+
+
+def test_the_cortex_of_the_human_femur_thins_towards_its_ends(mouse, tmp_path):
+    """5 to 7 mm thick at mid-shaft, 1 to 2 mm at the lower metaphysis, at most 2 in the neck and 1 at both ends.
+
+    The marrow's cross-section is that within it: of a round shaft pi (r - c)^2, and more for the ridge at its back.
+    """
+    spec = GeometrySpec(bone="human femur", voxel=100.0, trabeculae=Trabeculae(volume_fraction=0.0, thickness=180.0))
+    bone, _ = load_bone(spec, mouse, folder=tmp_path)
+    at = (bone.station - bone.low[2]) / (bone.high - bone.low)[2]
+    thick = {share: float(np.interp(share, at, bone.cortex)) for share in (0.02, 0.15, 0.18, 0.5, 0.9, 0.98)}
+    assert 5_000.0 < thick[0.5] < 7_000.0
+    assert 1_000.0 < thick[0.15] < thick[0.18] < 2_000.0
+    assert thick[0.9] <= 2_000.0
+    assert max(thick[0.02], thick[0.98]) <= 1_100.0
+    middle = np.interp(0.5, at, bone.area)
+    assert 1.0 < middle / (np.pi * (np.interp(0.5, at, bone.radius) - thick[0.5]) ** 2) < 1.5
+    even, _ = load_bone(replace(spec, cortex=6_000.0), mouse, folder=tmp_path)
+    assert np.ptp(even.cortex) == 0.0
+    assert np.interp(0.15, at, bone.area) > 1.5 * np.interp(0.15, at, even.area)
+
+
 @pytest.mark.parametrize("name", CUT)
 def test_a_cut_piece_is_measured_along_its_axis(name):
     """The centre runs along the middle of the piece, and the deepest of a strip is half its thickness all along."""
@@ -196,7 +237,12 @@ def test_a_cut_piece_is_measured_along_its_axis(name):
     assert bone.axis == (2 if "core" in name else 0)
     across = [d for d in (0, 1) if d != bone.axis]
     assert np.abs(bone.centre[:, across]).max() < 0.02 * bone.length
-    half = {"mouse calvaria": 175.0, "human calvaria": 3_250.0, "human iliac core": 4_450.0}[name]
+    half = {
+        "mouse calvaria": 175.0,
+        "human calvaria": 3_250.0,
+        "human iliac core": 4_450.0,
+        "human needle core": 16_000.0,  # it ends in the marrow, so its low end is the deepest
+    }[name]
     assert bone.radius.max() == pytest.approx(half, rel=0.2 if "core" in name else 0.03)
     assert np.ptp(bone.cortex) == 0.0
 

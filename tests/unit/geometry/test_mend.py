@@ -146,6 +146,83 @@ def test_edges_of_three_triangles_are_refused_with_their_place():
         close_surface(vertices, np.concatenate([triangles, [[0, 3, 7], [0, 7, 4]]]), name="wall.stl")
 
 
+def blocks(solid):
+    """The outer faces of unit cubes where `solid` (nx, ny, nz) is, outwards, with shared vertices."""
+    padded = np.pad(solid, 1)
+    vertices, triangles, number = [], [], {}
+    for axis, sign in itertools.product(range(3), (-1, 1)):
+        bare = padded & ~np.roll(padded, -sign, axis)
+        others = [d for d in range(3) if d != axis]
+        for cube in np.argwhere(bare) - 1:
+            square = []
+            for u, v in ((0, 0), (1, 0), (1, 1), (0, 1)):
+                corner = cube.copy()
+                corner[axis] += sign > 0
+                corner[others[0]] += u
+                corner[others[1]] += v
+                square.append(number.setdefault(tuple(corner), len(number)))
+            square = square if (sign > 0) == (axis != 1) else square[::-1]
+            triangles += [[square[0], square[1], square[2]], [square[0], square[2], square[3]]]
+    vertices = np.array(list(number), float)
+    return vertices, np.array(triangles)
+
+
+def clasp():
+    """Seven cubes in a ring around a gap: its two ends touch along one edge."""
+    solid = np.zeros((3, 3, 1), bool)
+    solid[[1, 0, 0, 0, 1, 2, 2], [0, 0, 1, 2, 2, 2, 1], 0] = True
+    return blocks(solid)
+
+
+@pytest.mark.parametrize("inside_out", [False, True])
+def test_where_two_parts_of_a_body_touch_along_an_edge_they_are_parted(inside_out):
+    """The ring is open there: no tunnel through it, its volume that of its cubes, and it is told."""
+    vertices, triangles = clasp()
+    assert (mend.edges_of(triangles)[2] == 4).sum() == 1
+    surface = close_surface(vertices, triangles[:, ::-1] if inside_out else triangles, name="clasp")
+    assert surface.volume == pytest.approx(7.0)
+    assert surface.tunnels == 0
+    assert (mend.edges_of(surface.triangles)[2] == 2).all()
+    assert (
+        "1 edge of four triangles parted, where two bodies or parts of one touch, around (2, 1, 0.5)"
+        in surface.mended[0]
+    )
+
+
+def test_a_crumb_that_hangs_on_an_edge_is_left_out():
+    solid = np.zeros((7, 7, 6), bool)
+    solid[:6, :6] = True
+    solid[6, 6, 3] = True
+    surface = close_surface(*blocks(solid), name="crumb")
+    assert surface.volume == pytest.approx(216.0)
+    assert surface.shells_left_out == 1
+    assert "1 edge of four triangles parted" in surface.mended[0]
+    assert "1 small closed surface beside or inside the bone left out" in surface.mended[1]
+
+
+def test_two_bodies_that_share_an_edge_are_two_bodies():
+    solid = np.zeros((2, 2, 1), bool)
+    solid[0, 0] = solid[1, 1] = True
+    with pytest.raises(GeometryError, match="holds 1 body beside the largest one"):
+        close_surface(*blocks(solid), name="pair")
+
+
+@pytest.mark.parametrize("how", ["turned", "flat"])
+def test_edges_of_four_triangles_that_cannot_be_told_apart_are_refused(how):
+    """One triangle at the edge runs the wrong way round; or two of the four lie on one another."""
+    vertices, triangles = clasp()
+    edges, which, count = mend.edges_of(triangles)
+    (edge,) = edges[count == 4]
+    at = np.flatnonzero(((triangles == edge[0]) | (triangles == edge[1])).sum(axis=1) == 2)
+    if how == "turned":
+        triangles[at[0]] = triangles[at[0], ::-1]
+    else:
+        others = [next(v for v in triangles[t] if v not in edge) for t in at]
+        vertices[others[1]] = vertices[others[0]] + 0.1 * (vertices[edge[0]] - vertices[edge[1]])
+    with pytest.raises(GeometryError, match="1 edges of more than two triangles"):
+        close_surface(vertices, triangles, name="clasp")
+
+
 def test_turning_is_told():
     vertices, triangles = naive.box((2.0, 3.0, 5.0))
     only(close_surface(vertices, triangles[:, ::-1], name="box"), "inside out: its 12 triangles were turned")

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from marrow_niche.geometry import morphometry
+from marrow_niche.geometry.tubes import tube_distance
 from marrow_niche.geometry.vessels import ARTERIOLE
 from marrow_niche.kernels import distance
 
@@ -60,3 +61,34 @@ def test_cells_are_told_where_they_are(rod):
     for within in morphometry.WITHIN:
         assert facts[f"stem_cells_within_{within:g}um_of_sinusoid"] == (away <= within).mean()
     assert morphometry.cell_nearness(rod, np.empty((0, 3)), np.empty(0, np.int32)) == {}
+
+
+def test_random_points_lie_evenly_in_what_is_marrow_and_not_in_its_voxels(build):
+    """At 10 and 50 um the same points but for a few, as deep in marrow as a dense grid of points says; none in a wall or bone."""
+    made = [build(h, at=0.5, thickness=400.0) for h in (10.0, 50.0)]
+    low, high = (np.array(v) for v in ((1500.0, -1500.0, 4800.0), (2500.0, -500.0, 5200.0)))
+    fine, coarse = (morphometry.random_points(g, np.random.default_rng(5), 20_000, (low, high)) for g in made)
+    assert len(fine) == len(coarse) == 20_000
+    held = np.isin(fine.view("f8,f8,f8"), coarse.view("f8,f8,f8")).mean()
+    assert held > 0.99
+    for g, points in zip(made, (fine, coarse)):
+        v = g.vessels
+        for kinds in (v.kind != ARTERIOLE, v.kind == ARTERIOLE):
+            assert (tube_distance(points, v.a[kinds], v.b[kinds], v.radius[kinds]) >= 0.0).all()
+        assert (g.inset.at(points) > 0.0).all()
+    assert (morphometry.holding(coarse, made[1].lattice) < 0).sum() > 100  # in voxels whose centre is bone or vessel
+    shares = [morphometry.random_nearness(g, np.random.default_rng(5), box=(low, high)) for g in made]
+    for name in ("sinusoid", "arteriole", "bone"):
+        for within in morphometry.WITHIN:
+            key = f"share_within_{within:g}um_of_{name}"
+            assert shares[0][key] == pytest.approx(shares[1][key], rel=0.05)
+
+
+def test_points_in_no_marrow_voxel_have_distances_too(rod):
+    rng = np.random.default_rng(6)
+    points = rod.vessels.nodes[rng.integers(len(rod.vessels.nodes), size=50)] + rng.uniform(-20.0, 20.0, (50, 3))
+    v = rod.vessels
+    kinds = v.kind != ARTERIOLE
+    exact = [naive.tube_distance(p, v.a[kinds], v.b[kinds], v.radius[kinds])[0] for p in points]
+    found = morphometry.nearness(points, np.full(50, -1), rod)["sinusoid"]
+    np.testing.assert_allclose(found, exact, atol=1e-6)

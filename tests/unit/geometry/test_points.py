@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 
 from marrow_niche.errors import GeometryError
 from marrow_niche.geometry import ARTERIOLE, BONE, MARROW, OUTSIDE, SINUSOID, GeometrySpec, build_geometry
-from marrow_niche.geometry.points import PITCH, Points, linked, marrow_around, read_points
+from marrow_niche.geometry.points import PITCH, Points, linked, marrow_around, read_points, unjoined
 from marrow_niche.scenario.scenario import scenario_from
 
 POINTS = Path(__file__).resolve().parents[4] / "shared" / "data" / "points"
@@ -225,6 +225,24 @@ def test_points_far_apart_are_not_joined_and_there_are_no_rings():
     assert vessels.a[arteriole, 2] + vessels.b[arteriole, 2] == pytest.approx(1050.0)
     assert vessels.radius[arteriole] == 10.0
     assert linked(some(stroma=ring), sinusoid_radius=12.0, arteriole_radius=10.0) is None
+
+
+def test_points_of_vessels_that_none_can_join_are_refused():
+    """Both kinds at once: how far the nearest two lie, and the cure; a single point is no vessel either."""
+    row = np.array([[85.0 * k, 0.0, 0.0] for k in range(5)])
+    points = some(sinusoid=row, arteriole=[[0.0, 90.0, 0.0]])
+    with pytest.raises(GeometryError) as error:
+        linked(points, sinusoid_radius=12.0, arteriole_radius=10.0)
+    text = str(error.value)
+    assert "more than 60 um apart: 5 are sinusoid, the nearest two 85 um; 1 are arteriole." in text
+    assert 'vessels = "graph.vtp"' in text
+    assert "under ignore" in text
+
+
+def test_points_of_no_vessel_are_told_beside_those_of_one():
+    row = np.array([[40.0 * k, 0.0, 0.0] for k in range(5)] + [[500.0, 0.0, 0.0], [0.0, 300.0, 0.0]])
+    assert unjoined(some(sinusoid=row), "sinusoid").tolist() == [5, 6]
+    assert unjoined(some(sinusoid=row), "arteriole").size == 0
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 
 from marrow_niche.errors import GeometryError
 from marrow_niche.geometry import GeometrySpec, Section, build_geometry, load_bone
-from marrow_niche.geometry.made_bones import BONES
+from marrow_niche.geometry.made_bones import BONES, made_bone
 from marrow_niche.geometry.sources import usual_fat
 from marrow_niche.geometry.trabeculae import Trabeculae
 
@@ -174,3 +174,20 @@ def test_what_was_mended_is_told(meshes, mouse):
     assert facts[0]["source"] == "torn.stl"
     assert facts[0]["um_per_file_unit"] == facts[1]["um_per_file_unit"] == 1000.0
     assert facts[0]["bone_volume_mm3"] == pytest.approx(facts[1]["bone_volume_mm3"], rel=0.01)
+
+
+@pytest.mark.parametrize(("name", "length"), [("human iliac core", 1_500.0), ("human calvaria", 8_000.0)])
+def test_a_piece_too_short_for_its_cortex_is_told_by_its_length(mouse, tmp_path, name, length):
+    """The length that is named works; the cortex that is named works too."""
+    spec = GeometrySpec(bone=name, voxel=50.0, length=length)
+    with pytest.raises(
+        GeometryError, match=r"geometry.length: at .* which length does not scale, leaves no marrow"
+    ) as error:
+        build_geometry(spec, mouse, seed=1, folder=tmp_path)
+    text = str(error.value)
+    named = float(text.split('length = "')[1].split(" mm")[0]) * 1e3
+    thinner = float(text.split('cortex = "')[1].split(" um")[0])
+    assert load_bone(dataclasses.replace(spec, length=named), mouse, folder=tmp_path)[0].marrow_volume > 0.0
+    assert load_bone(dataclasses.replace(spec, cortex=thinner), mouse, folder=tmp_path)[0].marrow_volume > 0.0
+    with pytest.raises(GeometryError, match=r"geometry.cortex: .* Give a thinner one\."):
+        build_geometry(dataclasses.replace(spec, cortex=made_bone(name).cortex), mouse, seed=1, folder=tmp_path)

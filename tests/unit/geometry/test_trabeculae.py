@@ -160,8 +160,17 @@ def test_bone_and_marrow_are_one_piece_each(mouse_cube):
     assert np.bincount(labels[~bone]).max() > 0.995 * (~bone).sum()
 
 
+def cut_from(field, spec, level, seed):
+    """Which nodes (nz, ny, nx) of a field lie in the sheets and not in their perforations, from numpy alone."""
+    draws, every = np.random.default_rng(seed), np.ones(field.values.shape, bool)
+    axes = tuple(o + field.spacing * np.arange(n) for o, n in zip(field.origin, every.shape[::-1]))
+    f, g = (draw_waves(trabeculae.wavelength(spec), draws).at_nodes(axes, every) for _ in range(2))
+    f /= trabeculae.half_width(spec)
+    return (np.abs(f) < 1.0) & (naive.square_cut(f, g, field.spacing, spec.thickness) > level)
+
+
 def test_loose_pieces_are_left_out():
-    """Sheets that are nearly all open fall apart; the pieces that do not reach the walls go, and no others."""
+    """Sheets that are nearly all open fall apart; the pieces that do not reach the walls go, and but for edges no others."""
     spec, grade = MOUSE, 0.3
     low, high = np.full(3, 0.0), np.full(3, 1000.0)
     cavity = box_cavity(low, high)
@@ -170,16 +179,38 @@ def test_loose_pieces_are_left_out():
     )
     bone = field.values < 0.0
     depth = cavity.at(field.nodes()).reshape(bone.shape)
-    axes = tuple(o + field.spacing * np.arange(n) for o, n in zip(field.origin, bone.shape[::-1]))
-    draws, every = np.random.default_rng(0), np.ones(bone.shape, bool)
-    f, g = (draw_waves(trabeculae.wavelength(spec), draws).at_nodes(axes, every) for _ in range(2))
-    cut = (np.abs(f) < trabeculae.half_width(spec)) & (g > -ndtri(grade * 0.5)) & (depth > -field.spacing)
-    labels, number = ndimage.label(cut, TOUCHING)
+    cut = cut_from(field, spec, -ndtri(grade * 0.5), 0) & (depth > -field.spacing)
+    labels, number = ndimage.label(cut)
     held = np.isin(labels, np.unique(labels[cut & (depth <= 0.0)]))
     inside = depth > 0.0
     assert (cut & ~held).sum() > 0.1 * cut.sum()
     assert (held & cut & inside).sum() > 0.1 * cut.sum()
-    assert np.array_equal(bone & inside, held & cut & inside)
+    assert not (bone & inside & ~(held & cut)).any()
+    assert (bone & inside).sum() > 0.9 * (held & cut & inside).sum()
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_no_piece_hangs_on_nothing(seed):
+    """Every piece of bone reaches a face of the cube, by nodes that meet along an axis, as it is read between nodes."""
+    bone = cube(900.0, seed=seed).values < 0.0
+    labels, number = ndimage.label(bone)
+    edge = np.concatenate([np.take(labels, end, axis=d).ravel() for d in range(3) for end in (0, -1)])
+    assert number >= 1
+    assert set(range(1, number + 1)) <= set(edge)
+
+
+def test_perforations_are_read_at_the_middle_of_the_sheet():
+    """Against numpy's gradients; and beside a plane sheet the cover does not change across it."""
+    z, y, x = np.meshgrid(*[8.0 * np.arange(12)] * 3, indexing="ij")
+    sheet, cover = np.sin(x / 50.0 + y / 90.0 + z / 70.0), np.cos(x / 80.0 - y / 60.0 + z / 100.0)
+    level, found = np.full(sheet.shape, 0.2), np.empty(sheet.shape)
+    waves.cut_square(sheet, cover, level, 8.0, 30.0, found)
+    core = (slice(1, -1),) * 3
+    assert found[core] == pytest.approx(naive.square_cut(sheet, cover, 8.0, 30.0)[core] - 0.2)
+    assert np.array_equal(found[0], cover[0] - level[0])
+    plane, oblique = (x - 40.0) / 25.0, 0.01 * x + 0.02 * y
+    waves.cut_square(plane, oblique, np.zeros(x.shape), 8.0, 1e3, found)
+    assert found[core] == pytest.approx((0.4 + 0.02 * y)[core])
 
 
 def test_bone_fades_along_the_axis(monkeypatch):
@@ -244,37 +275,44 @@ def test_distance_to_a_line():
 
 
 def test_distance_is_that_to_the_surface():
-    """Against a surface contoured at a quarter of the pitch: mean error below 1 um within 25 um, 3 % beyond.
+    """Against what lies deeper than the rounding, contoured at a fifth of the pitch, less the rounding.
 
-    In marrow less: no middle of a sheet lies between two nodes there, and at edges it is the distance to the edge.
+    In marrow 0.4 um in the mean, at edges too; in bone more, where the middle of a sheet lies between two nodes.
     """
     import pyvista as pv
 
     field, edge = cube(420.0, seed=3), 420.0
     draws = np.random.default_rng(3)
     f, g = (draw_waves(trabeculae.wavelength(MOUSE), draws) for _ in range(2))
-    axis = 1000.0 + 3.0 * np.arange(141)
-    every = np.ones((141, 141, 141), bool)
+    axis = 970.0 + 3.0 * np.arange(161)
+    every = np.ones((161, 161, 161), bool)
     f, g = f.at_nodes((axis, axis, axis), every), g.at_nodes((axis, axis, axis), every)
-    level = np.maximum(np.abs(f) - trabeculae.half_width(MOUSE), -g)
-    grid = pv.ImageData(dimensions=(141, 141, 141), spacing=(3.0, 3.0, 3.0), origin=(1000.0, 1000.0, 1000.0))
+    f /= trabeculae.half_width(MOUSE)
+    g = naive.square_cut(f, g, 3.0, MOUSE.thickness)
+    steep, steep_cover = (np.sqrt((np.array(np.gradient(v, 3.0)) ** 2).sum(axis=0)) for v in (f, g))
+    rounded = trabeculae.ROUNDED * MOUSE.thickness
+    level = np.maximum((np.abs(f) - 1.0) / steep, -g / steep_cover) + rounded
+    grid = pv.ImageData(dimensions=(161, 161, 161), spacing=(3.0, 3.0, 3.0), origin=(970.0, 970.0, 970.0))
     grid["level"] = level.reshape(-1)
     surface = cKDTree(np.asarray(grid.contour([0.0], scalars="level").points))
     points = np.random.default_rng(0).uniform(1050.0, 1370.0, (20_000, 3))
     away = surface.query(points)[0]
-    away *= np.sign(Field(origin=np.full(3, 1000.0), spacing=3.0, values=level).at(points))
+    away *= np.sign(Field(origin=np.full(3, 970.0), spacing=3.0, values=level).at(points))
+    away -= rounded
     sure = np.abs(away) < np.minimum(points - 1000.0, 1000.0 + edge - points).min(axis=1)
     points, away = points[sure], away[sure]
     error = np.abs(field.at(points) - away)
-    near = np.abs(away) < 25.0
-    assert near.sum() > 2000
-    assert (~near).sum() > 2000
-    assert error[near].mean() < 1.0
-    assert np.quantile(error[near], 0.99) < 6.0
-    assert error[near & (away > 0.0)].mean() < 0.5
-    assert np.quantile(error[near & (away > 0.0)], 0.99) < 3.0
-    assert (error[~near] / np.abs(away[~near])).mean() < 0.03
-    assert np.quantile(error[~near] / np.abs(away[~near]), 0.999) < 0.2
+    marrow, bone = (away > 0.0) & (away < 25.0), (away < 0.0) & (away > -25.0)
+    assert marrow.sum() > 2000
+    assert bone.sum() > 500
+    assert error[marrow].mean() < 0.5
+    assert np.quantile(error[marrow], 0.99) < 2.2
+    assert error[bone].mean() < 2.5
+    assert np.quantile(error[bone], 0.99) < 7.5
+    far = away > 25.0
+    assert far.sum() > 2000
+    assert (error[far] / away[far]).mean() < 0.02
+    assert np.quantile(error[far] / away[far], 0.999) < 0.1
 
 
 def test_a_section_has_the_bone_of_the_whole():
