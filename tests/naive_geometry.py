@@ -35,6 +35,13 @@ def triangle_distance(point, a, b, c):
     return min(segment_distance(point, p, q) for p, q in ((a, b), (b, c), (c, a)))
 
 
+def square_cut(sheet, cover, spacing, farthest):
+    """The cover at the middle of the sheet, sheet = 0, to first order; fields (nz, ny, nx), `spacing` and `farthest` in um."""
+    slope, rise = np.array(np.gradient(sheet, spacing)), np.array(np.gradient(cover, spacing))
+    steep = np.sqrt((slope**2).sum(axis=0))
+    return cover - np.clip(sheet / steep, -farthest, farthest) * (slope * rise).sum(axis=0) / steep
+
+
 def thin(points, spacing):
     """Which points remain when each nearer than `spacing` to one kept before is dropped."""
     kept = []

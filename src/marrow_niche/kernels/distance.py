@@ -494,8 +494,8 @@ def voxel_share(centre, spacing, n, start, item, other_start, other_item, a, b, 
                                     highest = base
                                     for s in range(left):
                                         q = some[s]
-                                        radius = tube[7, q]
-                                        if base_kind[q] > highest and _square_to_packed(px, py, pz, tube, q) < radius * radius:
+                                        wide = tube[7, q]
+                                        if base_kind[q] > highest and _square_to_packed(px, py, pz, tube, q) < wide * wide:
                                             highest = base_kind[q]
                                     if highest >= 0:
                                         share[v, highest] += 1.0
