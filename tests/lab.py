@@ -1,10 +1,13 @@
 """Small marrows for tests: built once a session, handed out as copies."""
 
 import copy
+import dataclasses
 import functools
 
+from marrow_niche.marrow.genes import Genes
 from marrow_niche.scenario.scenario import scenario_from
 from marrow_niche.simulation import build
+from marrow_niche.simulation.assembly import begun
 
 FEWER_AGENTS = {"stem_cells.agent_cap": {"value": 6000, "unit": "", "source": "estimate"}}
 
@@ -33,12 +36,21 @@ def scenario(
 
 
 @functools.cache
-def _built(thickness, voxel, seed, local, few, steps):
-    asked = scenario(thickness, voxel, seed, switches={"local_responses": local}, parameters=None if few else {})
+def _built(thickness, voxel, seed, local, few, marked, dosed, steps):
+    label = [{"kind": "label", "at": "0 d", "share": "0 %"}] if marked else []
+    dose = [{"kind": "radiation", "at": "0 d", "dose": "0 Gy"}] if dosed else []
+    asked = scenario(thickness, voxel, seed, events=label + dose, switches={"local_responses": local}, parameters=None if few else {})
     return build(asked, **dict(steps))
 
 
-def marrow(thickness="0.2 mm", voxel="25 um", seed=7, local=True, few=True, **steps):
-    """(model, state) at rest; the state is the caller's own to change. `few`: at most 6,000 stored cells of a kind."""
-    model, state = _built(thickness, voxel, seed, local, few, tuple(steps.items()))
-    return model, copy.deepcopy(state)
+def marrow(thickness="0.2 mm", voxel="25 um", seed=7, local=True, few=True, marked=False, dosed=False, events=None, genes=None, **steps):
+    """(model, state) at rest; the state is the caller's own to change. `few`: at most 6,000 stored cells of a kind; `marked`:
+    the tree has a second line, still empty; `dosed`: it has that of the doomed; `events` (specs) instead of those of the scenario; `genes` of a mutant."""
+    model, state = _built(thickness, voxel, seed, local, few, marked, dosed, tuple(steps.items()))
+    state = copy.deepcopy(state)
+    if events is not None:
+        model = dataclasses.replace(model, events=tuple(events))
+    if genes is not None:
+        model = begun(dataclasses.replace(model, species=dataclasses.replace(model.species, genes=Genes(**genes))))
+        state.stroma.membrane[:] = model.genes.membrane_scf
+    return model, state

@@ -42,6 +42,21 @@ def square_cut(sheet, cover, spacing, farthest):
     return cover - np.clip(sheet / steep, -farthest, farthest) * (slope * rise).sum(axis=0) / steep
 
 
+def voxel_of(point, origin, spacing, index, reach):
+    """What `index` (nz, ny, nx) says of the voxel of a point, else of the nearest with a number within `reach` voxels, else -1."""
+    u = (point - origin) / spacing
+    if (u < 0.0).any() or (u >= index.shape[::-1]).any():
+        return -1
+    place = u.astype(int)[::-1]
+    if index[tuple(place)] >= 0:
+        return index[tuple(place)]
+    some = np.argwhere(index >= 0)
+    some = some[(np.abs(some - place) <= reach).all(axis=1)]
+    if not len(some):
+        return -1
+    return index[tuple(some[((some[:, ::-1] + 0.5 - u) ** 2).sum(axis=1).argmin()])]
+
+
 def thin(points, spacing):
     """Which points remain when each nearer than `spacing` to one kept before is dropped."""
     kept = []

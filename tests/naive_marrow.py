@@ -11,7 +11,6 @@ import numpy as np
 from marrow_niche.kernels.hops import HOP
 from marrow_niche.kernels.lineages import KILL, TREE
 from marrow_niche.kernels.streams import binomial_u, uniform_pair
-from marrow_niche.marrow.lineages import SIGNALS
 
 
 class Luck:
@@ -52,8 +51,8 @@ def chances(x):
 def advance(counts, signals, dt, weight, tree, seed, step, fresh=(), luck=None):
     """One step of the tree; returns counts after it, what left by each exit, and the ledger.
 
-    `signals` (n_signal, n) are ratios to rest, floored at 1e-6; `fresh` are (stage, voxel, number) of cells of `counts`
-    that came in the step.
+    `signals` (n_line · n_signal, n) are ratios to rest, floored at 1e-6; `fresh` are (stage, voxel, number) of cells of
+    `counts` that came in the step. The lines of a tree are stages like any others.
     """
     luck = luck or Luck(seed, step)
     n_stage, n = counts.shape
@@ -75,7 +74,7 @@ def advance(counts, signals, dt, weight, tree, seed, step, fresh=(), luck=None):
                     continue
                 drive = product_of_powers(tree.rate_response[c], felt)
                 rate = tree.rate[c] * drive / (1 + (drive - 1) * tree.rate[c] / tree.rate_limit[c])
-                excess, call = felt[SIGNALS.index("SCF")] / tree.burst_threshold - 1, 0.0
+                excess, call = felt[tree.burst_signal[c]] / tree.burst_threshold - 1, 0.0
                 if tree.burst_rate[c] > 0 and excess > 0:
                     call = tree.burst_rate[c] * excess**2 / (excess**2 + tree.burst_half**2)
                 there, came, later = chances((rate + call) * dt)
@@ -180,14 +179,19 @@ def chosen(chance, whole, u):
     return k
 
 
-def kill(counts, survival, seed, step, luck=None):
-    """Who lives, with probability survival (n_stage, n) or (n_stage, 1)."""
+def kill(counts, rows, into, survival, share, seed, step, luck=None):
+    """Who of the `rows` lives, with probability survival (n,) or (1,); of those who do not, each joins the row `into` with
+    probability `share`, unless that is its own."""
     luck = luck or Luck(seed, step)
-    survival = np.broadcast_to(survival, counts.shape)
     after = counts.copy()
-    for c, v in np.ndindex(counts.shape):
-        if counts[c, v] and survival[c, v] < 1:
-            after[c, v] = binomial_u(counts[c, v], survival[c, v], luck.pair(c, v, KILL, 0)[0])
+    for row, other in zip(rows, into):
+        for v, p in enumerate(np.broadcast_to(survival, counts.shape[1])):
+            cells = int(after[row, v])
+            if cells and p < 1:
+                lives, goes_on = luck.pair(row, v, KILL, 0)
+                after[row, v] = binomial_u(cells, p, lives)
+                if other != row:
+                    after[other, v] += binomial_u(cells - int(after[row, v]), share, goes_on)
     return after
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from marrow_niche.body import blood, hormones, lymphoid
+from marrow_niche.body import blood, hormones, iron, lymphoid, spleen
 from marrow_niche.body.hormones import HormoneState
 from marrow_niche.marrow import damage
 from marrow_niche.marrow.lineages import EXITS
@@ -12,11 +12,14 @@ from marrow_niche.resting import twin
 def irradiate(marrow, body, model, dose):
     """An acute dose [Gy] on the twin `marrow` and its lymphoid tissue, in place."""
     r, tree = model.species.radiation, model.tree
-    quiet, cycling = damage.stem_survival(r, dose, dose**2, 1 - model.stem_rest.quiescent)
+    quiet, cycling = damage.stem_survival(r, dose, dose**2, model.stem_rest.cycling)
     marrow.quiescent *= quiet
     marrow.cycling *= cycling
     for name, lq in r.lineages.items():
-        marrow.counts[tree.rows(name)] *= damage.survival(lq, dose, dose**2)
+        rows, lives = tree.rows(name, 0), damage.survival(lq, dose, dose**2)
+        if "doomed" in tree.lines:
+            marrow.counts[tree.rows(name, tree.lines.index("doomed"))] += (1 - lives) * r.doomed_share * marrow.counts[rows]
+        marrow.counts[rows] *= lives
     lives = damage.lymphocyte_survival(r, dose, dose**2)
     killed = damage.survival(r.nk_cells, dose, dose**2)
     body.dying_b, body.dying_t, body.dying_nk = body.b * (1 - lives), body.t * (1 - lives), body.nk * (1 - killed)
@@ -35,37 +38,46 @@ def run(model, days, dose):
     species, tree = model.species, model.tree
     marrow, calm, h = twin.rest(model), model.blood_rest, HormoneState()
     made = dict(model.production, platelets=model.production["platelets"] * model.platelets_per_cell)
-    b = blood.rest(species.blood, made)
+    b = blood.rest(species.blood, spleen.with_marrow(species.spleen, made))
+    tissue, at_rest = spleen.rest(species.spleen, model.production)
+    store, need = iron.IronState(), blood.production(species.blood)["reticulocytes"]
     body = lymphoid.rest(species.lymphoid, model.production, species.blood.volume)[0]
     whole, out = (
-        species.stem_cells.number,
+        species.stem_cells.everyone,
         {name: [] for name in ("stem_cells", "neutrophils", "platelets", "red_cells", "b_pool")},
     )
 
     def ratio(name, first=None):
-        rows = tree.rows(name)
-        rows = rows if first is None else slice(rows.start, rows.start + first)
-        return marrow.counts[rows].sum() / tree.rest[rows].sum()
+        return sum(marrow.counts[tree.rows(name, k, first)].sum() for k in range(len(tree.lines))) / tree.rest[tree.rows(name, 0, first)].sum()
 
     for hour in range(24 * days + 1):
         if hour % 24 == 0:
-            out["stem_cells"].append((marrow.quiescent + marrow.cycling) / whole)
+            out["stem_cells"].append((marrow.quiescent + marrow.cycling).sum() / whole)
             out["neutrophils"].append(b.neutrophils / calm.neutrophils)
             out["platelets"].append(b.platelet.sum() / calm.platelet.sum())
             out["red_cells"].append((b.red.sum() + b.reticulocytes) / (calm.red.sum() + calm.reticulocytes))
             out["b_pool"].append(body.b / model.lymphoid_rest.b_pool)
         if hour == 0:
             irradiate(marrow, body, model, dose)
-        flow = dict(zip(EXITS, twin.advance(marrow, h, model, 1.0)))
+            for cells, name in ((tissue.erythroid, "BFU"), (tissue.granulocytes, "GM")):
+                cells *= damage.survival(species.radiation.lineages[name], dose, dose**2)
+        flow = dict(zip(EXITS, twin.advance(marrow, h, model, 1.0).reshape(-1, len(EXITS)).sum(axis=0)))
         flow["platelets"] *= model.platelets_per_cell * np.clip(h.tpo, 0.3, 30.0) ** species.hormones.tpo_on_platelets
+        by_marrow = flow["reticulocytes"], flow["neutrophils"]
         for _ in range(4):
-            blood.advance(b, flow, species.blood, 0.25)
+            red, white = spleen.advance(tissue, ratio("BFU"), ratio("GMP"), h.epo, species.spleen, at_rest, 0.25)
+            wanted, back = by_marrow[0] + red, blood.destroyed(b, species.blood)
+            fed = iron.advance(store, wanted / need, back / need, species.blood.red_cell_life, species.iron, 0.25)
+            flow["reticulocytes"], flow["neutrophils"] = fed * wanted, by_marrow[1] + white
+            blood.advance(b, flow, species.blood, 0.25, blood.haemoglobin(b, calm))
             lymphoid.advance(body, flow, species.lymphoid, model.lymphoid_rest, 0.25)
             cells = {
                 "platelets": b.platelet.sum() / calm.platelet.sum(),
                 "megakaryocytes": ratio("megakaryocyte"),
                 "haemoglobin": (b.red.sum() + b.reticulocytes) / (calm.red.sum() + calm.reticulocytes),
-                "erythroid": ratio("erythroblast", 3),
+                "erythroid": spleen.erythroid(tissue, species.spleen, at_rest, ratio("erythroblast", 3)),
+                "HPC1": ratio("HPC1"),
+                "CLP": ratio("CLP"),
                 "neutrophils": b.neutrophils / calm.neutrophils,
                 "reserve": ratio("reserve"),
             }

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
@@ -116,6 +116,154 @@ def report(directory: Run, /) -> int:
 
 
 @app.command(sort_key=6)
+def compare(
+    directory: Run,
+    counts: Annotated[Path, Parameter(name="counts.csv", help="Table of measured counts: day, neutrophils_per_uL, ...")],
+    /,
+    *,
+    relative: Annotated[
+        bool, Parameter(help="Lay both over their own first value, where baselines differ.", negative="")
+    ] = False,
+) -> int:
+    """Lay measured blood counts over those of a run: a figure, and how far off each count is.
+
+    The table has a column day, from the start of the run, and counts by the names of blood.csv; e9 a litre is read too:
+
+        day,neutrophils_e9_per_L,platelets_per_uL,platelets_per_uL_sd
+        0,1.1,980000,120000
+        7,0.06,150000,30000
+
+    An empty cell was not measured. It writes compare.png and compare.csv into the directory of the run.
+    """
+    from marrow_niche.view.compare import lay_over
+
+    print(lay_over(directory, counts, relative=relative))
+    return DONE
+
+
+Jobs = Annotated[int | None, Parameter(help="Processes at a time, each with one thread; all cores by default.")]
+Study = Annotated[Path | None, Parameter(help="Directory of the study; runs/<name of FILE> by default.")]
+
+
+@app.command(sort_key=7)
+def sweep(
+    file: Annotated[Path, Parameter(help="Study file (TOML): a scenario, and what is varied in it.")],
+    /,
+    *,
+    into: Study = None,
+    jobs: Jobs = None,
+) -> int:
+    """Run one scenario with some of its values varied, over seeds, into one table.
+
+    The study file says which scenario, how many seeds, and what is varied; several [[vary]] make every combination:
+
+        scenario = "femur_6gy.toml"
+        seeds = 3
+        [[vary]]
+        path = "events.1.dose"
+        values = ["2 Gy", "4 Gy", "6 Gy"]
+
+    What is finished is kept: stopped with Ctrl-C, or given again with more values, the same command goes on.
+    """
+    from marrow_niche.studies.sweep import read_sweep, run_sweep
+
+    study = read_sweep(file)
+    into = Path("runs") / file.resolve().stem if into is None else into
+    print(f"{len(study.members)} runs into {into}.", file=sys.stderr, flush=True)
+    with _resumable(f"marrow-niche sweep {file}"), study_bar("runs") as show:
+        table, failed = run_sweep(study, into=into, jobs=jobs, show=show)
+    print(f"{len(study.members) - len(failed)} of {len(study.members)} runs are done.\nTable:  {table}")
+    if failed:
+        raise RunError("These failed, and have no numbers in the table:\n" + "\n".join(f"  {line}" for line in failed))
+    return DONE
+
+
+@app.command(sort_key=8)
+def doses(
+    file: Annotated[Path, Parameter(help="Study file (TOML): a scenario with one radiation event, doses, and animals.")],
+    /,
+    *,
+    into: Study = None,
+    jobs: Jobs = None,
+) -> int:
+    """Tell at which dose half of the animals die (LD50), and how much a treatment moves it.
+
+    Each seed is an animal. It dies for want of neutrophils and platelets, at a rate read off its counts; nothing else
+    kills. The study file:
+
+        scenario = "mouse.toml"
+        doses = ["6 Gy", "7 Gy", "8 Gy", "9 Gy"]
+        seeds = 20
+        until = "30 d"
+        [[arm]]
+        name = "G-CSF"
+        [[arm.events]]
+        kind = "factor"
+        factor = "GCSF"
+        ...
+
+    It writes doses.csv, doses.json and doses.png. What is finished is kept: the same command goes on.
+    """
+    import json
+
+    from marrow_niche.studies.doses import read_doses, run_doses, told
+
+    study = read_doses(file)
+    into = Path("runs") / file.resolve().stem if into is None else into
+    print(f"{len(study.members)} animals into {into}.", file=sys.stderr, flush=True)
+    with _resumable(f"marrow-niche doses {file}"), study_bar("animals") as show:
+        path = run_doses(study, into=into, jobs=jobs, show=show)
+    from marrow_niche.view.doses import draw
+
+    found = json.loads(path.read_text(encoding="utf-8"))
+    figure = draw(found, path.with_suffix(".png"))
+    print(f"{told(found)}\n\nTables: {path.with_suffix('.csv')}, {path}\nFigure: {figure}")
+    return DONE
+
+
+@app.command(sort_key=9)
+def verdict(
+    directory: Run,
+    /,
+    *,
+    seeds: Annotated[int, Parameter(help="How many seeds: the run's own and the next ones.")] = 3,
+    after: Annotated[str, Parameter(help="Time from the end of the last injury to where the arms part.")] = "1 d",
+    hormones: Annotated[
+        Literal["normal", "saturating"],
+        Parameter(help="Hormones as a healthy body makes them, or TPO, EPO and G-CSF at saturating levels, as if injected."),
+    ] = "normal",
+    jobs: Jobs = None,
+) -> int:
+    """Tell what limits the recovery of a run: niche, stem cells, hormones, or the time cells take.
+
+    The run is made again up to a day after its last injury. From there eight arms go on with the same luck: niche
+    restored, stem cells restored, hormones restored, every combination of these, and none. How much sooner counts come
+    back gives each its share of the delay, and the verdict. It is written to verdict.json, and the report shows it first.
+    """
+    from marrow_niche.errors import UnitError
+    from marrow_niche.quantities.units import to_canonical
+    from marrow_niche.studies.verdict import judge_run
+
+    try:
+        hours = to_canonical(after, "h")
+    except UnitError as error:
+        raise RunError(f"--after: {error}") from None
+    if hours < 0:
+        raise RunError(f"--after {after}: the arms part after the injury; give a time of 0 or more, such as '1 d'.")
+    with _resumable(f"marrow-niche verdict {directory}", kept=False), study_bar("arms") as show:
+        found = judge_run(directory, seeds=seeds, after=hours, hormones=hormones, jobs=jobs, show=show)
+    print("\n".join(found["words"]))
+    from marrow_niche.record.results import open_results
+    from marrow_niche.view.report import report as draw
+
+    results = open_results(directory)
+    print(f"\nVerdict: {results.directory / 'verdict.json'}")
+    if (results.directory / "report.html").is_file():
+        print(f"Report:  {draw(results)}")
+    return DONE
+
+
+@app.command(sort_key=10)
 def cite(source: Source, /) -> int:
     """Print the references of every parameter that a scenario or a run uses."""
     import marrow_niche
@@ -151,6 +299,8 @@ def main(arguments: list[str] | None = None) -> int:
     except MarrowError as error:
         print(error, file=sys.stderr)
         return YOUR_MISTAKE
+    except _Stopped:
+        return STOPPED
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         return STOPPED
@@ -199,6 +349,21 @@ def _simulated(directory: Path, simulation: Callable[[Callable[[float, float], N
     print(f"Simulated in {took}, written to {directory}. Drawing the report ...", file=sys.stderr, flush=True)
     _report(results)
     return DONE
+
+
+class _Stopped(Exception):
+    """Ctrl-C, after which all is said; cyclopts ends the program at a KeyboardInterrupt itself."""
+
+
+@contextmanager
+def _resumable(command: str, kept: bool = True) -> Iterator[None]:
+    """A study that was stopped says how it goes on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        how = f"What is finished is kept. Go on with: {command}" if kept else f"Nothing is kept. Begin again with: {command}"
+        print(how, file=sys.stderr)
+        raise _Stopped from None
 
 
 def _report(results: "Results") -> None:
@@ -260,6 +425,34 @@ def progress_bar() -> Iterator[Callable[[float, float], None]]:
             if bar.tasks[task].total is None:  # time left is reckoned from here, also when a run goes on half-way
                 bar.reset(task, total=total, completed=int(done))
             bar.update(task, completed=done, description=f"day {done / 24:.0f} of {total / 24:.0f}")
+
+        yield show
+
+
+@contextmanager
+def study_bar(what: str) -> Iterator[Callable[[int, int, float], None]]:
+    """A function of (tasks done, tasks in all, shares of those under way) that shows them; lines where no terminal is."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        shown = [-1]
+
+        def line(done: int, number: int, more: float) -> None:
+            if done != shown[0] and (done == number or done * 20 // number != shown[0] * 20 // number):
+                shown[0] = done
+                print(f"{done} of {number} {what}", file=sys.stderr, flush=True)
+
+        yield line
+        return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True, speed_estimate_period=600) as bar:
+        task = bar.add_task(f"building, 0 {what}", total=None)
+
+        def show(done: int, number: int, more: float) -> None:
+            bar.update(task, total=number, completed=done + more, description=f"{done} of {number} {what}")
 
         yield show
 

@@ -28,3 +28,12 @@ class NumericsError(MarrowError):
 
 class RunError(MarrowError):
     """A run directory that exists already, is missing, or is not one of ours."""
+
+
+class CountsError(MarrowError):
+    """A table of measured counts that cannot be laid over a run; `mistakes` lists every one of them."""
+
+    def __init__(self, name, mistakes):
+        self.name, self.mistakes = str(name), list(mistakes)
+        count = f"{len(self.mistakes)} mistake" + ("s" if len(self.mistakes) != 1 else "")
+        super().__init__("\n".join([f"{self.name} cannot be compared; {count}:", *("  " + m for m in self.mistakes)]))

@@ -7,7 +7,9 @@ import numpy as np
 
 from marrow_niche.body.blood import BloodState
 from marrow_niche.body.lymphoid import LymphoidRest
+from marrow_niche.body.spleen import SpleenRest
 from marrow_niche.geometry import Geometry
+from marrow_niche.marrow.genes import Genes
 from marrow_niche.marrow.lineages import Tree
 from marrow_niche.marrow.stem_cells import StemRest
 from marrow_niche.transport.domain import Domain
@@ -37,16 +39,26 @@ class Model:
     switches: Any
     seed: int
     tree: Tree
+    genes: Genes
+    gains: np.ndarray
+    """(n_line, n_signal) what cells of each line make of each signal, over the wild type [-]."""
     stem_rest: StemRest
     blood_rest: BloodState
     lymphoid_rest: LymphoidRest
+    spleen_rest: SpleenRest
     platelets_per_cell: float
     production: dict[str, float]
     piece_share: float
     apart: bool
     stem_weight: float
     weight: np.ndarray
-    exposures: tuple[tuple[float, float, float], ...]
+    exposures: tuple[tuple[float, ...], ...]
+    patterns: np.ndarray | None
+    """(p, n) dose in each voxel over that of an exposure, by the number of its pattern; None: 1 everywhere."""
+    oxygen_at_rest: np.ndarray
+    """(2, k) oxygen at places of equal weight at rest [nM]: of marrow cells, and of stem cells."""
+    events: tuple[Any, ...]
+    """Events other than radiation, each with `due(hour)` and `strike(state, model)`."""
     lineage_step: int
     field_step: int
     niche_step: int
@@ -67,6 +79,11 @@ class Model:
         return self.geometry.lattice
 
     @property
+    def long_axis(self):
+        """Which of x, y, z (0, 1, 2) the bone is longest along, nearly."""
+        return "xyz".index(self.facts["long_axis"])
+
+    @property
     def n(self):
         """Marrow voxels."""
         return self.geometry.lattice.n
@@ -75,3 +92,7 @@ class Model:
     def space(self):
         """(n,) extravascular volume of each voxel [um^3]."""
         return self.geometry.extravascular * self.geometry.lattice.spacing**3
+
+    def mean(self, values):
+        """The mean over the marrow outside vessels of `values` (n,); one number is its own."""
+        return float(self.space @ values) / float(self.space.sum()) if np.ndim(values) else float(values)

@@ -7,7 +7,9 @@ import numpy as np
 
 from marrow_niche.body.blood import BloodState
 from marrow_niche.body.hormones import HormoneState
+from marrow_niche.body.iron import IronState
 from marrow_niche.body.lymphoid import LymphoidState
+from marrow_niche.body.spleen import SpleenState
 from marrow_niche.marrow.damage import DamageState
 from marrow_niche.marrow.stroma import StromaState
 
@@ -15,7 +17,8 @@ from marrow_niche.marrow.stroma import StromaState
 @dataclass
 class StemState:
     """Stem cells one by one, (k,) each: `position` (k, 3) [um], `voxel` (-1 in blood), `distance` to the sinusoid wall
-    [um], `id`, `clone`, `divisions`, `cycling`, `senescent`, `dose` [Gy]."""
+    [um], `id`, `clone`, `divisions`, `tip` (else an ordinary stem cell), `line` of the tree that its progeny belongs to,
+    `cycling`, `senescent`, `dose` [Gy]."""
 
     position: np.ndarray
     voxel: np.ndarray
@@ -23,6 +26,8 @@ class StemState:
     id: np.ndarray
     clone: np.ndarray
     divisions: np.ndarray
+    tip: np.ndarray
+    line: np.ndarray
     cycling: np.ndarray
     senescent: np.ndarray
     dose: np.ndarray
@@ -31,16 +36,25 @@ class StemState:
 @dataclass
 class TwinState:
     """Stirred marrow of the size of the organism: `counts` (n_stage,) cells, stem cells `quiescent`, `cycling` and
-    `in_blood`, and the integrity of its niche."""
+    `in_blood` (2,) each, others and tip, and the integrity of its niche."""
 
     counts: np.ndarray
-    quiescent: float
-    cycling: float
-    in_blood: float
+    quiescent: np.ndarray
+    cycling: np.ndarray
+    in_blood: np.ndarray
     vessel: float
     stroma: float
     fat: float
     osteoblast: float
+
+
+@dataclass
+class Marked:
+    """Of blood, lymphoid tissue and spleen, the part that came from marked stem cells and grafted cells."""
+
+    blood: BloodState
+    lymphoid: LymphoidState
+    spleen: SpleenState
 
 
 @dataclass
@@ -52,9 +66,9 @@ class State:
     of even and of odd id feel, and Kit+ load, over rest. Of each field and density (n_field + 4,): hour when it was `solved`
     last, hours to `wait` from then on, `levels` what the stirred marrow held then, `followed` the factor since, `latest` level
     of hour `updated` and its `drift`, the share by which that moves in an hour; of the fields
-    `residual` (n_field,) and `flows` (n_field, 5) [molecules/h] of that solve. `output` (n_exit,) [cells/h] what the piece gave
-    in the last step, `epo` at its beginning; `twin` the marrow outside the piece where it is apart; `born` and `died` stem
-    cells.
+    `residual` (n_field,) and `flows` (n_field, 5) [molecules/h] of that solve. `output` (n_line · n_exit,) [cells/h] what the
+    piece gave in the last step, `epo` at its beginning; `twin` the marrow outside the piece where it is apart; `marked` the
+    part of blood that is of the marked line; `born` and `died` stem cells.
     """
 
     hour: int
@@ -73,6 +87,8 @@ class State:
     stroma: StromaState
     blood: BloodState
     lymphoid: LymphoidState
+    spleen: SpleenState
+    iron: IronState
     hormones: HormoneState
     damage: DamageState
     next_id: int
@@ -81,6 +97,7 @@ class State:
     output: np.ndarray
     epo: float
     twin: TwinState
+    marked: Marked
     born: int = 0
     died: int = 0
 
@@ -90,8 +107,9 @@ def none_fresh():
     return np.zeros((0, 3), np.int64)
 
 
-def resting_stem_cells(ids, voxel):
-    """A `StemState` of new quiescent stem cells, each its own clone, not yet at a place: ids (k,) int64, voxel (k,) int32."""
+def resting_stem_cells(ids, voxel, tip=None, line=0):
+    """A `StemState` of new quiescent stem cells, each its own clone, not yet at a place: ids (k,) int64, voxel (k,) int32,
+    `tip` (k,) bool, none by default."""
     number = len(ids)
     return StemState(
         position=np.zeros((number, 3)),
@@ -100,6 +118,8 @@ def resting_stem_cells(ids, voxel):
         id=ids,
         clone=ids.copy(),
         divisions=np.zeros(number, np.int64),
+        tip=np.zeros(number, bool) if tip is None else tip,
+        line=np.full(number, line, np.int64),
         cycling=np.zeros(number, bool),
         senescent=np.zeros(number, bool),
         dose=np.zeros(number),

@@ -9,6 +9,9 @@ from marrow_niche.resting.lattice import net_growth
 from marrow_niche.simulation import advance, step
 from marrow_niche.state import take
 
+TIP_EVENTS = 0.05
+"""More divisions a day than a cell of the tip makes in any of this: the variance of their number."""
+
 
 def sides(state, middle):
     """Stem cells in marrow below and above x = `middle` [um]."""
@@ -35,11 +38,11 @@ def test_self_renewal_falls_in_the_quarter_whose_stroma_makes_half_the_scf():
     model, state = lab.marrow()
     step.update_fields(state, model)
     centre = model.lattice.centres().mean(axis=0)
-    before = coupling.stem_rates(coupling.stem_signals(state, model), model).renewal
+    before = coupling.stem_rates(coupling.stem_signals(state, model), state.stem.tip, model).renewal
     stroma = model.geometry.niches.stroma
     state.stroma.stroma[(stroma[:, 0] < centre[0]) & (stroma[:, 1] < centre[1])] = 0.5
     step.update_fields(state, model)
-    after = coupling.stem_rates(coupling.stem_signals(state, model), model).renewal
+    after = coupling.stem_rates(coupling.stem_signals(state, model), state.stem.tip, model).renewal
     p = state.stem.position - centre
     inside = (p[:, 0] < -100) & (p[:, 1] < -100)
     outside = (p[:, 0] > 100) | (p[:, 1] > 100)
@@ -50,7 +53,8 @@ def test_self_renewal_falls_in_the_quarter_whose_stroma_makes_half_the_scf():
 
 @pytest.mark.parametrize("factor", [0.5, 2.0])
 def test_stem_cells_halved_or_doubled_come_back_at_the_rate_the_model_says(factor):
-    """Day by day their number changes by the mean net growth of the cells there are; in 24 days the gap closes by a third."""
+    """Day by day each kind changes by the mean net growth of its cells, (2p - 1) d - death, and the others by what the tip
+    gives, 2 (1 - p) d, besides; all together by the sum of it. In 24 days the gap of all closes by a third."""
     model, state = lab.marrow()
     rest = len(state.stem.id)
     rng = np.random.default_rng(3)
@@ -58,13 +62,18 @@ def test_stem_cells_halved_or_doubled_come_back_at_the_rate_the_model_says(facto
     s = take(state.stem, np.sort(chosen))
     s.id = np.arange(len(s.id), dtype=np.int64)
     s.clone, state.stem, state.next_id = s.id.copy(), s, len(s.id)
-    start, predicted = len(s.id), 0.0
+    start, predicted = np.array([(~s.tip).sum(), s.tip.sum()]), np.zeros(2)
     for hour in range(24 * 24):
         advance(state, model)
         if hour % 24 == 12:
             here = state.stem.voxel >= 0
-            rates = coupling.stem_rates(coupling.stem_signals(state, model), model)
-            predicted += 24 * net_growth(rates, model.species.stem_cells.cycle_time)[1][here].mean()
-    found = np.log(len(state.stem.id) / start)
-    assert found == pytest.approx(predicted, abs=0.06)
+            rates = coupling.stem_rates(coupling.stem_signals(state, model), state.stem.tip, model)
+            division, net = net_growth(rates, model.species.stem_cells.cycle_time)
+            kinds = here & ~state.stem.tip, here & state.stem.tip
+            fed = 2 * ((1 - rates.renewal) * division)[kinds[1]].sum()
+            predicted += 24 * np.array([net[kinds[0]].sum() + fed, net[kinds[1]].sum()])
+    now = np.array([(~state.stem.tip).sum(), state.stem.tip.sum()])
+    assert now - start == pytest.approx(predicted, abs=0.06 * start.sum())
+    assert (now - start)[1] == pytest.approx(predicted[1], abs=4.5 * np.sqrt(start[1] * 24 * TIP_EVENTS))
+    assert now.sum() - start.sum() == pytest.approx(predicted.sum(), abs=0.06 * start.sum())
     assert abs(np.log(len(state.stem.id) / rest)) < 0.67 * abs(np.log(factor))

@@ -8,7 +8,21 @@ import pytest
 
 from marrow_niche import read_scenario, simulate
 
-EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.toml"))
+FILES = sorted((Path(__file__).parents[2] / "examples").glob("*.toml"))
+STUDIES = {"ld50_mouse": ("doses", 48), "dose_sweep": ("sweep", 12)}
+"""Studies among them: the command, and how many runs they are."""
+EXAMPLES = [path for path in FILES if path.stem not in STUDIES]
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_study_reads(name):
+    from marrow_niche.studies.doses import read_doses
+    from marrow_niche.studies.sweep import read_sweep
+
+    command, number = STUDIES[name]
+    path = next(path for path in FILES if path.stem == name)
+    study = read_doses(path) if command == "doses" else read_sweep(path)
+    assert len({member.name for member in study.members}) == number
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.stem)

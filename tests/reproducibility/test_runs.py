@@ -1,6 +1,8 @@
 """The same seed gives the same bits: on any number of threads, after Ctrl-C, after a kill at any moment."""
 
+import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,8 +26,32 @@ at = "1 d"
 kind = "radiation"
 dose = "2 Gy"
 duration = "5 h"
+[[events]]
+at = "2 d"
+kind = "radiation"
+map = "plan.csv"
+[[events]]
+at = "2.1 d"
+kind = "radiation"
+dose = "1 Gy"
+region = { x = ["0 %", "50 %"] }
 [parameters]
 "stem_cells.agent_cap" = { value = 4000, unit = "", source = "estimate" }
+"""
+MARKED = """
+[[events]]
+at = "30 h"
+kind = "graft"
+cells = { HSC = 400, tip = 20, marrow = 1e7 }
+[[events]]
+at = "40 h"
+kind = "graft"
+stroma = "50 %"
+region = { long = ["0 %", "50 %"] }
+[parameters]
+"stem_cells.agent_cap" = { value = 4000, unit = "", source = "estimate" }
+"genes.kit" = { value = 0.8, unit = "", source = "estimate" }
+"genes.membrane_scf" = { value = 0.5, unit = "", source = "estimate" }
 """
 SAME = (
     "blood.csv",
@@ -78,6 +104,11 @@ def wait_for(ready, process, seconds=240):
 def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("runs")
     (path / "thin.toml").write_text(textwrap.dedent(SCENARIO))
+    (path / "marked.toml").write_text(SCENARIO[: SCENARIO.index("[parameters]")] + MARKED)
+    far = 3e4  # um: whatever the bone's place in its own coordinates
+    places = [(x, y, z) for x in (-far, far) for y in (-far, far) for z in (-far, far)]
+    rows = [f"{x},{y},{z},{0.8 + x / far / 4 + y / far / 8}" for x, y, z in places]
+    (path / "plan.csv").write_text("\n".join(["x_um,y_um,z_um,dose_gy", *rows]))
     return path
 
 
@@ -124,6 +155,31 @@ def test_a_killed_run_opens_and_resumes_to_the_same_bytes(folder, whole):
     assert files(run) == whole
 
 
+def test_a_run_with_a_dose_map_moves_and_resumes_without_the_file(folder, whole):
+    """Its map is among the inputs, known by its digest; changed there, the run is not gone on with."""
+    away = folder / "away"
+    away.mkdir()
+    shutil.copy(folder / "thin.toml", away / "thin.toml")
+    shutil.copy(folder / "plan.csv", away / "plan.csv")
+    process = start(SIMULATE, away / "thin.toml", away / "run")
+    rows = away / "run" / "blood.csv"
+    wait_for(lambda: rows.exists() and rows.read_text().count("\n") >= 2, process)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    run = folder / "moved"
+    shutil.move(away / "run", run)
+    shutil.rmtree(away)
+    assert (run / "inputs" / "plan.csv").read_bytes() == (folder / "plan.csv").read_bytes()
+    assert (run / "inputs" / "SHA256SUMS").read_text() == f"{hashlib.sha256((folder / 'plan.csv').read_bytes()).hexdigest()}  plan.csv\n"
+    shutil.copytree(run, folder / "meddled")
+    finish(start(RESUME, run))
+    assert files(run) == whole
+    (folder / "meddled" / "inputs" / "plan.csv").write_text("x_um,y_um,z_um,dose_gy\n0,0,0,1\n")
+    process = start(RESUME, folder / "meddled")
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == 1 and "changed since the run began" in err
+
+
 def test_a_run_killed_while_it_is_built_resumes_to_the_same_bytes(folder, whole):
     run = folder / "unbuilt"
     process = start(SIMULATE, folder / "thin.toml", run)
@@ -150,3 +206,23 @@ def test_an_interrupted_run_resumes_to_the_same_bytes(folder, whole):
     assert "resume" in out + err
     finish(start(RESUME, run))
     assert files(run) == whole
+
+
+def test_a_run_with_marks_and_genes_resumes_to_the_same_bytes(folder, whole):
+    """A graft into mutants, killed after it lodged: marked shares, the second line, membranes and genes are all taken up again."""
+    finish(start(SIMULATE, folder / "marked.toml", folder / "marked", threads=1))
+    expected = files(folder / "marked")
+    rows = (folder / "marked" / "blood.csv").read_text().splitlines()
+    assert "marked_share_of_neutrophils" in rows[0] and expected.keys() == whole.keys()
+    column = rows[0].split(",").index("marked_share_of_neutrophils")
+    assert float(rows[1].split(",")[column]) == 0.0 < float(rows[-1].split(",")[column]) < 1.0
+    assert "marked_share_of_tip" in (folder / "marked" / "marrow.csv").read_text().splitlines()[0]
+    assert b"marked_share" not in whole["blood.csv"] and expected["marrow.csv"] != whole["marrow.csv"]
+    run = folder / "marked and killed"
+    process = start(SIMULATE, folder / "marked.toml", run)
+    table = run / "blood.csv"
+    wait_for(lambda: table.exists() and table.read_text().count("\n") >= 4, process)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    finish(start(RESUME, run, threads=1))
+    assert files(run) == expected

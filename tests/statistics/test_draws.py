@@ -5,6 +5,7 @@ import dataclasses
 import importlib
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import lab
 import naive_marrow as naive
@@ -42,8 +43,8 @@ def purposes():
 
 
 def value(module, expression):
-    """What a purpose is in its own module, given as a path."""
-    names = vars(importlib.import_module("marrow_niche." + module.removesuffix(".py").replace("/", ".")))
+    """What a purpose is in its own module, given as a path; of one that takes the hour and a number, in hour 0 the first."""
+    names = {"state": SimpleNamespace(hour=0), "number": 0} | vars(importlib.import_module("marrow_niche." + module.removesuffix(".py").replace("/", ".")))
     return eval(expression, {"__builtins__": {}}, names)
 
 
@@ -53,7 +54,9 @@ def test_purposes_are_distinct():
     assert len(named) >= 14, sorted(named)
     by_value = Counter(named.values())
     assert not {v: [n for n in named if named[n] == v] for v, count in by_value.items() if count > 1}
-    assert all(0 < v < 2**16 for v in by_value)
+    hourly = {v for v in by_value if v >= 2**32}  # of a generator, with room for the hour below
+    assert all(v % 2**32 == 0 for v in hourly)
+    assert all(0 < v < 2**16 for v in {*(by_value.keys() - hourly), *(v >> 32 for v in hourly)})
 
 
 def test_the_draws_of_a_lineage_step_and_its_hops_are_all_different():
@@ -63,11 +66,11 @@ def test_the_draws_of_a_lineage_step_and_its_hops_are_all_different():
     n_stage, n = 4, 3
     tree = dataclasses.make_dataclass("Tree", [
         "rate", "rate_limit", "rate_response", "daughters", "renewal", "renewal_limit", "renewal_response", "survival",
-        "survival_response", "target", "share", "share_response", "burst_rate", "burst_target", "burst_threshold", "burst_half"])(
+        "survival_response", "target", "share", "share_response", "burst_rate", "burst_target", "burst_signal", "burst_threshold", "burst_half"])(
         np.full(n_stage, 0.1), np.full(n_stage, 1.0), np.zeros((n_stage, 6)), np.full(n_stage, 2), np.full(n_stage, 0.3),
         np.full(n_stage, 0.5), np.zeros((n_stage, 6)), np.full(n_stage, 0.9), np.zeros((n_stage, 6)),
         np.array([[4, 1, 2, 3], [2, 3, 4, 5], [3, 4, 5, -1], [4, 5, -1, -1]]), np.full((n_stage, 4), 0.25), np.zeros((n_stage, 4, 6)),
-        np.full(n_stage, 0.05), np.full(n_stage, 3), 1.2, 1.0)
+        np.full(n_stage, 0.05), np.full(n_stage, 3), np.zeros(n_stage, int), 1.2, 1.0)
     counts = rng.integers(200, 400, (n_stage, n))
     luck = naive.Luck(9, 4)
     signals = np.full((len(SIGNALS), n), 3.0)
@@ -80,7 +83,7 @@ def test_the_draws_of_a_lineage_step_and_its_hops_are_all_different():
     line = np.array([[-1, -1, -1, -1, -1, 1], [-1, -1, -1, -1, 0, 2], [-1, -1, -1, -1, 1, -1]])
     for round_ in range(40):
         after = naive.wander(after, line, np.ones(n), 1 / 12, 9, 4, round_, luck)
-    naive.kill(after, np.full((n_stage, 1), 0.5), 9, 4, luck)
+    naive.kill(after, [0, 1], [2, 3], np.full(1, 0.5), 0.5, 9, 4, luck)
     assert len(luck.asked) > 800
 
 
@@ -160,12 +163,28 @@ def test_the_spread_of_survivors_is_binomial():
     compartments share their luck."""
     n, p, samples = 4000, 0.3, 300
     counts = np.full((samples, 400), 10, np.int32)
-    lineage_kernel.kill(counts, np.full((samples, 1), p), 11, 3)
+    rows = np.arange(samples)
+    lineage_kernel.kill(counts, rows, rows, np.full(1, p), 0.7, 11, 3)
     survivors = counts.sum(axis=1)
     ratio = np.var(survivors, ddof=1) / (n * p * (1 - p))
     assert abs(ratio - 1) < 4.5 * np.sqrt(2 / (samples - 1))
     assert abs(survivors.mean() - n * p) < 4.5 * np.sqrt(n * p * (1 - p) / samples)
     other = counts.copy()
     other[:] = 10
-    lineage_kernel.kill(other, np.full((samples, 1), p), 12, 3)
+    lineage_kernel.kill(other, rows, rows, np.full(1, p), 0.7, 12, 3)
     assert abs(np.corrcoef(survivors, other.sum(axis=1))[0, 1]) < 4.5 / np.sqrt(samples)
+
+
+def test_the_spread_of_the_doomed_is_binomial():
+    """Of those that are hit each joins the doomed by a chance of its own: n q (1 − q) with q = (1 − p) share; and given how
+    many are hit, the doomed go with nothing else."""
+    n, p, share, samples = 4000, 0.3, 0.6, 300
+    counts, rows = np.zeros((2 * samples, 400), np.int32), np.arange(samples)
+    counts[:samples] = 10
+    lineage_kernel.kill(counts, rows, rows + samples, np.full(1, p), share, 11, 3)
+    lived, doomed = counts.sum(axis=1).reshape(2, samples)
+    q = (1 - p) * share
+    assert abs(np.var(doomed, ddof=1) / (n * q * (1 - q)) - 1) < 4.5 * np.sqrt(2 / (samples - 1))
+    assert abs(doomed.mean() - n * q) < 4.5 * np.sqrt(n * q * (1 - q) / samples)
+    beyond = doomed - share * (n - lived)
+    assert abs(np.corrcoef(beyond, lived)[0, 1]) < 4.5 / np.sqrt(samples)

@@ -60,9 +60,9 @@ def calls(monkeypatch):
 def test_help_reads_well_to_a_newcomer(capsys):
     assert main(["--help"]) == 0
     text = capsys.readouterr().out
-    for command in ("new", "check", "run", "resume", "report", "cite"):
+    for command in ("new", "check", "run", "resume", "report", "compare", "sweep", "doses", "verdict", "cite"):
         assert f" {command} " in text
-    for later in ("render", "compare", "export", "sweep", "doses", "verdict"):
+    for later in ("render", "export"):
         assert later not in text
 
 
@@ -285,3 +285,69 @@ def test_progress_without_a_terminal_is_a_few_plain_lines(capsys):
 @pytest.mark.parametrize(("seconds", "text"), [(3, "3 s"), (200, "3 min"), (7300, "2.0 h")])
 def test_times_are_told_in_the_unit_one_would_say(seconds, text):
     assert cli._clock(seconds) == text
+
+
+def test_study_commands_say_what_they_take(capsys):
+    for command in ("sweep", "doses", "verdict"):
+        assert main([command, "--help"]) == 0
+        said = capsys.readouterr().out
+        assert "--jobs" in said
+        assert "usage" in said.lower()
+
+
+def test_a_study_with_mistakes_tells_all_of_them_and_exits_with_2(capsys):
+    Path("study.toml").write_text('scenario = "femur.toml"\ndoses = ["6 Gy"]\nseeds = [1, 1]\nuntill = "30 d"\n')
+    assert main(["doses", "study.toml"]) == 2
+    assert "untill: Doses has no such parameter. Did you mean 'until'?" in capsys.readouterr().err
+    Path("study.toml").write_text('scenario = "femur.toml"\ndoses = ["6 Gy"]\nseeds = [1, 1]\n')
+    assert main(["doses", "study.toml"]) == 2
+    said = capsys.readouterr().err
+    assert "study.toml cannot be run; 3 mistakes:" in said
+    assert "no radiation event; add one" in said
+    Path("study.toml").write_text('scenario = "femur.toml"\n[[vary]]\npath = "duratoin"\nvalues = ["1 d"]\n')
+    assert main(["sweep", "study.toml"]) == 2
+    assert "Did you mean 'duration'?" in capsys.readouterr().err
+
+
+def test_a_verdict_needs_a_run_and_days_to_follow(capsys):
+    assert main(["verdict", "nowhere"]) == 2
+    assert "there is no such directory" in capsys.readouterr().err
+    Path("run").mkdir()
+    Path("run/scenario.toml").write_text(SCENARIO)
+    assert main(["verdict", "run", "--after", "36 h"]) == 2
+    assert "end less than a day after the fork (day 1.5)" in capsys.readouterr().err
+    assert main(["verdict", "run", "--after", "3"]) == 2
+    assert "--after: '3' is a number without a unit" in capsys.readouterr().err
+
+
+def test_a_stopped_study_says_how_it_goes_on(capsys, monkeypatch):
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("marrow_niche.studies.sweep.run_all", stopped)
+    Path("study.toml").write_text('scenario = "femur.toml"\n[[vary]]\npath = "duration"\nvalues = ["1 d", "2 d"]\n')
+    assert main(["sweep", "study.toml"]) == 130
+    assert "Go on with: marrow-niche sweep study.toml" in capsys.readouterr().err
+    assert Path("runs/study/sweep.csv").is_file()
+
+
+def test_counts_that_cannot_be_compared_are_told_at_once_and_exit_with_2(capsys):
+    from marrow_niche.record.directory import RunDirectory
+    from marrow_niche.record.tables import Table
+
+    run = RunDirectory("run").create()
+    run.write_scenario({"species": "mouse"})
+    for day in (0.0, 1.0):
+        Table(run.blood).append(day, {"platelets_per_uL": 1e6})
+    Path("counts.csv").write_text("days,platelets\n1,x\n")
+    assert main(["compare", "run", "counts.csv"]) == 2
+    said = capsys.readouterr().err
+    assert "counts.csv cannot be compared; 3 mistakes:" in said and "Traceback" not in said
+    assert "Did you mean 'platelets_per_uL'?" in said
+    assert main(["compare", "nowhere", "counts.csv"]) == 2
+    assert not Path("run/compare.csv").exists() and not Path("run/compare.png").exists()
+    Path("counts.csv").write_text("day,platelets_per_uL\n0,1e6\n1,5e5\n")
+    assert main(["compare", "run", "counts.csv"]) == 0
+    assert "x2" in capsys.readouterr().out
+    assert Path("run/compare.csv").read_text().splitlines()[1].startswith("platelets_per_uL,2,2,0.490129,0.346574,")
+    assert Path("run/compare.png").stat().st_size > 5000

@@ -13,7 +13,7 @@ from marrow_niche import coupling
 from marrow_niche.body.hormones import HormoneState
 from marrow_niche.errors import NumericsError
 from marrow_niche.geometry.vessels import SINUSOID, VEIN
-from marrow_niche.marrow import fate
+from marrow_niche.marrow import fate, lineages
 from marrow_niche.marrow.lineages import SIGNALS
 from marrow_niche.state import take
 
@@ -24,7 +24,7 @@ def replaced(model, **stem_cells):
     return dataclasses.replace(model, species=species)
 
 
-def outcome(k, *, dies=(), divides=(), wakes=(), stay=2, mkp=0, mpp=0):
+def outcome(k, *, dies=(), divides=(), wakes=(), stay=2, descend=0, mkp=0, mpp=0):
     """What `fate.decide` might have drawn: the same for each cell that divides."""
     def flags(which):
         out = np.zeros(k, bool)
@@ -32,8 +32,8 @@ def outcome(k, *, dies=(), divides=(), wakes=(), stay=2, mkp=0, mpp=0):
         return out
 
     d = flags(divides)
-    return fate.Outcome(dies=flags(dies), wakes=flags(wakes), divides=d, stay=stay * d.astype(int), mkp=mkp * d.astype(int),
-                        mpp=mpp * d.astype(int))
+    return fate.Outcome(dies=flags(dies), wakes=flags(wakes), divides=d, stay=stay * d.astype(int), descend=descend * d.astype(int),
+                        mkp=mkp * d.astype(int), mpp=mpp * d.astype(int))
 
 
 # ------------------------------------------------------------------------------------------------ what speaks
@@ -124,7 +124,7 @@ def test_smoothed_densities_are_one_at_the_species_own_density_and_keep_their_me
     model, state = lab.marrow()
     even = model.space / model.space.sum()
     counts = (model.piece_share * model.tree.rest / model.weight)[:, None] * even[None]
-    stem = model.piece_share * model.species.stem_cells.number * even
+    stem = model.piece_share * model.species.stem_cells.everyone * even
     for density in densities(counts, np.stack([0.3 * stem, 0.7 * stem]), model)[::3]:
         assert density.sum() / model.space.sum() == pytest.approx(1.0, rel=1e-9)
     for density in densities(counts, np.stack([0.5 * stem, 0.5 * stem]), model):
@@ -141,7 +141,7 @@ def test_primitive_and_kit_load_are_counted_as_they_say():
     """HSC 0.7, MPP 0.2 and HPC1 0.1 of primitive load at rest, HSC of the other half twice; Kit+ load is the mean of that, of
     all stem cells once, and of the load on soluble SCF."""
     model, state = lab.marrow()
-    rng, tree, number = np.random.default_rng(3), model.tree, model.species.stem_cells.number
+    rng, tree, number = np.random.default_rng(3), model.tree, model.species.stem_cells.everyone
     counts, stem = rng.integers(0, 5, state.counts.shape), rng.random((2, model.n))
     organism = model.species.organism.marrow_volume * model.species.organism.extravascular
 
@@ -262,7 +262,7 @@ def test_the_ledger_of_a_solve_is_what_cells_and_vessels_do():
 
 def test_loads_are_one_at_rest():
     model, _ = lab.marrow()
-    number = model.species.stem_cells.number
+    number = model.species.stem_cells.everyone
     assert coupling.loads(model.tree.rest, number, 1.0, model) == pytest.approx(np.ones(4), rel=1e-12)
     assert (coupling.loads(0 * model.tree.rest, 0.0, 1.0, model) == 0.0).all()
     assert coupling.loads(2 * model.tree.rest, 2 * number, 1.0, model) == pytest.approx(np.full(4, 2.0), rel=1e-12)
@@ -285,7 +285,9 @@ def expected_renewal(state, model, i):
     t = tpo * (1 + p.mpl_saturation) / (tpo + p.mpl_saturation)
     vessel = 1.25 * state.stroma.vessel[v] / (state.stroma.vessel[v] + 0.25)
     y = membrane * (p.tpo_floor + (1 - p.tpo_floor) * 1.3 * t / (t + 0.3)) * vessel
-    return wall, p.renewal_limit * y / (y + p.renewal_limit / r.renewal - 1)
+    kind = int(state.stem.tip[i])
+    limit = (p.renewal_limit, p.tip_renewal_limit)[kind]
+    return wall, limit * y / (y + limit / r.renewal[kind] - 1)
 
 
 def test_a_stem_cell_renews_by_what_stands_beside_it():
@@ -294,7 +296,7 @@ def test_a_stem_cell_renews_by_what_stands_beside_it():
     model, state = lab.marrow()
     s = state.stem
     i = int(np.argmin(s.distance))
-    before = coupling.stem_rates(coupling.stem_signals(state, model), model).renewal
+    before = coupling.stem_rates(coupling.stem_signals(state, model), state.stem.tip, model).renewal
     wall, renewal = expected_renewal(state, model, i)
     assert s.distance[i] == pytest.approx(wall, abs=1e-6)
     assert before[i] == pytest.approx(renewal, rel=1e-9)
@@ -304,7 +306,7 @@ def test_a_stem_cell_renews_by_what_stands_beside_it():
     far = int(remote[np.argmax(from_stroma)])
     s.position[i], s.voxel[i] = centres[far], far
     s.distance[i] = naive.distance_to_walls(centres[far], model.walls, model.geometry.vessels.kind, (SINUSOID, VEIN))
-    after = coupling.stem_rates(coupling.stem_signals(state, model), model).renewal
+    after = coupling.stem_rates(coupling.stem_signals(state, model), state.stem.tip, model).renewal
     assert after[i] == pytest.approx(expected_renewal(state, model, i)[1], rel=1e-9)
     assert after[i] < before[i] - 0.1
     others = np.arange(len(s.id)) != i
@@ -312,12 +314,13 @@ def test_a_stem_cell_renews_by_what_stands_beside_it():
 
 
 def test_all_stem_cells_read_their_own_distances():
-    """Thirty cells at random, each by brute force."""
+    """Fifteen cells of each kind at random, each by brute force."""
     model, state = lab.marrow()
-    renewal = coupling.stem_rates(coupling.stem_signals(state, model), model).renewal
-    for i in np.random.default_rng(4).choice(len(renewal), 30, replace=False):
+    renewal = coupling.stem_rates(coupling.stem_signals(state, model), state.stem.tip, model).renewal
+    tip, rng = state.stem.tip, np.random.default_rng(4)
+    for i in (*rng.choice(np.flatnonzero(tip), 15, replace=False), *rng.choice(np.flatnonzero(~tip), 15, replace=False)):
         assert renewal[i] == pytest.approx(expected_renewal(state, model, i)[1], rel=1e-9)
-    assert np.ptp(renewal) > 0.2
+    assert np.ptp(renewal) > 0.2 and 0 < state.stem.tip.mean() < 1
 
 
 def contact_of_all(state, model, integrity):
@@ -375,7 +378,7 @@ def test_lineages_read_the_field_of_their_voxel():
 def test_signals_of_the_stirred_marrow_are_one_at_the_species_rest():
     model, _ = lab.marrow()
     felt = coupling.stirred(coupling.resting_totals(model), HormoneState(), model)
-    assert set(felt) == set(model.species.cytokines) | {"membrane", "vessel", "EPO"}
+    assert set(felt) == set(model.species.cytokines) | {"membrane", "vessel", "EPO", "FLT3L"}
     assert list(felt.values()) == pytest.approx([1.0] * len(felt), rel=1e-12)
 
 
@@ -406,10 +409,12 @@ def test_the_stirred_marrow_hears_a_loss_of_cells_and_of_stroma():
     assert fewer["SCF"] > 1.5 and fewer["IL7"] > 1.2 and fewer["TPO"] > 1 and fewer["TGFb"] < 0.8
     q = model.species.stem_cells.membrane_competition
     assert fewer["membrane"] == pytest.approx((1 + q) / (1 + 0.5 * q), rel=1e-12)
-    bare = felt(stroma=0.5 * rest.stroma)
+    bare = felt(stroma=0.5 * rest.stroma, membrane=0.5 * rest.membrane)
     w = model.species.stem_cells.membrane_wall_share
     assert bare["membrane"] == pytest.approx(0.5 * (1 - w) + w, rel=1e-12)
     assert bare["CXCL12"] < 0.7 and bare["SCF"] < 0.9
+    naked = felt(membrane=0.5 * rest.membrane)
+    assert naked["membrane"] == bare["membrane"] and naked["SCF"] == 1.0 == naked["CXCL12"]
     assert felt(wall=0.0)["vessel"] == 0.0
 
 
@@ -417,7 +422,8 @@ def test_the_stirred_marrow_hears_a_loss_of_cells_and_of_stroma():
 
 
 def test_daughters_add_up():
-    """Stem cells after = before − deaths − those whose daughters all leave + those whose daughters all stay."""
+    """Stem cells after = before − deaths − those whose daughters all leave the list + those whose daughters both stay in it;
+    of the tip, those that descend stay in the list as stem cells of the other kind: the books of each kind close."""
     model, state = lab.marrow()
     k = len(state.stem.id)
     rng = np.random.default_rng(3)
@@ -425,13 +431,35 @@ def test_daughters_add_up():
     dies = np.setdiff1d(np.flatnonzero(rng.random(k) < 0.1), divides)
     o = outcome(k, dies=dies, divides=divides)
     stay = np.where(o.divides, rng.integers(0, 3, k), 0)
-    mkp = np.where(o.divides, rng.integers(0, 3 - stay), 0)
-    o = dataclasses.replace(o, stay=stay, mkp=mkp, mpp=np.where(o.divides, 2 - stay - mkp, 0))
-    state.stem.cycling[:] = o.divides
-    before, clones = dataclasses.replace(state.stem), state.stem.clone.copy()
+    tip = rng.random(k) < 0.3
+    descend = np.where(o.divides & tip, 2 - stay, 0)
+    mkp = np.where(o.divides & ~tip, rng.integers(0, 3 - stay), 0)
+    o = dataclasses.replace(o, stay=stay, descend=descend, mkp=mkp, mpp=np.where(o.divides, 2 - stay - descend - mkp, 0))
+    state.stem.cycling[:], state.stem.tip, state.stem.line = o.divides, tip, rng.integers(0, 2, k)
+    before, clones, lines = dataclasses.replace(state.stem), state.stem.clone.copy(), state.stem.line.copy()
     born, died, first = state.born, state.died, state.next_id
+    model, counts = dataclasses.replace(model, tree=lineages.lined(model.tree, lineages.LINES)), state.counts
+    model = dataclasses.replace(model, weight=np.tile(model.weight, 2))
+    state.counts = np.concatenate([counts, np.zeros_like(counts)])
     coupling.settle_fates(state, o, model)
-    gone, twins = int((o.divides & (stay == 0)).sum()), o.divides & (stay == 2)
+    left = stay + descend
+    gone, twins = int((o.divides & (left == 0)).sum()), o.divides & (left == 2)
+    now = state.stem
+    dead_tip, lost_tip = (o.dies & tip).sum(), (o.divides & tip & (stay == 0)).sum()
+    assert now.tip.sum() == tip.sum() - dead_tip - lost_tip + (o.divides & tip & (stay == 2)).sum()
+    others = (~tip).sum() - (o.dies & ~tip).sum() - gone + (o.divides & ~tip & (stay == 2)).sum()
+    assert (~now.tip).sum() == others + descend.sum()
+    mother = {int(i): int(s) for i, s in zip(before.id[o.divides & tip], stay[o.divides & tip])}
+    assert all(now.tip[j] == (mother[int(i)] > 0) for j, i in enumerate(now.id) if int(i) in mother)
+    # what leaves is handed over in its own line
+    for line in (0, 1):
+        sent = [int((part * (lines == line)).sum()) for part in (o.mpp, o.mkp)]
+        for name, number in zip(("MPP", "MkP"), sent):
+            row = model.tree.rows(name, line).start
+            grown = state.counts[row].sum() - (counts[row].sum() if line == 0 else 0)
+            ratio = model.stem_weight / model.weight[row]
+            assert np.floor(ratio) * number <= grown <= np.ceil(ratio) * number and number > 0
+    assert (now.line[now.id >= first] == lines[twins]).all()
     assert len(state.stem.id) == k - len(dies) - gone + twins.sum()
     assert state.born - born == twins.sum() and state.died - died == len(dies) + gone
     assert len(np.unique(state.stem.id)) == len(state.stem.id)
@@ -503,10 +531,10 @@ def test_stem_cells_leave_twice_as_fast_without_cxcl12():
 def test_from_a_piece_apart_they_join_the_blood_of_the_organism():
     model, state = lab.marrow()
     model = replaced(dataclasses.replace(model, apart=True), egress=0.05)
-    k, blood = len(state.stem.id), state.twin.in_blood
+    k, blood, tip = len(state.stem.id), state.twin.in_blood.copy(), state.stem.tip
     stays = coupling.egress(state, {"cxcl12": np.ones(k)}, model)
-    gone = int((~stays).sum())
-    assert gone > 100 and len(state.stem.id) == k - gone
+    gone = np.array([(~stays & ~tip).sum(), (~stays & tip).sum()])
+    assert gone.min() > 30 and len(state.stem.id) == k - gone.sum() and state.stem.tip.sum() == tip.sum() - gone[1]
     assert state.twin.in_blood - blood == pytest.approx(gone * model.stem_weight, rel=1e-9)
 
 
@@ -543,24 +571,25 @@ def test_without_any_sinusoid_they_wait():
 
 
 def test_the_organism_sends_a_piece_apart_as_many_as_it_takes():
-    """At rest the mean number that lodge in an hour is what leaves it: chance is in the rounding only, all have new ids and
-    clones, and all lodge at once."""
+    """At rest the mean number that lodge in an hour is what would leave it at the species' density, kind by kind: chance is in
+    the rounding only, all have new ids and clones, and all lodge at once."""
     model, state = lab.marrow()
     model = dataclasses.replace(model, apart=True)
-    k, blood, came = len(state.stem.id), state.twin.in_blood, 0
+    k, blood, came = len(state.stem.id), state.twin.in_blood.copy(), np.zeros(2)
     p = model.species.stem_cells
     for hour in range(80):
         state.hour = hour
-        state.twin.in_blood = blood
+        state.twin.in_blood = blood.copy()
         before, first = len(state.stem.id), state.next_id
         coupling.home(state, model)
         fresh = state.stem.id >= first
-        came += fresh.sum()
+        came += [(fresh & ~state.stem.tip).sum(), (fresh & state.stem.tip).sum()]
         assert len(state.stem.id) == before + fresh.sum() and (state.stem.voxel >= 0).all()
         assert (state.stem.clone[fresh] == state.stem.id[fresh]).all()
-    per_hour = p.number * -math.expm1(-p.egress) * model.piece_share / model.stem_weight
-    assert per_hour == pytest.approx(k * -math.expm1(-p.egress), rel=0.05)
-    assert abs(came - 80 * per_hour) < 4.5 * math.sqrt(80 * 0.25)
+    per_hour = np.array([p.number, p.tip_number]) * -math.expm1(-p.egress) * model.piece_share / model.stem_weight
+    level = model.facts["stem_cells_over_species"]
+    assert level * per_hour.sum() == pytest.approx(k * -math.expm1(-p.egress), rel=2e-3)
+    assert (np.abs(came - 80 * per_hour) < 4.5 * math.sqrt(80 * 0.25)).all() and came.min() > 10
 
 
 def test_damaged_vessels_draw_fewer():

@@ -1,11 +1,15 @@
 """A scenario told back: the marrow measured, beside what was published."""
 
 import dataclasses
+import math
+import re
 
 import lab
 import pytest
 
-from marrow_niche.simulation import preview
+from marrow_niche.perturbations import dose
+from marrow_niche.quantities.words import plain
+from marrow_niche.simulation import assembly, preview
 
 
 @pytest.fixture(scope="module")
@@ -43,3 +47,74 @@ def test_without_arterioles_nothing_is_told_of_them(told):
     gone = {f"{who}_within_{d}um_of_arteriole": None for who in ("share", "stem_cells") for d in (5, 10, 20)}
     assert not any("of an arteriole" in line for line in told(**gone))
     assert any("of a sinusoid" in line for line in told(**gone))
+
+
+def test_both_kinds_of_stem_cells_are_told():
+    """All of the organism's, how many are stored, and the tip by its share and over the species'."""
+    model, state = lab.marrow()
+    text = "\n".join(preview._cells(lab.scenario(), model, state))
+    assert f"The organism has {model.species.stem_cells.everyone:,.0f}; 6,000 are stored" in text
+    tip = f"{100 * state.stem.tip.mean():.0f} % are of the tip ({100 * model.facts['tip_over_species']:.0f} % of the species' density)"
+    assert tip in text and "mutant" not in text
+
+
+def test_a_mutant_is_told_by_what_differs():
+    text = "\n".join(preview._cells(lab.scenario(), *lab.marrow(genes={"kit": 0.4, "attrition": 0.1})))
+    assert "The host is a mutant from day 0 on (the wild type is 1, of attrition 0): kit 0.4, attrition 0.1." in text
+
+
+# ------------------------------------------------------------------------------------------------------ doses
+
+
+@pytest.fixture(scope="module")
+def doses(tmp_path_factory):
+    """doses(*events, **parameters): what is told of radiation events on a small section."""
+    folder = tmp_path_factory.mktemp("maps")
+    model, _ = lab.marrow(dosed=True)
+    low, high = dose.corners(model)
+    rows = [f"{x},{y},{z},{2 + x / 1e4}" for x in (low[0] - 9, high[0] + 9) for y in (low[1] - 9, high[1] + 9) for z in (low[2] - 9, high[2] + 9)]
+    (folder / "plan.csv").write_text("\n".join(["x_um,y_um,z_um,dose_gy", *rows]))
+
+    def lines(*events):
+        tables = [{"kind": "radiation", "at": "1 d"} | event for event in events]
+        scenario = lab.scenario(events=[table | ({"map": str(folder / "plan.csv")} if "map" in table else {}) for table in tables])
+        return preview._events(scenario, assembly.with_doses(model, scenario)), model
+
+    return lines
+
+
+def test_a_dose_on_all_of_the_marrow_is_told_with_what_it_leaves(doses):
+    told, model = doses({"dose": "10 Gy"})
+    r = model.species.radiation
+    straight = 81 + 18 * (10 - 9)
+    gmp, stem = math.exp(-10 * r.lineages["GMP"].alpha), math.exp(-10 * r.stem_cells.alpha - straight * r.stem_cells.beta)
+    assert told[1] == "  day 1: 10 Gy at once, on all of the marrow alike."
+    assert f"GMP {100 * gmp:.2g} %" in told[2] and f"stem cells 1 in {plain(1 / stem, 2)}" in told[2]
+    assert told[3].startswith("  Of dividing cells that are hit 70 % divide on for a while, doomed: at each division 60 %") and len(told) == 4
+
+
+@pytest.mark.parametrize(("event", "warned"), [
+    ({"dose": "11 Gy"}, False), ({"dose": "11.5 Gy"}, True), ({"dose": "4 Gy", "fractions": 3, "every": "1 d"}, True),
+    ({"dose": "12 Gy", "region": {"x": ["0 %", "10 %"]}}, True), ({"dose": "8 Gy", "bone_range": "30 um"}, False),
+])
+def test_above_eleven_gray_the_gut_is_warned_of(doses, event, warned):
+    told, _ = doses(event)
+    assert any("above 11 Gy the gut fails first" in line for line in told) == warned
+    assert any("if it is in the field" in line for line in told) == (warned and "region" in event)
+
+
+def test_of_a_part_it_is_told_how_much_is_exposed_and_the_mean(doses):
+    told, model = doses({"dose": "6 Gy", "region": {"x": ["0 %", "50 %"]}, "rbe": 2}, {"dose": "6 Gy"})
+    share = float(re.search(r"in the region: (\d+) % of the marrow is exposed, ([\d.]+) Gy in the mean", told[1])[1]) / 100
+    assert 0.4 < share < 0.6 and told[1].startswith("  day 1: 6 Gy of RBE 2 at once, ")
+    assert float(re.search(r"([\d.]+) Gy in the mean", told[1])[1]) == pytest.approx(6 * share, abs=0.05)
+    gmp = math.exp(-12 * model.species.radiation.lineages["GMP"].alpha)
+    assert "where it falls in full" in told[2] and f"GMP 1 in {plain(1 / gmp, 2)}" in told[2]
+
+
+def test_of_a_map_its_own_means_are_told(doses):
+    told, _ = doses({"map": True}, {"map": True, "dose": "3 Gy", "duration": "2 h"})
+    mean = float(re.search(r"day 1: ([\d.]+) Gy in the mean at once, by the map plan.csv: from ([\d.]+) to ([\d.]+) Gy", told[1])[1])
+    assert told[2].startswith(f"    The map's mean on the marrow is {plain(mean)} Gy") and "scaled" not in told[2]
+    assert told[4].startswith("  day 1: 3 Gy in the mean over 2 h, by the map plan.csv") and told[5].endswith("; it is scaled to 3 Gy.")
+    assert f"survive at {plain(mean)} Gy" in told[3]

@@ -5,6 +5,7 @@ part of the T and NK loss is made good by division in the periphery, faster whil
 die in interphase over hours and are counted in blood until they do.
 """
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +34,7 @@ class Lymphoid:
     dn_transit: float = quantity("h", "time through the double-negative stages", low=0)
     sp_transit: float = quantity("h", "time as a single-positive thymocyte", low=0)
     clearance: float = quantity("1/h", "rate at which irradiated lymphocytes die", low=0)
+    clearance_per_dose: float = quantity("1/h/Gy", "what of that rate each Gy adds", low=0, default=0.0)
 
 
 @dataclass
@@ -86,25 +88,46 @@ def rest(p, output, volume):
     return state, rates
 
 
-def advance(state, inflow, p, r, dt):
-    """Move `state` on by dt [h] with `inflow` cells/h by exit name, in place."""
+def none(p, output, blood_volume):
+    """A `LymphoidState` without a cell."""
+    whole, _ = rest(p, output, blood_volume)
+    return LymphoidState(**{f.name: 0.0 * getattr(whole, f.name) for f in dataclasses.fields(whole)})
+
+
+def advance(state, inflow, p, r, dt, crowd=None, il7r=1.0, dose=0.0):
+    """Move `state` on by dt [h] with `inflow` cells/h by exit name, in place.
+
+    T cells renew themselves in the share `il7r` that has the receptor of IL-7 (Schluns 2000, Nat Immunol 1:426).
+
+    `crowd` is the `LymphoidState` of all cells, whose pools tell how much room there is, where `state` holds only a part of
+    them; by default `state` itself. `dose` [Gy] received so far sets how fast cells that were hit die.
+    """
+    crowd = crowd or state
     moving = 4 / p.dn_transit * state.dn
     arriving = np.concatenate(([inflow["thymus"]], r.dn_amplification * moving[:-1]))
     ripe, turned, exported = r.dn_amplification * moving[-1], p.dp_loss * state.dp, state.sp / p.sp_transit
     state.dn += dt * (arriving - moving)
     state.dp += dt * (ripe - turned)
     state.sp += dt * (r.selected * turned - exported)
-    space = (1 / (0.2 + 0.8 * max(state.t, 0.0) / p.t_pool)) ** p.t_space
-    state.t += dt * (exported + (p.t_periphery * space - 1) * p.t_loss * state.t)
+    space = (1 / (0.2 + 0.8 * max(crowd.t, 0.0) / p.t_pool)) ** p.t_space
+    state.t += dt * (exported + (p.t_periphery * space * il7r - 1) * p.t_loss * state.t)
     state.b += dt * (inflow["b_cells"] - p.b_loss * state.b)
     born = state.nkp / p.nk_transit
-    space = 1 / (0.1 + 0.9 * max(state.nk, 0.0) / r.nk_pool)
+    space = 1 / (0.1 + 0.9 * max(crowd.nk, 0.0) / r.nk_pool)
     state.nk += dt * (r.nk_amplification * born + (p.nk_periphery * space - 1) * p.nk_loss * state.nk)
     state.nkp += dt * (inflow["nk_cells"] - born)
-    fade = np.exp(-p.clearance * dt)
+    fade = np.exp(-(p.clearance + p.clearance_per_dose * dose) * dt)
     state.dying_b *= fade
     state.dying_t *= fade
     state.dying_nk *= fade
+
+
+def bleed(state, fraction, p, r, volume):
+    """Take `fraction` of the blood, in place: of each pool what of it is in the stream; blood volume [uL]."""
+    for pool, count, whole in (("b", p.b_cells, r.b_pool), ("t", p.t_cells, p.t_pool), ("nk", p.nk_cells, r.nk_pool)):
+        left = 1 - fraction * min(count * volume / whole, 1.0)
+        setattr(state, pool, left * getattr(state, pool))
+        setattr(state, f"dying_{pool}", left * getattr(state, f"dying_{pool}"))
 
 
 def blood_counts(state, p, r):

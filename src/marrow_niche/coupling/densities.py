@@ -31,12 +31,14 @@ def cells_of(counts, names, model):
     return weighed(counts, dict.fromkeys(names, 1.0), model)
 
 
-def weighed(counts, value, model):
-    """(n,) sum of the cells in each voxel, each real cell at the `value` of its compartment, by name."""
+def weighed(counts, value, model, by_line=1.0):
+    """(n,) sum of the cells in each voxel, each real cell at the `value` of its compartment, by name, times that of its line,
+    (n_line,)."""
     weight = np.zeros(len(model.weight))
     for name, each in value.items():
         rows = model.tree.rows(name)
         weight[rows] += each * model.weight[rows]
+    weight *= np.repeat(by_line, model.tree.size) if np.ndim(by_line) else by_line
     return kernel.by_voxel(counts, weight)
 
 
@@ -50,7 +52,7 @@ def shares(k, model):
     species, tree = model.species, model.tree
     stages, stem = np.zeros(len(tree.rest)), np.zeros(2)
     if k == 0:
-        each = 1.0 / (tree.rest.sum() + species.stem_cells.number)
+        each = 1.0 / (tree.total(tree.rest) + species.stem_cells.everyone)
         return stages + each, stem + each
     part = {name: share / _rest(name, model) for name, share in PRIMITIVE.items()}
     if k == 3:
@@ -65,7 +67,7 @@ def shares(k, model):
 
 def _rest(name, model):
     """Cells of a compartment in the organism at rest."""
-    return model.species.stem_cells.number if name == "HSC" else float(model.tree.rest[model.tree.rows(name)].sum())
+    return model.species.stem_cells.everyone if name == "HSC" else float(model.tree.total(model.tree.rest, name))
 
 
 def reach(k, species):
@@ -91,4 +93,6 @@ def loads(cells, stem, share, model):
     stem cells by halves (2,) or their number, which is halved."""
     halved = np.full(2, 0.5 * stem) if np.ndim(stem) == 0 else stem
     found = [shares(k, model) for k in range(len(DENSITIES))]
-    return np.array([stages @ cells + each @ halved for stages, each in found]) / share
+    lines = len(model.tree.lines)  # one without cells changes no bit
+    kept = [sum(line @ part for line, part in zip(np.split(stages, lines), np.split(cells, lines))) for stages, _ in found]
+    return np.array([here + each @ halved for here, (_, each) in zip(kept, found)]) / share

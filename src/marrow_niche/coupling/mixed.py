@@ -7,16 +7,18 @@ import numpy as np
 from marrow_niche.coupling.densities import loads
 from marrow_niche.coupling.secretion import MEGAKARYOCYTE, blood_level
 from marrow_niche.kernels.cells import by_stage, product_sum
-from marrow_niche.marrow import cytokines, stem_cells
+from marrow_niche.marrow import cytokines, genes, stem_cells
 
 
 @dataclass(frozen=True, kw_only=True)
 class Totals:
-    """The piece without its space: real cells by stage (n_stage,), stem cells, and what stroma and vessels amount to."""
+    """The piece without its space: real cells by stage (n_stage,), stem cells, and what stroma (`membrane`: with SCF
+    on its membranes) and vessels amount to."""
 
     cells: np.ndarray
     stem: float
     stroma: float
+    membrane: float
     osteoblasts: float
     wall: float
     arteriole: float
@@ -31,6 +33,7 @@ def totals(state, model, number=None):
         cells=model.weight * by_stage(state.counts),
         stem=model.stem_weight * float((state.stem.voxel >= 0).sum()) if number is None else number,
         stroma=float(niche.stroma.sum()),
+        membrane=product_sum(niche.stroma, niche.membrane),
         osteoblasts=float(niche.osteoblast.sum()),
         wall=product_sum(g.sinusoid_area, niche.vessel),
         arteriole=float(g.arteriole_area.sum()),
@@ -44,8 +47,9 @@ def resting_totals(model):
     g, fat = model.geometry, model.species.stroma.fat_at_rest
     return Totals(
         cells=model.piece_share * model.tree.rest,
-        stem=model.piece_share * model.species.stem_cells.number,
+        stem=model.piece_share * model.species.stem_cells.everyone,
         stroma=float(len(g.niches.stroma)),
+        membrane=float(len(g.niches.stroma)),
         osteoblasts=float(len(g.niches.osteoblast)),
         wall=float(g.sinusoid_area.sum()),
         arteriole=float(g.arteriole_area.sum()),
@@ -58,17 +62,22 @@ def stirred_level(c, t, hormones, model):
     """Concentration of cytokine `c` in the stirred marrow [nM]: what enters over what removes it."""
     tree = model.tree
     eaten = 0.0
+    receptor = genes.uptake(c.receptor, model.genes, len(tree.lines))
     for name, volume in c.uptake.items():
-        eaten += volume * (
-            t.stem if name == "HSC" else t.cells.sum() + t.stem if name == "cells" else t.cells[tree.rows(name)].sum()
-        )
+        if name == "HSC":
+            eaten += volume * t.stem
+        elif name == "cells":
+            eaten += volume * (tree.total(t.cells) + t.stem)
+        else:
+            eaten += volume * tree.total(t.cells, name, value=receptor)
     made = (
         c.per_stroma * t.stroma
         + c.per_osteoblast * t.osteoblasts
         + c.per_wall * t.wall
+        + c.per_arteriole * t.arteriole
         + c.per_fat * t.fat
         + c.everywhere * t.space
-        + c.per_megakaryocyte * t.cells[tree.rows(MEGAKARYOCYTE)].sum()
+        + c.per_megakaryocyte * tree.total(t.cells, MEGAKARYOCYTE)
     )
     return cytokines.well_mixed(c, made, eaten, t.wall, t.arteriole, t.space, blood_level(c, hormones, model.species))
 
@@ -89,10 +98,11 @@ def stirred(t, hormones, model):
     }
     rest, stem = resting_totals(model), model.species.stem_cells
     vessel = t.wall / rest.wall
-    supply = (1 - stem.membrane_wall_share) * t.stroma / max(rest.stroma, 1e-300) + stem.membrane_wall_share * vessel
+    on_stroma = (1 - stem.membrane_wall_share) * t.membrane / max(rest.stroma, 1e-300)
+    supply = on_stroma + stem.membrane_wall_share * vessel * model.genes.membrane_scf
     load = loads(t.cells, t.stem, model.piece_share, model)[1]
     q = stem.membrane_competition
     felt["membrane"] = supply * (1 + q) / (1 + q * load)
     felt["vessel"] = stem_cells.vessel_signal(vessel)
-    felt["EPO"] = hormones.epo
+    felt["EPO"], felt["FLT3L"] = hormones.epo, hormones.flt3l
     return felt

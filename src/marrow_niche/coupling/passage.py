@@ -17,9 +17,12 @@ def settle_fates(state, outcome, model):
     s.divisions = s.divisions + outcome.divides
     for name, leaving in (("MPP", outcome.mpp), ("MkP", outcome.mkp)):
         hand_over(state, name, leaving, model)
-    keep = ~outcome.dies & ~(outcome.divides & (outcome.stay == 0))
-    twins = outcome.divides & (outcome.stay == 2)
+    left = outcome.stay + outcome.descend
+    keep = ~outcome.dies & ~(outcome.divides & (left == 0))
+    twins = outcome.divides & (left == 2)
     young = take(s, twins)
+    young.tip = young.tip & (outcome.stay[twins] == 2)
+    s.tip = s.tip & ~(outcome.divides & (outcome.stay == 0))
     young.id = state.next_id + np.arange(len(young.id), dtype=np.int64)
     state.next_id += len(young.id)
     state.born += int(twins.sum())
@@ -29,12 +32,14 @@ def settle_fates(state, outcome, model):
 
 def hand_over(state, name, leaving, model):
     """Stem-cell daughters (k,) that leave become stored cells of compartment `name` in their voxel; the mean is exact."""
-    row = model.tree.first[name]
+    first, size = model.tree.first[name], model.tree.size
     who = np.flatnonzero(leaving)
-    draw = uniforms(state.stem.id[who], model.seed, state.hour, HAND, row)
-    ratio = model.stem_weight / model.weight[row]
-    given = [(row, state.stem.voxel[i], handed_over(leaving[i], ratio, u)) for i, u in zip(who, draw[:, 0])]
-    for _, voxel, number in given:
+    draw = uniforms(state.stem.id[who], model.seed, state.hour, HAND, first)
+    ratio, line = model.stem_weight / model.weight[first], state.stem.line
+    given = [
+        (first + line[i] * size, state.stem.voxel[i], handed_over(leaving[i], ratio, u)) for i, u in zip(who, draw[:, 0])
+    ]
+    for row, voxel, number in given:
         state.counts[row, voxel] += number
     state.fresh = np.concatenate([state.fresh, np.array(given, np.int64).reshape(-1, 3)])
 
@@ -49,7 +54,7 @@ def egress(state, felt, model):
     rate = p.egress * (1 + p.retention) / (1 + p.retention * felt["cxcl12"])
     goes = (s.voxel >= 0) & (uniforms(s.id, model.seed, state.hour, EGRESS, 0)[:, 0] < -np.expm1(-rate))
     if model.apart:
-        state.twin.in_blood += model.stem_weight * int(goes.sum())
+        state.twin.in_blood += model.stem_weight * np.array([(goes & ~s.tip).sum(), (goes & s.tip).sum()])
         state.stem = take(s, ~goes)
         return ~goes
     s.voxel[goes] = -1
@@ -85,11 +90,11 @@ def arrive(state, pull, model):
     p, twin = model.species.stem_cells, state.twin
     lodging = twin.in_blood * -np.expm1(-p.homing)
     mean = lodging * min(model.piece_share, 1.0) * pull / model.stem_weight
-    u = uniforms(np.zeros(1, np.int64), model.seed, state.hour, HOME, 1)[0, 0]
-    number = int(np.floor(mean) + (u < mean - np.floor(mean)))
-    ids = state.next_id + np.arange(number, dtype=np.int64)
-    state.next_id += number
-    state.stem = joined(state.stem, resting_stem_cells(ids, np.full(number, -1, np.int32)))
+    u = uniforms(np.zeros(1, np.int64), model.seed, state.hour, HOME, 1)[0]
+    number = (np.floor(mean) + (u < mean - np.floor(mean))).astype(np.int64)
+    ids = state.next_id + np.arange(number.sum(), dtype=np.int64)
+    state.next_id += len(ids)
+    state.stem = joined(state.stem, resting_stem_cells(ids, np.full(len(ids), -1, np.int32), np.arange(len(ids)) >= number[0]))
     outside = max(1.0 - model.piece_share, 0.0)
     leaves = -np.expm1(-p.egress)
     twin.in_blood += outside * (leaves * (twin.quiescent + twin.cycling) - lodging) - model.stem_weight * number

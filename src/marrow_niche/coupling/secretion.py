@@ -8,6 +8,7 @@ from marrow_niche.coupling.densities import DENSITIES, cells_of, density, everyo
 from marrow_niche.errors import NumericsError
 from marrow_niche.kernels import books
 from marrow_niche.kernels import exchange as passes
+from marrow_niche.marrow import genes
 from marrow_niche.marrow.cytokines import MOLECULES_PER_NM_UM3, Surroundings
 from marrow_niche.transport.engine import together
 from marrow_niche.transport.steady import solve_compact
@@ -25,7 +26,8 @@ FLOWS = ("secreted", "decayed", "taken_up", "entered", "left")
 def clearing(c, counts, stem, everyone, model):
     """(n,) volume that the cells of each voxel clear of cytokine `c` in an hour [um^3/h]."""
     every = {"HSC": stem, "cells": everyone}  # the latter may be None where `c` is not taken up by all
-    total = weighed(counts, {name: volume for name, volume in c.uptake.items() if name not in every}, model)
+    own = {name: volume for name, volume in c.uptake.items() if name not in every}
+    total = weighed(counts, own, model, genes.uptake(c.receptor, model.genes, len(model.tree.lines)))
     for name, number in every.items():  # in this order always: a set's would change the bits
         if name in c.uptake:
             passes.accumulate(total, number, c.uptake[name])
@@ -38,6 +40,8 @@ def source(c, counts, niche, model):
     total = passes.released(
         g.extravascular, model.lattice.volume, c.everywhere, c.per_fat, niche.fat, c.per_wall, g.sinusoid_area, niche.vessel
     )
+    if c.per_arteriole:
+        passes.accumulate(total, g.arteriole_area, c.per_arteriole)
     if c.per_stroma:
         passes.deposit(total, g.niches.stroma_voxel, niche.stroma, c.per_stroma)
     if c.per_osteoblast:

@@ -19,18 +19,22 @@ def lineage_signals(state, model, number=None):
     cytokine, epo = model.species.cytokines, state.hormones.epo
     half = 0.5 * model.lineage_step
     moves = drift(np.array([state.epo]), np.array([epo]), model.lineage_step)
-    ahead = dict(zip(cytokine, drifted(state, state.hour - half))) | {"EPO": carried(moves, half)[0], "vessel": 1.0}
+    ahead = dict(zip(cytokine, drifted(state, state.hour - half)))
+    ahead |= {"EPO": carried(moves, half)[0], "FLT3L": 1.0, "vessel": 1.0}
+    gains = model.gains
     if not model.switches.local_responses:
         felt = stirred(totals(state, model, number), state.hormones, model)
-        everywhere = np.array([felt[s] * ahead[s] for s in SIGNALS])
-        return Felt(state.fields, state.stroma.vessel, np.full(len(SIGNALS), SAME), everywhere)
-    at = {"vessel": VESSEL, "EPO": SAME} | {name: row for row, name in enumerate(cytokine)}
-    value = {"vessel": 1.0, "EPO": epo * ahead["EPO"]} | {name: c.reference / ahead[name] for name, c in cytokine.items()}
+        everywhere = gains * np.array([felt[s] * ahead[s] for s in SIGNALS])
+        return Felt(state.fields, state.stroma.vessel, np.full(gains.size, SAME), everywhere.ravel())
+    at = {"vessel": VESSEL, "EPO": SAME, "FLT3L": SAME} | {name: row for row, name in enumerate(cytokine)}
+    known = {"vessel": 1.0, "EPO": epo * ahead["EPO"], "FLT3L": state.hormones.flt3l}
+    known |= {name: c.reference / ahead[name] for name, c in cytokine.items()}
+    over, value = np.array([at[s] >= 0 for s in SIGNALS]), np.array([known[s] for s in SIGNALS], float)
     return Felt(
         state.fields,
         stem_cells.vessel_signal(state.stroma.vessel),
-        np.array([at[s] for s in SIGNALS]),
-        np.array([value[s] for s in SIGNALS], float),
+        np.tile([at[s] for s in SIGNALS], len(gains)),
+        np.where(over, np.divide(value, gains, out=np.full(gains.shape, np.inf), where=gains > 0), value * gains).ravel(),
     )
 
 
@@ -52,8 +56,8 @@ def carried(drift, hours):
 
 
 def voxel_signals(state, model, number=None):
-    """(n_signal, n) logarithms of the signals that lineages feel in each voxel: `lineage_signals`, all at once."""
-    felt, out = lineage_signals(state, model, number), np.empty((len(SIGNALS), model.n))
+    """(n_line · n_signal, n) logarithms of the signals that lineages feel in each voxel: `lineage_signals`, all at once."""
+    felt, out = lineage_signals(state, model, number), np.empty((model.gains.size, model.n))
     for row, at, value in zip(out, felt.at, felt.value):
         row[:] = felt.fields[at] / value if at >= 0 else felt.vessel if at == VESSEL else value
     return log_signals(out)
@@ -65,9 +69,10 @@ def stem_signals(state, model, number=None):
     What is given for cells in blood has no meaning and is not used.
     """
     s, stem, species = state.stem, model.species.stem_cells, model.species
+    gain = dict(zip(SIGNALS, model.gains[s.line].T))
     if not model.switches.local_responses:
         felt = stirred(totals(state, model, number), state.hormones, model)
-        return {k: np.full(len(s.id), felt[name]) for k, name in FELT.items()}
+        return {k: felt[name] * gain[GAIN[k]] if k in GAIN else np.full(len(s.id), felt[name]) for k, name in FELT.items()}
     v = np.maximum(s.voxel, 0)
     names, ahead = list(species.cytokines), drifted(state, state.hour + 0.5)
     crowd = ahead[len(names) :][1 + s.id % 2] * state.around[1 + s.id % 2, v]
@@ -76,8 +81,23 @@ def stem_signals(state, model, number=None):
         k = names.index(name)
         return state.fields[k][v] * (ahead[k] / species.cytokines[name].reference)
 
+    scf, q = gain["SCF"] * field("SCF"), stem.membrane_competition
+    held = scf if not model.switches.contact_scf else gain["SCF"] * touched_scf(state, model) * (1 + q) / (1 + q * crowd)
+    return {
+        "membrane_scf": held,
+        "scf": scf,
+        "tpo": gain["TPO"] * field("TPO"),
+        "tgf": field("TGFb"),
+        "vessel": stem_cells.vessel_signal(state.stroma.vessel[v]),
+        "cxcl12": field("CXCL12"),
+    }
+
+
+def touched_scf(state, model):
+    """(k,) membrane SCF that each stem cell touches, over that of stem cells at rest, before others compete for it."""
+    s, stem, g, niche = state.stem, model.species.stem_cells, model.geometry, state.stroma
+    on_walls = model.genes.membrane_scf
     touched = np.empty(len(s.id))
-    g = model.geometry
     contact(
         s.position,
         s.voxel,
@@ -85,36 +105,33 @@ def stem_signals(state, model, number=None):
         g.near_stroma.start,
         g.near_stroma.item,
         g.niches.stroma,
-        state.stroma.stroma,
-        state.stroma.vessel,
+        niche.stroma * niche.membrane,
+        niche.vessel if on_walls == 1.0 else niche.vessel * on_walls,
         stem.membrane_wall_share,
         stem.process_range,
         stem.membrane_range,
         touched,
     )
-    q = stem.membrane_competition
-    return {
-        "membrane_scf": touched / stem.membrane_reference * (1 + q) / (1 + q * crowd),
-        "scf": field("SCF"),
-        "tpo": field("TPO"),
-        "tgf": field("TGFb"),
-        "vessel": stem_cells.vessel_signal(state.stroma.vessel[v]),
-        "cxcl12": field("CXCL12"),
-    }
+    return touched / stem.membrane_reference
 
 
+GAIN = {"membrane_scf": "SCF", "scf": "SCF", "tpo": "TPO"}
+"""Whose receptor makes what stem cells feel of it."""
 FELT = {"membrane_scf": "membrane", "scf": "SCF", "tpo": "TPO", "tgf": "TGFb", "vessel": "vessel", "cxcl12": "CXCL12"}
 
 
-def stem_rates(felt, model):
-    """`fate.Rates` of stem cells from what they feel."""
+def stem_rates(felt, tip, model, line=None):
+    """`fate.Rates` of stem cells from what they feel; `tip` (k,) bool, `line` (k,), the first by default."""
     wake, renewal, death, share = stem_cells.fate_rates(
         felt["membrane_scf"],
         felt["scf"],
         felt["tpo"],
         felt["tgf"],
         felt["vessel"],
+        tip,
         model.species.stem_cells,
         model.stem_rest,
     )
+    if model.genes.waking != 1.0:
+        wake = wake * (model.genes.waking if line is None else np.where(line == 0, model.genes.waking, 1.0))
     return fate.Rates(wake=wake, renewal=renewal, death=death, share_mkp=share)

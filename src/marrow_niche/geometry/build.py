@@ -151,7 +151,7 @@ def build_geometry(spec: GeometrySpec, anatomy: Anatomy, *, seed: int, folder: P
         bone_area=bone_area,
         to_sinusoid=to_sinusoid[kept],
         to_arteriole=to_arteriole[kept],
-        to_endosteum=inset.at(lattice.centres()),
+        to_endosteum=inset.at(blocks.voxel),
         inset=inset,
         near_sinusoid=near_sinusoid,
         near_stroma=near_stroma,

@@ -125,7 +125,9 @@ def make_blocks(lattice: Lattice, *, edge: float = 40.0) -> Blocks:
     side = max(int(edge / h), min(4, int(2.0 * edge / h)), 1)
     n = lattice.n
     order, start, place = np.empty(n, np.int64), np.empty(n + 1, np.int64), np.empty((n, 3), np.int32)
-    number = distance.order_blocks(lattice.flat, np.array(lattice.shape, np.int64), side, order, place, start)
+    shape, voxel = np.array(lattice.shape, np.int64), np.empty((n, 3))
+    number = distance.order_blocks(lattice.flat, shape, side, order, place, start)
+    distance.centres(lattice.flat, shape, lattice.origin, h, voxel)
     extent = np.minimum(side, lattice.shape)
     centre = place[:number, ::-1] * float(side) + 0.5 * extent[::-1]
     return Blocks(
@@ -133,7 +135,7 @@ def make_blocks(lattice: Lattice, *, edge: float = 40.0) -> Blocks:
         order=order,
         start=start[: number + 1].copy(),
         reach=float(0.5 * h * np.linalg.norm(extent - 1.0)),
-        voxel=lattice.centres(),
+        voxel=voxel,
         diagonal=float(np.sqrt(3.0) * h),
     )
 

@@ -193,7 +193,7 @@ def _on_endosteum(
     number = int(number) + int(draws.random() < number % 1.0)
     if number == 0 or rim.size == 0:
         return np.empty((0, 3)), np.empty(0, np.int32)
-    centre = lattice.centres()[rim]
+    centre = lattice.centres(rim)
     wave = wander(centre, amplitude=1.0, wavelength=400.0, draws=draws)[:, 0]
     order = np.argsort(-wave, kind="stable")
     area = np.cumsum(bone_area[rim][order])

@@ -32,7 +32,7 @@ NODES_PER_THICKNESS = 3.0
 ROUNDED = 0.15
 """Radius to which the edges of trabeculae are rounded, as a share of their thickness: about half a node."""
 CRUMBS = 4
-"""Times that distances are measured at most; again only where rounding cut a tip off, which then goes."""
+"""Times at most that tips which rounding cuts off are looked for and taken away; hardly ever is there a third."""
 VEIN_GAP = 15.0
 """Marrow between the central vein and the nearest trabecula [um]."""
 CAP = 500.0
@@ -229,15 +229,20 @@ def _cut(
         kernels.distance_to_line(vein[:-1], vein[1:], clear + 4.0 * pitch, origin, pitch, away)
         kept_off = clear - away
         np.minimum(g, -kept_off * (2.0 * np.pi / wavelength(spec)), out=g)
+    rounded = ROUNDED * spec.thickness
     bone = _attached((np.abs(f) < 1.0) & (g > 0.0) & known, depth)
     for _ in range(CRUMBS):
-        values = _distance(bone, known, f, g, pitch, ROUNDED * spec.thickness)
+        discs = _lay_discs(bone, known, f, g, pitch, rounded)
+        left = discs.within(bone, pitch, rounded)
         if kept_off is not None:
-            np.maximum(values, kept_off, out=values)
-        crumbs = (values < 0.0) & ~_attached(values < 0.0, depth)
+            left &= kept_off < 0.0
+        crumbs = left & ~_attached(left, depth)
         if not crumbs.any():
             break
         bone &= ~crumbs
+    values = discs.distance(bone, pitch, rounded)
+    if kept_off is not None:
+        np.maximum(values, kept_off, out=values)
     return Field(origin=origin, spacing=pitch, values=values)
 
 
@@ -260,27 +265,56 @@ def _attached(bone: np.ndarray, depth: np.ndarray) -> np.ndarray:
     return held[labels]
 
 
-def _distance(
+@dataclass(frozen=True, kw_only=True)
+class Discs:
+    """Small discs on the surface of what lies deeper in bone than the rounding of its edges, one of each node beside bone's."""
+
+    node: np.ndarray
+    """(m,) int64 C-order index."""
+    foot: np.ndarray
+    normal: np.ndarray
+    """(m, 3) centre from the grid's first node [um], and unit normal."""
+    width: np.ndarray
+    """(m,) radius [um]."""
+    inside: np.ndarray
+    """(m,) bool: whether the node itself lies that deep."""
+    disc: np.ndarray
+    """(nz, ny, nx) int32 disc of a node, -1 without one."""
+
+    def within(self, bone: np.ndarray, pitch: float, rounded: float) -> np.ndarray:
+        """(nz, ny, nx) bool: nodes of `bone` that are bone once its edges are rounded."""
+        away = np.empty(self.node.size)
+        kernels.distance_beside_discs(self.node, self.disc, self.foot, self.normal, self.width, pitch, CAP, away)
+        left = bone.copy()
+        left.reshape(-1)[self.node] &= self.inside | (away < rounded)
+        return left
+
+    def distance(self, bone: np.ndarray, pitch: float, rounded: float) -> np.ndarray:
+        """(nz, ny, nx) float32 signed distance to the surface of `bone` with its edges rounded [um], at most `CAP`."""
+        if not self.node.size:
+            return np.full(bone.shape, CAP, np.float32)
+        nearest = ndimage.distance_transform_edt(self.disc < 0, return_distances=False, return_indices=True)
+        out = np.empty(bone.shape, np.float32)
+        kernels.distance_to_discs(nearest, self.disc, self.foot, self.normal, self.width, pitch, CAP + rounded, out)
+        inside = bone.copy()
+        inside.reshape(-1)[self.node] &= self.inside
+        out = np.where(inside, -out, out) - np.float32(rounded)
+        return np.where(bone, out, np.abs(out))  # rounding takes bone away and adds none
+
+
+def _lay_discs(
     bone: np.ndarray, known: np.ndarray, f: np.ndarray, g: np.ndarray, pitch: float, rounded: float
-) -> np.ndarray:
-    """Signed distance to the surface of `bone` [um] with its edges rounded: exact to discs laid beside each node."""
+) -> Discs:
+    """Discs at the nodes beside the surface of `bone`, but for those beside what is not known and the outermost."""
     near = _beside(bone) & ~_beside(known)
     near[[0, -1]], near[:, [0, -1]], near[:, :, [0, -1]] = False, False, False
-    index = np.flatnonzero(near)
-    if not index.size:
-        return np.full(bone.shape, CAP, np.float32)
-    foot, normal, width = np.empty((index.size, 3)), np.empty((index.size, 3)), np.empty(index.size)
-    deep = np.empty(index.size, bool)
-    kernels.find_discs(index, f, g, pitch, 0.6 * pitch, rounded, foot, normal, width, deep)
+    node = np.flatnonzero(near)
+    foot, normal, width = np.empty((node.size, 3)), np.empty((node.size, 3)), np.empty(node.size)
+    inside = np.empty(node.size, bool)
+    kernels.find_discs(node, f, g, pitch, 0.6 * pitch, rounded, foot, normal, width, inside)
     disc = np.full(bone.shape, -1, np.int32)
-    disc.reshape(-1)[index] = np.arange(index.size, dtype=np.int32)
-    nearest = ndimage.distance_transform_edt(~near, return_distances=False, return_indices=True)
-    out = np.empty(bone.shape, np.float32)
-    kernels.distance_to_discs(nearest, disc, foot, normal, width, pitch, CAP + rounded, out)
-    inside = bone.copy()
-    inside.reshape(-1)[index] &= deep
-    out = np.where(inside, -out, out) - np.float32(rounded)
-    return np.where(bone, out, np.abs(out))  # rounding takes bone away and adds none
+    disc.reshape(-1)[node] = np.arange(node.size, dtype=np.int32)
+    return Discs(node=node, foot=foot, normal=normal, width=width, inside=inside, disc=disc)
 
 
 def _beside(mask: np.ndarray) -> np.ndarray:

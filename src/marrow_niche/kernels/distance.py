@@ -14,6 +14,9 @@ farther and belong to every search.
 import numpy as np
 from numba import njit, prange
 
+FEW = 2_000
+"""Fewer points than this are looked at by one thread: to call the others takes longer."""
+
 
 @njit(cache=True, inline="always")
 def segment_distance(x, y, z, a, b, e):
@@ -224,9 +227,7 @@ def _octant(v, voxel, x, y, z):
 
 
 @njit(cache=True, parallel=True)
-def search_blocks(
-    centre, order, block, voxel, spread, grid, number, packed, reach, cap, fill, distance, start, item
-):
+def search_blocks(centre, order, block, voxel, spread, grid, number, packed, reach, cap, fill, distance, start, item):
     """For each voxel, the signed distance of its centre to the nearest tube and the tubes within `reach` more.
 
     Parameters
@@ -261,6 +262,11 @@ def search_blocks(
     for m in prange(centre.shape[0]):
         x, y, z = centre[m, 0], centre[m, 1], centre[m, 2]
         found, count = _gather(x, y, z, reach + 2.0 * spread, cap + spread, grid, packed)
+        if count == 0:
+            if not fill:
+                for s in range(block[m], block[m + 1]):
+                    distance[order[s]], start[order[s] + 1] = cap, 0
+            continue
         every, tube = np.empty((8, count)), np.empty((8, count))
         some, row, away = np.empty(count, np.int32), np.empty(count + 1, np.int32), np.empty(count)
         for d in range(8):
@@ -361,16 +367,24 @@ def order_blocks(flat, shape, side, order, place, start):
     ny, nx = shape[1], shape[2]
     by, bx = (ny + side - 1) // side, (nx + side - 1) // side
     half = (side + 1) // 2
-    number = np.zeros(8 * by * bx + 1, np.int64)
+    along = np.empty(nx, np.int64)  # what the place in a row adds to the key of a voxel
+    for i in range(nx):
+        along[i] = 8 * (i // side) + (i % side >= half)
+    number, key = np.zeros(8 * by * bx + 1, np.int64), np.empty(flat.size, np.int32)
     blocks, first = 0, 0
     start[0] = 0
     while first < flat.size:
         layer = flat[first] // (ny * nx) // side
         number[:] = 0
         last = first
-        while last < flat.size and flat[last] // (ny * nx) // side == layer:
-            number[_key(flat[last], ny, nx, side, half, bx) + 1] += 1
-            last += 1
+        while last < flat.size and flat[last] < (layer + 1) * side * ny * nx:
+            row = flat[last] // nx
+            k, j = row // ny, row % ny
+            across = 8 * bx * (j // side) + 2 * (j % side >= half) + 4 * (k % side >= half)
+            while last < flat.size and flat[last] < (row + 1) * nx:
+                key[last] = across + along[flat[last] - row * nx]
+                number[key[last] + 1] += 1
+                last += 1
         for c in range(by * bx):
             here = 0
             for q in range(8 * c, 8 * c + 8):
@@ -381,19 +395,21 @@ def order_blocks(flat, shape, side, order, place, start):
                 start[blocks + 1] = start[blocks] + here
                 blocks += 1
         for v in range(first, last):
-            key = _key(flat[v], ny, nx, side, half, bx)
-            order[first + number[key]] = v
-            number[key] += 1
+            order[first + number[key[v]]] = v
+            number[key[v]] += 1
         first = last
     return blocks
 
 
-@njit(cache=True, inline="always")
-def _key(voxel, ny, nx, side, half, bx):
-    """Eight times the block of a voxel among those of its layer, and which eighth of it the voxel lies in."""
-    k, j, i = voxel // (ny * nx), (voxel // nx) % ny, voxel % nx
-    eighth = (i % side >= half) + 2 * (j % side >= half) + 4 * (k % side >= half)
-    return 8 * ((j // side) * bx + i // side) + eighth
+@njit(cache=True, parallel=True)
+def centres(flat, shape, origin, spacing, out):
+    """Centres (n, 3) x, y, z of the voxels of C-order index `flat` (n,) in a lattice (nz, ny, nx) with its low corner at `origin`."""
+    ny, nx = shape[1], shape[2]
+    for v in prange(flat.size):
+        row = flat[v] // nx
+        out[v, 0] = origin[0] + (flat[v] - row * nx + 0.5) * spacing
+        out[v, 1] = origin[1] + (row % ny + 0.5) * spacing
+        out[v, 2] = origin[2] + (row // ny + 0.5) * spacing
 
 
 @njit(cache=True, inline="always")
@@ -403,6 +419,20 @@ def _square_to_packed(x, y, z, tube, q):
     t = min(max((px * tube[3, q] + py * tube[4, q] + pz * tube[5, q]) * tube[6, q], 0.0), 1.0)
     px, py, pz = px - t * tube[3, q], py - t * tube[4, q], pz - t * tube[5, q]
     return px * px + py * py + pz * pz
+
+
+@njit(cache=True, error_model="numpy")
+def _raise_inside(place, points, tube, q, kind, highest):
+    """Raise `highest` (m,) to `kind` at those of the first `points` of `place` (3, m) that lie in the packed tube q."""
+    x, y, z = place[0], place[1], place[2]
+    ax, ay, az, ux, uy, uz = tube[0, q], tube[1, q], tube[2, q], tube[3, q], tube[4, q], tube[5, q]
+    inverse, square = tube[6, q], tube[7, q] * tube[7, q]
+    for p in range(points):
+        px, py, pz = x[p] - ax, y[p] - ay, z[p] - az
+        t = min(max((px * ux + py * uy + pz * uz) * inverse, 0.0), 1.0)
+        px, py, pz = px - t * ux, py - t * uy, pz - t * uz
+        inside = px * px + py * py + pz * pz < square
+        highest[p] = max(highest[p], float(kind)) if inside else highest[p]
 
 
 @njit(cache=True, parallel=True)
@@ -430,6 +460,7 @@ def voxel_share(centre, spacing, n, start, item, other_start, other_item, a, b, 
     rows = 256
     for row in prange((centre.shape[0] + rows - 1) // rows):
         tube, some, base_kind = np.empty((8, 64)), np.empty(64, np.int32), np.empty(64, np.int64)
+        place, highest = np.empty((3, 64)), np.empty(64)
         for v in range(row * rows, min((row + 1) * rows, centre.shape[0])):
             x, y, z = centre[v, 0], centre[v, 1], centre[v, 2]
             most = start[v + 1] - start[v] + other_start[v + 1] - other_start[v]
@@ -462,15 +493,16 @@ def voxel_share(centre, spacing, n, start, item, other_start, other_item, a, b, 
                 if whole >= 0:
                     share[v, whole] = 1.0
                 continue
-            for kb in range(0, n, 2):
-                for jb in range(0, n, 2):
-                    for ib in range(0, n, 2):
-                        # Two points a side are looked at together: most such groups lie wholly in or out of every tube.
-                        kn, jn, in_ = min(kb + 2, n), min(jb + 2, n), min(ib + 2, n)
+            for kb in range(0, n, 4):
+                for jb in range(0, n, 4):
+                    for ib in range(0, n, 4):
+                        # Up to four points a side are looked at together: some such groups lie wholly in or out of a tube.
+                        kn, jn, in_ = min(kb + 4, n), min(jb + 4, n), min(ib + 4, n)
                         mz = z + (0.5 * (kb + kn) / n - 0.5) * spacing
                         my = y + (0.5 * (jb + jn) / n - 0.5) * spacing
                         mx = x + (0.5 * (ib + in_) / n - 0.5) * spacing
-                        spread = 0.5 * np.sqrt((kn - kb - 1.0) + (jn - jb - 1.0) + (in_ - ib - 1.0)) / n * spacing + 1e-9
+                        side = (kn - kb - 1.0) ** 2 + (jn - jb - 1.0) ** 2 + (in_ - ib - 1.0) ** 2
+                        spread = 0.5 * np.sqrt(side) / n * spacing + 1e-9
                         base, left = whole, 0
                         for q in range(count):
                             square, r = _square_to_packed(mx, my, mz, tube, q), tube[7, q]
@@ -481,24 +513,26 @@ def voxel_share(centre, spacing, n, start, item, other_start, other_item, a, b, 
                             else:
                                 some[left] = q
                                 left += 1
+                        points = (kn - kb) * (jn - jb) * (in_ - ib)
                         if left == 0:
                             if base >= 0:
-                                share[v, base] += (kn - kb) * (jn - jb) * (in_ - ib)
+                                share[v, base] += points
                             continue
+                        p = 0
                         for kk in range(kb, kn):
-                            pz = z + ((kk + 0.5) / n - 0.5) * spacing
                             for jj in range(jb, jn):
-                                py = y + ((jj + 0.5) / n - 0.5) * spacing
                                 for ii in range(ib, in_):
-                                    px = x + ((ii + 0.5) / n - 0.5) * spacing
-                                    highest = base
-                                    for s in range(left):
-                                        q = some[s]
-                                        wide = tube[7, q]
-                                        if base_kind[q] > highest and _square_to_packed(px, py, pz, tube, q) < wide * wide:
-                                            highest = base_kind[q]
-                                    if highest >= 0:
-                                        share[v, highest] += 1.0
+                                    place[0, p] = x + ((ii + 0.5) / n - 0.5) * spacing
+                                    place[1, p] = y + ((jj + 0.5) / n - 0.5) * spacing
+                                    place[2, p] = z + ((kk + 0.5) / n - 0.5) * spacing
+                                    highest[p] = base
+                                    p += 1
+                        for s in range(left):
+                            if base_kind[some[s]] > base:
+                                _raise_inside(place, points, tube, some[s], base_kind[some[s]], highest)
+                        for q in range(points):
+                            if highest[q] >= 0:
+                                share[v, int(highest[q])] += 1.0
             for g in range(kinds):
                 share[v, g] /= n**3
 
@@ -522,9 +556,18 @@ def inside_tube(x, y, z, own, margin, grid, a, b, radius):
     return False
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True)
 def inside_tubes(points, margin, grid, a, b, radius, inside):
     """`inside_tube` for each of `points` (m, 3), none excepted, into `inside` (m,) bool."""
+    if points.shape[0] < FEW:
+        for p in range(points.shape[0]):
+            inside[p] = inside_tube(points[p, 0], points[p, 1], points[p, 2], -1, margin, grid, a, b, radius)
+    else:
+        _many_inside_tubes(points, margin, grid, a, b, radius, inside)
+
+
+@njit(cache=True, parallel=True)
+def _many_inside_tubes(points, margin, grid, a, b, radius, inside):
     for p in prange(points.shape[0]):
         inside[p] = inside_tube(points[p, 0], points[p, 1], points[p, 2], -1, margin, grid, a, b, radius)
 

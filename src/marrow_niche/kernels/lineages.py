@@ -154,8 +154,8 @@ def advance(
     weight : (n_stage,) float64
         Real cells of the piece that one stored cell stands for.
     rate ... burst_target : as in `marrow.lineages.Tree` (rates 1/h); targets from n_stage on are exits.
-    scf : int
-        The signal that calls the emergency chain.
+    scf : (n_stage,) int64
+        The signal that calls the emergency chain, of each stage.
     threshold, half : float
         Of the emergency demand.
     seed, step : int
@@ -234,7 +234,7 @@ def advance(
                         lives = -1.0  # not asked yet
                     call = 0.0
                     if burst[c] > 0.0:
-                        excess = math.exp(log_signal(felt, scf, v)) / threshold - 1.0
+                        excess = math.exp(log_signal(felt, scf[c], v)) / threshold - 1.0
                         if excess > 0.0:
                             call = burst[c] * excess * excess / (excess * excess + half * half)
                     if not even:
@@ -340,15 +340,24 @@ def advance(
 
 
 @njit(cache=True, parallel=True)
-def kill(counts, survival, seed, step):
-    """Each stored cell of row c lives with probability survival[c, v] ((n_stage, n) or (n_stage, 1)), in place."""
-    n_stage, n = counts.shape
-    uniform = survival.shape[1] == 1
-    for c in prange(n_stage):
-        for v in range(n):
-            cells = np.int64(counts[c, v])
-            if cells > 0:
-                p = survival[c, 0] if uniform else survival[c, v]
-                if p < 1.0:
-                    u0, _ = uniform_pair(seed, (np.int64(c) << 32) + v, step, KILL, 0)
-                    counts[c, v] = binomial_u(cells, p, u0)
+def kill(counts, rows, into, survival, share, seed, step):
+    """Each stored cell of the `rows` (r,) of counts (n_stage, n) lives with probability survival (n,) or (1,), in place.
+
+    Of those that are hit the `share` goes on dividing for a while: they join the row `into` (r,) of the same number; where
+    that is the row itself none does.
+    """
+    n = counts.shape[1]
+    uniform = survival.size == 1
+    for b in prange((n + BLOCK - 1) // BLOCK):
+        for k in range(rows.size):
+            c, d = rows[k], into[k]
+            for v in range(b * BLOCK, min(n, (b + 1) * BLOCK)):
+                cells = np.int64(counts[c, v])
+                if cells > 0:
+                    p = survival[0] if uniform else survival[v]
+                    if p < 1.0:
+                        u0, u1 = uniform_pair(seed, (np.int64(c) << 32) + v, step, KILL, 0)
+                        left = binomial_u(cells, p, u0)
+                        counts[c, v] = left
+                        if d != c:
+                            counts[d, v] += binomial_u(cells - left, share, u1)

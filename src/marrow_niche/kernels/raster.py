@@ -3,6 +3,9 @@
 import numpy as np
 from numba import njit, prange
 
+FEW = 10_000
+"""Fewer points than this are read by one thread: to call the others takes longer, above all on a busy machine."""
+
 
 @njit(cache=True, inline="always")
 def _left_of(ax, ay, bx, by, a, b, px, py):
@@ -126,34 +129,58 @@ def interpolate(field, x0, y0, z0, spacing, x, y, z):
     return low * (1 - w) + high * w
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True)
 def interpolate_points(field, origin, spacing, points, out):
     """`interpolate` for each of `points` (m, 3), into `out` (m,); `origin` (3,) is the first node, x, y, z."""
-    for p in prange(points.shape[0]):
-        out[p] = interpolate(field, origin[0], origin[1], origin[2], spacing, points[p, 0], points[p, 1], points[p, 2])
+    if points.shape[0] < FEW:
+        for p in range(points.shape[0]):
+            x, y, z = points[p, 0], points[p, 1], points[p, 2]
+            out[p] = interpolate(field, origin[0], origin[1], origin[2], spacing, x, y, z)
+    else:
+        _interpolate_many(field, origin, spacing, points, out)
 
 
 @njit(cache=True, parallel=True)
+def _interpolate_many(field, origin, spacing, points, out):
+    for p in prange(points.shape[0]):
+        x, y, z = points[p, 0], points[p, 1], points[p, 2]
+        out[p] = interpolate(field, origin[0], origin[1], origin[2], spacing, x, y, z)
+
+
+@njit(cache=True)
 def lower_to(field, origin, spacing, points, out):
     """Lower each positive `out` (m,) to the field's distance at `points` (m, 3), in place.
 
     Outside the grid that is at least nought at its edge, and the way there.
     """
-    nz, ny, nx = field.shape
+    if points.shape[0] < FEW:
+        for p in range(points.shape[0]):
+            out[p] = _lowered(out[p], field, origin, spacing, points[p, 0], points[p, 1], points[p, 2])
+    else:
+        _lower_many(field, origin, spacing, points, out)
+
+
+@njit(cache=True, parallel=True)
+def _lower_many(field, origin, spacing, points, out):
     for p in prange(points.shape[0]):
-        if out[p] <= 0.0:
-            continue
-        x, y, z = points[p, 0], points[p, 1], points[p, 2]
-        cx = min(max(x, origin[0]), origin[0] + (nx - 1) * spacing)
-        cy = min(max(y, origin[1]), origin[1] + (ny - 1) * spacing)
-        cz = min(max(z, origin[2]), origin[2] + (nz - 1) * spacing)
-        way = np.sqrt((x - cx) ** 2 + (y - cy) ** 2 + (z - cz) ** 2)
-        if way >= out[p]:
-            continue
+        out[p] = _lowered(out[p], field, origin, spacing, points[p, 0], points[p, 1], points[p, 2])
+
+
+@njit(cache=True, inline="always")
+def _lowered(old, field, origin, spacing, x, y, z):
+    """The lesser of `old` and the field's distance at one point, `old` where that is not positive."""
+    nz, ny, nx = field.shape
+    cx = min(max(x, origin[0]), origin[0] + (nx - 1) * spacing)
+    cy = min(max(y, origin[1]), origin[1] + (ny - 1) * spacing)
+    cz = min(max(z, origin[2]), origin[2] + (nz - 1) * spacing)
+    way = np.sqrt((x - cx) ** 2 + (y - cy) ** 2 + (z - cz) ** 2)
+    least = old
+    if old > 0.0 and way < old:
         value = interpolate(field, origin[0], origin[1], origin[2], spacing, cx, cy, cz)
         if way > 0.0:
             value = max(value, 0.0) + way
-        out[p] = min(out[p], value)
+        least = min(old, value)
+    return least
 
 
 @njit(cache=True, parallel=True)

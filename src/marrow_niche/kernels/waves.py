@@ -194,6 +194,48 @@ def find_discs(near, sheet, cover, spacing, widest, deep, foot, normal, width, i
             normal[m, d] = one[d]
 
 
+@njit(cache=True, inline="always")
+def _to_discs(k, j, i, a, b, c, disc, foot, normal, width, spacing, most):
+    """Distance from node (k, j, i) to the nearest disc of the nodes around (a, b, c), at most `most`."""
+    nz, ny, nx = disc.shape
+    least = most * most
+    for kk in range(max(a - 1, 0), min(a + 2, nz)):
+        for jj in range(max(b - 1, 0), min(b + 2, ny)):
+            for ii in range(max(c - 1, 0), min(c + 2, nx)):
+                m = disc[kk, jj, ii]
+                if m < 0:
+                    continue
+                x, y, z = spacing * i - foot[m, 0], spacing * j - foot[m, 1], spacing * k - foot[m, 2]
+                up = x * normal[m, 0] + y * normal[m, 1] + z * normal[m, 2]
+                square = x * x + y * y + z * z
+                aside = max(np.sqrt(max(square - up * up, 0.0)) - width[m], 0.0)
+                least = min(least, up * up + aside * aside)
+    return np.sqrt(least)
+
+
+@njit(cache=True, parallel=True)
+def distance_beside_discs(near, disc, foot, normal, width, spacing, most, out):
+    """Distance from some nodes to the nearest disc found by the nodes around them, themselves included.
+
+    Parameters
+    ----------
+    near : (m,) int64
+        C-order index of the nodes that have discs, disc by disc.
+    disc : (nz, ny, nx) int32
+        Disc of a node, -1 without one.
+    foot, normal, width : (m, 3), (m, 3), (m,) float64
+        As `find_discs` leaves them.
+    spacing, most : float
+        Pitch, and the greatest distance told [um].
+    out : (m,) float64, written
+        [um].
+    """
+    _, ny, nx = disc.shape
+    for m in prange(near.size):
+        k, j, i = near[m] // (ny * nx), (near[m] // nx) % ny, near[m] % nx
+        out[m] = _to_discs(k, j, i, k, j, i, disc, foot, normal, width, spacing, most)
+
+
 @njit(cache=True, parallel=True)
 def distance_to_discs(nearest, disc, foot, normal, width, spacing, most, out):
     """Distance from each node of a grid to the nearest disc found by the nodes around the one it is told to look at.
@@ -202,30 +244,14 @@ def distance_to_discs(nearest, disc, foot, normal, width, spacing, most, out):
     ----------
     nearest : (3, nz, ny, nx) int32
         Node k, j, i to look at.
-    disc : (nz, ny, nx) int32
-        Disc of a node, -1 without one.
-    foot, normal, width : (m, 3), (m, 3), (m,) float64
-        As `find_discs` leaves them.
-    spacing, most : float
-        Pitch, and the greatest distance told [um].
-    out : (nz, ny, nx) float64, written
+    disc, foot, normal, width, spacing, most
+        As of `distance_beside_discs`.
+    out : (nz, ny, nx) float32, written
         [um].
     """
     nz, ny, nx = disc.shape
     for k in prange(nz):
         for j in range(ny):
             for i in range(nx):
-                least = most * most
                 a, b, c = nearest[0, k, j, i], nearest[1, k, j, i], nearest[2, k, j, i]
-                for kk in range(max(a - 1, 0), min(a + 2, nz)):
-                    for jj in range(max(b - 1, 0), min(b + 2, ny)):
-                        for ii in range(max(c - 1, 0), min(c + 2, nx)):
-                            m = disc[kk, jj, ii]
-                            if m < 0:
-                                continue
-                            x, y, z = spacing * i - foot[m, 0], spacing * j - foot[m, 1], spacing * k - foot[m, 2]
-                            up = x * normal[m, 0] + y * normal[m, 1] + z * normal[m, 2]
-                            square = x * x + y * y + z * z
-                            aside = max(np.sqrt(max(square - up * up, 0.0)) - width[m], 0.0)
-                            least = min(least, up * up + aside * aside)
-                out[k, j, i] = np.sqrt(least)
+                out[k, j, i] = _to_discs(k, j, i, a, b, c, disc, foot, normal, width, spacing, most)

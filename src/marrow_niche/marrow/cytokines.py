@@ -11,6 +11,7 @@ permeability. Bone carries no flux. Receptors that fill up clear less: u_k / (1 
 
 import math
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -29,6 +30,7 @@ class Cytokine:
     per_osteoblast: float = quantity("molecules/h", "secretion of one osteoblast", low=0, default=0.0)
     per_megakaryocyte: float = quantity("molecules/h", "release by one megakaryocyte", low=0, default=0.0)
     per_wall: float = quantity("molecules/h/um^2", "secretion of sinusoid wall", low=0, default=0.0)
+    per_arteriole: float = quantity("molecules/h/um^2", "secretion or activation along arterioles", low=0, default=0.0)
     per_fat: float = quantity("molecules/h/um^3", "secretion of adipose marrow", low=0, default=0.0)
     everywhere: float = quantity("molecules/h/um^3", "activation throughout the marrow", low=0, default=0.0)
     uptake: dict[str, float] = field(
@@ -38,6 +40,7 @@ class Cytokine:
     saturation: float = quantity("nM", "concentration that half fills the receptors", low=1e-12, default=np.inf)
     permeability: float = quantity("um/h", "of sinusoid and arteriole walls", low=0, default=0.0)
     hormone: str | None = None
+    receptor: Literal["mpl", "epor", "gcsfr", "il7r"] | None = None
     sinusoid_level: float = quantity("nM", "concentration in sinusoid blood", low=0, default=0.0)
     arteriole_level: float = quantity("nM", "concentration in arteriole blood", low=0, default=0.0)
     reference: float = quantity("nM", "what target cells feel at rest in a mouse femur", low=0)

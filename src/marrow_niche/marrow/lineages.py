@@ -11,6 +11,7 @@ Rates that nobody measured follow from the resting state: with the resting numbe
 compartment, k = J/N and p = (1 − k/r)/2, so that the resting tree is an exact fixed point.
 """
 
+import dataclasses
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,7 +19,11 @@ import numpy as np
 from marrow_niche.quantities.parameters import quantity
 from marrow_niche.quantities.response import power, saturating_probability, saturating_rate
 
-SIGNALS = ("SCF", "TPO", "EPO", "GCSF", "IL7", "vessel")
+LINES = ("host", "marked")
+"""Lines of a tree whose cells are told apart: what was there, and what was grafted or labelled. A third, "doomed", is of cells
+that divide on for a while after a lethal hit."""
+
+SIGNALS = ("SCF", "TPO", "EPO", "GCSF", "IL7", "FLT3L", "vessel")
 EXITS = ("neutrophils", "monocytes", "reticulocytes", "platelets", "b_cells", "thymus", "nk_cells")
 
 
@@ -59,10 +64,14 @@ class Burst:
 class Tree:
     """The lineages as arrays, one row a stage (n_stage), exits as targets beyond them. Rates in 1/h.
 
-    `rest` holds the organism's resting numbers (n_stage,), `output` the resting flow to each exit (n_exit,) [cells/h].
+    A tree may hold several `lines`, one after the other, each with all stages, signals and exits of its own (`lined`), so that
+    cells of unlike mark or genes live side by side in a voxel. `first` and `stages` are those of the first line; at rest the
+    others are empty. `rest` holds the organism's resting numbers (n_stage,), `output` the resting flow to each exit of the
+    first line (n_exit,) [cells/h].
     """
 
     names: tuple[str, ...]
+    lines: tuple[str, ...] = ("host",)
     first: dict[str, int]
     stages: dict[str, int]
     rate: np.ndarray
@@ -79,18 +88,40 @@ class Tree:
     share_response: np.ndarray
     burst_rate: np.ndarray
     burst_target: np.ndarray
+    burst_signal: np.ndarray
     burst_threshold: float
     burst_half: float
     rest: np.ndarray
     output: np.ndarray
 
-    def rows(self, name):
-        """Slice of the stages of compartment `name`."""
-        return slice(self.first[name], self.first[name] + self.stages[name])
+    @property
+    def size(self):
+        """Stages of one line."""
+        return len(self.rate) // len(self.lines)
 
-    def total(self, counts, name):
-        """Cells of compartment `name` over its stages; `counts` is (n_stage, ...)."""
-        return counts[self.rows(name)].sum(axis=0)
+    @property
+    def marked(self):
+        """Number of the line of marked cells, None in a tree without one."""
+        return self.lines.index("marked") if "marked" in self.lines else None
+
+    def rows(self, name, line=None, stages=None):
+        """Rows of compartment `name` in every line, or in the one numbered `line`; its first `stages`, or all."""
+        first = self.first[name]
+        here = range(first, first + (stages or self.stages[name]))
+        if line is None and len(self.lines) > 1:
+            return np.array([k * self.size + row for k in range(len(self.lines)) for row in here])
+        start = first + (line or 0) * self.size
+        return slice(start, start + len(here))
+
+    def total(self, counts, name=None, *, stages=None, value=None):
+        """Cells of compartment `name`, of its first `stages` or all, or of the whole tree; `counts` is (n_stage, ...).
+
+        `value` (n_line,) of a cell of each line, one by default. Line by line, so that one without cells changes no bit.
+        """
+        lines = range(len(self.lines))
+        rows = [slice(k * self.size, (k + 1) * self.size) if name is None else self.rows(name, k, stages) for k in lines]
+        each = np.ones(len(lines)) if value is None else value
+        return sum(by * counts[here].sum(axis=0) for by, here in zip(each, rows))
 
 
 def _exponents(response):
@@ -230,10 +261,58 @@ def grow(lineages, burst, *, inflow, production):
         share_response=share_r,
         burst_rate=burst_rate,
         burst_target=burst_target,
+        burst_signal=np.full(n_stage, SIGNALS.index("SCF")),
         burst_threshold=burst.threshold,
         burst_half=burst.half,
         rest=rest,
         output=output,
+    )
+
+
+def lined(tree, lines, doomed_survival=1.0):
+    """The tree of one line laid out anew for all `lines`, whose cells are told apart.
+
+    Row and exit numbers of line k are those of the first plus k·n_stage and k·n_exit; each line has signals of its own. In the
+    line "doomed" no daughter stays in its compartment, and only the share `doomed_survival` lives.
+    """
+    n, number, signals = len(tree.rate), len(lines), len(SIGNALS)
+
+    def onward(target):
+        """Targets of every line; exits stand after all rows."""
+        out = []
+        for k in range(number):
+            moved = np.where(target >= n, target - n + number * n + k * len(EXITS), target + k * n)
+            out.append(np.where(target < 0, -1, moved))
+        return np.concatenate(out)
+
+    def own_signals(exponents):
+        """(…, n_signal) → (number × …, number × n_signal): a line answers to its own."""
+        out = np.zeros((number, *exponents.shape[:-1], number, signals))
+        for k in range(number):
+            out[k, ..., k, :] = exponents
+        return out.reshape(number * len(exponents), *exponents.shape[1:-1], number * signals)
+
+    renewal, survival = np.concatenate([tree.renewal] * number), np.concatenate([tree.survival] * number)
+    if "doomed" in lines:
+        k = lines.index("doomed")
+        dying = tree.daughters > 1
+        renewal[k * n : (k + 1) * n] = 0.0
+        survival[k * n : (k + 1) * n][dying] *= doomed_survival
+    each = ("rate", "rate_limit", "daughters", "renewal_limit", "burst_rate")
+    answers = ("rate_response", "renewal_response", "survival_response", "share_response")
+    return dataclasses.replace(
+        tree,
+        names=tuple(f"{name} {line}" if k else name for k, line in enumerate(lines) for name in tree.names),
+        lines=tuple(lines),
+        share=np.concatenate([tree.share] * number),
+        target=onward(tree.target),
+        burst_target=onward(tree.burst_target),
+        burst_signal=np.concatenate([tree.burst_signal + k * signals for k in range(number)]),
+        rest=np.concatenate([tree.rest, np.zeros((number - 1) * n)]),
+        renewal=renewal,
+        survival=survival,
+        **{name: np.concatenate([getattr(tree, name)] * number) for name in each},
+        **{name: own_signals(getattr(tree, name)) for name in answers},
     )
 
 
@@ -250,15 +329,15 @@ def well_mixed_change(counts, signals, inflow, tree):
     ----------
     counts : (n_stage,) float64
         Cells.
-    signals : (n_signal,) float64
-        Ratios to rest, in the order of `SIGNALS`.
+    signals : (n_line · n_signal,) float64
+        Ratios to rest, for each line in the order of `SIGNALS`.
     inflow : (n_stage,) float64
         Cells/h from stem cells.
 
     Returns
     -------
     change : (n_stage,) float64 [cells/h]
-    leaving : (n_exit,) float64 [cells/h]
+    leaving : (n_line · n_exit,) float64 [cells/h]
     """
     logs = np.log(np.maximum(signals, 1e-6))
     rate = saturating_rate(tree.rate, tree.rate_limit, power(tree.rate_response, logs))
@@ -275,7 +354,7 @@ def well_mixed_change(counts, signals, inflow, tree):
         tree.survival < 1, saturating_probability(tree.survival, 1.0, power(tree.survival_response, logs)), 1.0
     )
     n_stage = len(counts)
-    gain = np.zeros(n_stage + len(EXITS))
+    gain = np.zeros(n_stage + len(tree.lines) * len(EXITS))
     gain[:n_stage] = inflow
     event = rate * counts
     young = tree.daughters * live * event
@@ -283,7 +362,7 @@ def well_mixed_change(counts, signals, inflow, tree):
     share = np.where(tree.target >= 0, tree.share * np.exp(tree.share_response @ logs), 0.0)
     share /= share.sum(axis=1, keepdims=True)
     np.add.at(gain, np.maximum(tree.target, 0), share * ((1 - renew) * young)[:, None])
-    hurry = tree.burst_rate * demand(signals[SIGNALS.index("SCF")], tree) * counts
+    hurry = tree.burst_rate * demand(signals[tree.burst_signal], tree) * counts
     gain[:n_stage] -= hurry
     np.add.at(gain, np.maximum(tree.burst_target, 0), hurry)
     return gain[:n_stage], gain[n_stage:]

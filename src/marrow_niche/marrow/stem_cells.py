@@ -7,6 +7,9 @@ What a cell feels (`Sensed`, ratios to rest) sets its own rates; docs/model.md g
 with soluble SCF x_s, TGF-beta β and the Mpl signal t, h(t) = t³/(K³ + t³). A cell in cycle divides after a mean cycle time;
 each daughter stays a stem cell with probability p = Hill(y), else it leaves as MkP or MPP. y = x_m τ(t) V is what holds
 stem cells: contact SCF x_m, TPO and an intact vessel multiply (Antonchuk 2004). Death is δ₀ (1 + s)/(1 + s y).
+
+Two kinds share this. Cells of the *tip* rest longest; a daughter that does not stay in the tip is an ordinary stem cell (HSC).
+At rest the tip keeps its number by itself, p = 1/2; the others are fed by it (Morcos 2022).
 """
 
 from dataclasses import dataclass
@@ -21,7 +24,10 @@ from marrow_niche.quantities.response import saturating_probability, saturating_
 class StemCells:
     """Numbers of the stem-cell compartment (whole organism) and its answers to the niche."""
 
-    number: float = quantity("", "stem cells in the organism", low=1)
+    number: float = quantity("", "stem cells in the organism besides those of the tip", low=1)
+    tip_number: float = quantity("", "stem cells of the tip in the organism", low=1)
+    tip_division: float = quantity("1/h", "division rate of the tip at rest", low=0)
+    tip_renewal_limit: float = quantity("", "self-renewal probability of the tip under strong signals", low=0.5, high=1)
     agent_cap: float = quantity("", "most stem cells stored one by one", low=100)
     division: float = quantity("1/h", "division rate at rest", low=0)
     to_mpp: float = quantity("1/h", "rate at which a stem cell gives MPP at rest", low=0)
@@ -54,18 +60,34 @@ class StemCells:
     egress: float = quantity("1/h", "rate of leaving for the blood at rest", low=0)
     retention: float = quantity("", "CXCL12 binding over its half-saturation at rest", low=0)
     homing: float = quantity("1/h", "rate at which a circulating stem cell lodges", low=0)
+    seeding: float = quantity("", "share of injected cells that lodge in marrow", low=0, high=1)
     senescence_dose: float = quantity("Gy", "dose at which 1 - 1/e of the survivors are senescent", low=0.1)
+
+    @property
+    def everyone(self):
+        """Stem cells of the organism, tip and others."""
+        return self.number + self.tip_number
+
+    @property
+    def numbers(self):
+        """(2,) stem cells of the organism: others, tip."""
+        return np.array([self.number, self.tip_number])
 
 
 @dataclass(frozen=True, kw_only=True)
 class StemRest:
-    """Resting rates that follow from balance: wake [1/h], renewal [-], death [1/h], share to MkP [-], quiescent share [-]."""
+    """Resting rates that follow from balance, (2,) each, of stem cells and of the tip: wake [1/h], renewal [-] and its limit
+    [-], death [1/h], quiescent share [-], `division` [1/h]; of those that leave the `share_mkp` to MkP [-]; `cycling` the share
+    of all that is in cycle [-]."""
 
-    wake: float
-    renewal: float
-    death: float
+    wake: np.ndarray
+    renewal: np.ndarray
+    renewal_limit: np.ndarray
+    death: np.ndarray
+    quiescent: np.ndarray
+    division: np.ndarray
     share_mkp: float
-    quiescent: float
+    cycling: float
 
 
 def rest(s):
@@ -73,20 +95,26 @@ def rest(s):
 
     Raises ValueError where the measured rates contradict each other.
     """
-    cycling = s.division * s.cycle_time
-    renewal = 1 - (s.to_mpp + s.to_mkp) / (2 * s.division)
-    death = (2 * renewal - 1) * s.division
-    if not (0.5 <= renewal < s.renewal_limit and cycling < 1):
+    division = np.array([s.division, s.tip_division])
+    cycling = division * s.cycle_time
+    own = 1 - (s.to_mpp + s.to_mkp) / (2 * s.division)
+    fed = s.tip_number * s.tip_division / s.number  # half of the daughters of the tip
+    death = np.array([(2 * own - 1) * s.division + fed, 0.0])
+    if not (0 < own < s.renewal_limit and death[0] >= 0 and (cycling < 1).all()):
         raise ValueError(
             "stem_cells: division, to_mpp and to_mkp leave a self-renewal probability of "
-            f"{renewal:.2f}; it must lie between 0.5 and {s.renewal_limit}"
+            f"{own:.2f} and a death rate of {24 * death[0]:.2g}/d; the first must lie between 0 and {s.renewal_limit}, "
+            "the second not below 0"
         )
     return StemRest(
-        wake=s.division * (1 + death * s.cycle_time) / (1 - cycling),
-        renewal=renewal,
+        wake=division * (1 + death * s.cycle_time) / (1 - cycling),
+        renewal=np.array([own, 0.5]),
+        renewal_limit=np.array([s.renewal_limit, s.tip_renewal_limit]),
         death=death,
-        share_mkp=s.to_mkp / (s.to_mpp + s.to_mkp),
         quiescent=1 - cycling,
+        division=division,
+        share_mkp=s.to_mkp / (s.to_mpp + s.to_mkp),
+        cycling=float(cycling @ s.numbers / s.everyone),
     )
 
 
@@ -111,23 +139,23 @@ def vessel_signal(integrity):
     return 1.25 * integrity / (integrity + 0.25)
 
 
-def fate_rates(membrane_scf, scf, tpo, tgf, vessel, s, r):
-    """Rates of one or many stem cells from what they feel (ratios to rest, any broadcastable shape).
+def fate_rates(membrane_scf, scf, tpo, tgf, vessel, tip, s, r):
+    """Rates of one or many stem cells from what they feel (ratios to rest, any broadcastable shape); `tip`: which are of it.
 
     Returns
     -------
     wake : 1/h, renewal : probability of each daughter, death : 1/h, share_mkp : of the daughters that leave.
     """
-    t = mpl_signal(tpo, s)
+    kind, t = np.asarray(tip, np.int64), mpl_signal(tpo, s)
     driven = t**3 / (s.tpo_half**3 + t**3)
     h1 = 1 / (s.tpo_half**3 + 1)
     quiet = (1 + s.tgf_quiescence) / (1 + s.tgf_quiescence * tgf**2)
     wake = saturating_rate(
-        r.wake, s.wake_limit, quiet * (1 + s.tpo_drive * driven) / (1 + s.tpo_drive * h1) * scf**s.scf_wake
+        r.wake[kind], s.wake_limit, quiet * (1 + s.tpo_drive * driven) / (1 + s.tpo_drive * h1) * scf**s.scf_wake
     )
     hold = membrane_scf * (s.tpo_floor + (1 - s.tpo_floor) * 1.3 * t / (t + 0.3)) * vessel
-    renewal = saturating_probability(r.renewal, s.renewal_limit, np.maximum(hold, 1e-9))
-    death = r.death * (1 + s.death_response) / (1 + s.death_response * hold)
+    renewal = saturating_probability(r.renewal[kind], r.renewal_limit[kind], np.maximum(hold, 1e-9))
+    death = r.death[kind] * (1 + s.death_response) / (1 + s.death_response * hold)
     odds = (
         r.share_mkp / (1 - r.share_mkp) * (1 + s.tpo_direct * driven) / (1 + s.tpo_direct * h1) / np.maximum(scf, 1e-6)
     )

@@ -38,12 +38,14 @@ class Stroma:
 
 @dataclass
 class StromaState:
-    """Integrities, 1 intact and 0 gone: `vessel` (n,) and `fat` (n,) by voxel, `stroma` (k,), `osteoblast` (b,) by cell."""
+    """Integrities, 1 intact and 0 gone: `vessel` (n,) and `fat` (n,) by voxel, `stroma` (k,), `osteoblast` (b,) by cell;
+    `membrane` (k,) the SCF that each stromal cell holds on its membrane, over the wild type."""
 
     vessel: np.ndarray
     fat: np.ndarray
     stroma: np.ndarray
     osteoblast: np.ndarray
+    membrane: np.ndarray
 
 
 def advance(state, cellularity, kit, at_stroma, gcsf, p, dt):

@@ -1,5 +1,7 @@
 """The experimenter's timeline: what falls due in the coming hour is done to the state at its beginning."""
 
+import numpy as np
+
 from marrow_niche.marrow import damage
 from marrow_niche.perturbations import radiation
 
@@ -9,11 +11,16 @@ BLOW = 0.1
 
 def apply_due(state, model):
     """Do to `state` what falls in the hour that begins now; True when the marrow is another one after it, and what was known
-    of its fields is of the past. A dose spread over weeks works as slowly as cells do."""
+    of its fields is of the past. A dose spread over weeks works as slowly as cells do.
+
+    Events other than radiation are specs with `due(hour)` and `strike(state, model)`, which tells whether it is.
+    """
     hour = state.hour
+    r, before = model.species.radiation, state.damage.dose
     linear, quadratic = damage.advance(
-        state.damage, model.exposures, hour, hour + 1, model.species.radiation.repair_half_time
+        state.damage, model.exposures, hour, hour + 1, r.repair_half_time, r.straight_from, model.patterns
     )
-    if linear > 0:
-        radiation.expose(state, model, linear, quadratic, hour)
-    return linear >= BLOW
+    if np.any(linear):
+        radiation.expose(state, model, linear, quadratic, state.damage.dose - before, hour)
+    struck = [event.strike(state, model) for event in model.events if event.due(hour)]
+    return bool(np.max(linear) >= BLOW) or any(struck)

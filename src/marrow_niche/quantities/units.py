@@ -72,10 +72,16 @@ _KINDS = (
     ("molecules/h/um^2", "a secretion per area", "1 molecules/um^2/s"),
     ("g", "a mass", "25 g"),
     ("g/L", "a mass concentration", "10 ng/mL"),
+    ("g/mol", "a molar mass", "18800 g/mol"),
+    ("L/kg", "a volume by body mass", "70 mL/kg"),
+    ("IU", "an activity", "100 IU"),
+    ("IU/g", "an activity per mass", "100 IU/kg"),
     ("1/g", "a number per mass", "1e9 1/kg"),
     ("Pa", "a pressure", "20 mmHg"),
     ("IU/L", "an activity concentration", "10 mIU/mL"),
 )
+_EXAMPLES = {"g/kg": "5 ug/kg", "g": "100 ug"}
+"""How one writes a dose."""
 _FAMILIAR = (
     *("m", "cm", "mm", "um", "nm", "s", "min", "h", "d", "week", "month", "year", "L", "mL", "uL", "fL"),
     *("M", "mM", "uM", "nM", "pM", "fM", "mol", "molecules", "cells", "Gy", "cGy", "mGy", "g", "kg", "mg", "ng", "pg"),
@@ -176,6 +182,33 @@ def factor(unit: str, canonical: str, said: str | None = None) -> float:
     ratio = have.to_root_units().magnitude / want.to_root_units().magnitude
     # 1 um^2/s is 3600 um^2/h and 1/d is 1/24 1/h, not the floats beside them
     return float(f"{ratio:.15g}") if ratio >= 1 else 1.0 / float(f"{1.0 / ratio:.15g}")
+
+
+def _over_mass(unit: str) -> bool:
+    """True for units such as ug/kg, which are per body mass though mass over mass is a plain number."""
+    found = _unit(unit)
+    return any(power < 0 and _registry()(str(name)).dimensionality == {"[mass]": 1} for name, power in found.unit_items())
+
+
+def to_one_of(given: Any, canonical_units: tuple[str, ...]) -> tuple[float, str]:
+    """A quantity that may be of several kinds, in the first of `canonical_units` of its kind, and that unit.
+
+    ("5 ug/kg", ("g/kg", "g")) is 5e-6 and "g/kg": what is said by body mass is of another kind than a share.
+
+    Raises
+    ------
+    UnitError
+        For a number without a unit, an unknown unit, one of another kind.
+    """
+    *first, last = (f"'{_EXAMPLES.get(unit, example(unit))}'" for unit in canonical_units)
+    wanted = f"{', '.join(first)} or {last}" if first else last
+    if not isinstance(given, str) or _NUMBER.fullmatch(given) is None or not split(given)[1]:
+        raise UnitError(f"{shown(given)} is a number without a unit; write it like {wanted}.")
+    number, unit = split(given)
+    for canonical in canonical_units:
+        if _unit(unit).dimensionality == _unit(canonical).dimensionality and _over_mass(unit) == _over_mass(canonical):
+            return number * factor(unit, canonical), canonical
+    raise UnitError(f"'{given.strip()}' is {kind(unit)}; write it like {wanted}.")
 
 
 def split(text: str) -> tuple[float, str]:

@@ -15,7 +15,7 @@ _MARK = "# marrow_niche: the scenario of this run, resolved; simulate it again w
 _ENTRIES = frozenset(
     {"scenario.toml", "inputs", "provenance.json", "blood.csv", "marrow.csv", "fields.csv", "fields.pvd"}
     | {"fields", "cells.pvd", "cells", "geometry", "checkpoint.h5", "open_in_paraview.py", "verdict.json", "report.html"}
-    | {"figures"}
+    | {"figures", "compare.png", "compare.csv"}
 )
 _IGNORED = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 
@@ -26,7 +26,7 @@ class RunDirectory:
     Attributes
     ----------
     path, scenario, inputs, provenance, blood, marrow, budgets, fields_pvd, fields, cells_pvd, cells, geometry, vessels,
-    bone, checkpoint, open_in_paraview, verdict, report, figures : Path
+    bone, checkpoint, open_in_paraview, verdict, report, figures, compared, comparison : Path
     """
 
     def __init__(self, path: "Path | str | RunDirectory") -> None:
@@ -49,6 +49,8 @@ class RunDirectory:
         self.verdict = self.path / "verdict.json"
         self.report = self.path / "report.html"
         self.figures = self.path / "figures"
+        self.compared = self.path / "compare.csv"
+        self.comparison = self.path / "compare.png"
 
     def __repr__(self) -> str:
         return f"RunDirectory({str(self.path)!r})"

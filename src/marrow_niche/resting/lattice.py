@@ -24,20 +24,23 @@ from marrow_niche.state import resting_stem_cells, take
 from marrow_niche.transport.steady import solve_compact
 
 DWELL = 61
-STEP_HOURS = 480.0
+STEP_HOURS = np.array([480.0, 19_200.0])
+"""How far one round goes, for stem cells and for the tip, whose number answers to what it feels forty times as slowly."""
+SETTLED = np.array([1.0, 10.0])
+"""Largest last change of the two, in tolerances."""
 MIX = 0.3
 BEFORE = 2**32 - 1  # the step of the draws before the first hour: none of the run's own
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rest:
-    """`level` stem cells over the species' density; `expected` (n_stage, n) stored cells; `output` cells/h by exit
-    (n_exit,); `growth` the mean net rate left [1/h]; `felt` mean signals of stem cells; `rounds` taken."""
+    """`level` (2,) stem cells, others and tip, over the species' density; `expected` (n_stage, n) stored cells; `output`
+    cells/h by exit (n_exit,); `growth` (2,) the mean net rate left [1/h]; `felt` mean signals of stem cells; `rounds` taken."""
 
-    level: float
+    level: np.ndarray
     expected: np.ndarray
     output: np.ndarray
-    growth: float
+    growth: np.ndarray
     felt: dict[str, float]
     rounds: int
 
@@ -156,10 +159,22 @@ def stage_densities(logs, inflow, before, from_burst, model, rtol=1e-4):
 
 
 def net_growth(rates, cycle_time):
-    """Division rate and net growth rate [1/h] of stem cells of these `fate.Rates`, each (k,)."""
+    """Division rate and net growth rate [1/h] of stem cells of these `fate.Rates` by themselves, each (k,).
+
+    What the tip gives to the others, 2 (1 − p) d, is not in it.
+    """
     cycling = rates.wake / (rates.wake + 1 / cycle_time + rates.death)
     division = cycling / cycle_time
     return division, (2 * rates.renewal - 1) * division - rates.death
+
+
+def both_kinds(felt, model):
+    """What stem cells and cells of the tip do at places where this is `felt`: two `fate.Rates`, division and net growth
+    rates [1/h], (2, k) each."""
+    k = len(felt["scf"])
+    rates = [coupling.stem_rates(felt, np.full(k, tip), model) for tip in (False, True)]
+    division, net = np.stack([net_growth(r, model.species.stem_cells.cycle_time) for r in rates], axis=1)
+    return rates, division, net
 
 
 def find(state, model, *, calibrate=False, tolerance=2e-3, most=60, report=None):
@@ -169,32 +184,31 @@ def find(state, model, *, calibrate=False, tolerance=2e-3, most=60, report=None)
     cells feel instead: how the references in a species file were made. Raises NumericsError when no state stands still.
     """
     species, tree = model.species, model.tree
-    sample, stored = state.stem, species.stem_cells.number * model.piece_share / model.stem_weight
-    here = coupling.halves(sample, model.n) * (stored * model.stem_weight / len(sample.id))
+    sample, numbers = state.stem, species.stem_cells.numbers * model.piece_share
+    here = coupling.halves(sample, model.n) / len(sample.id)
     nominal = model.piece_share * tree.rest / model.weight
     expected = (nominal[:, None] * (model.space / model.space.sum())[None, :]).astype(np.float32)
     from_burst: dict[int, np.ndarray] = {}
-    level, growth = 1.0, np.inf
-    division = np.full(len(sample.id), species.stem_cells.division)
+    level, growth = np.ones(2), np.full(2, np.inf)
     output, moved = np.zeros(len(EXITS)), 1.0
     for turn in range(1, most + 1):
         part = 1.0 / (1 + turn // 10)  # ever smaller steps, should it swing to and fro
         coupling.solve_fields(
-            expected, level * here, state.stroma, state.hormones, state.fields, state.around, model, rtol=1e-3
+            expected, level @ numbers * here, state.stroma, state.hormones, state.fields, state.around, model, rtol=1e-3
         )
         state.counts = expected
         if calibrate:
             model = recalibrated(state, expected, model)
             species = model.species
-        logs = coupling.voxel_signals(state, model, level * stored * model.stem_weight)
-        felt = coupling.stem_signals(state, model, level * stored * model.stem_weight)
-        rates = coupling.stem_rates(felt, model)
-        division, net = net_growth(rates, species.stem_cells.cycle_time)
-        growth = float(net.mean())
+        logs = coupling.voxel_signals(state, model, level @ numbers)
+        felt = coupling.stem_signals(state, model, level @ numbers)
+        (rates, of_tip), division, net = both_kinds(felt, model)
+        growth = net.mean(axis=1)
+        growth[0] += (2 * (1 - of_tip.renewal) * division[1]).mean() * level[1] * numbers[1] / (level[0] * numbers[0])
         if not calibrate:
-            change = float(np.clip(part * growth * STEP_HOURS, -0.3, 0.3))
+            change = np.clip(part * growth * STEP_HOURS, -0.3, 0.3)
             level *= np.exp(change)
-        leaving = 2 * (1 - rates.renewal) * division * (level * stored * model.stem_weight / len(sample.id))
+        leaving = 2 * (1 - rates.renewal) * division[0] * (level[0] * numbers[0] / len(sample.id))
         inflow = {
             tree.first[name]: np.bincount(sample.voxel, leaving * share, minlength=model.n)
             for name, share in (("MPP", 1 - rates.share_mkp), ("MkP", rates.share_mkp))
@@ -208,32 +222,35 @@ def find(state, model, *, calibrate=False, tolerance=2e-3, most=60, report=None)
             stage += part * MIX * (new - stage)
         if report:
             report(turn, level, growth, moved)
-        if level < 1e-3:
+        if level[0] < 1e-3:
             raise NumericsError(
                 "No stem cells can live in this marrow: division never makes good what dies. "
                 "Give it more stroma or vessels (see `marrow-niche check`), or a larger piece."
             )
-        if turn > 3 and moved < 10 * tolerance and (calibrate or abs(change) < tolerance):
+        if turn > 3 and moved < 10 * tolerance and (calibrate or (np.abs(change) < tolerance * SETTLED).all()):
             break
     else:
         raise NumericsError(
             f"The resting state did not settle in {most} rounds: stem cells still change by "
-            f"{2400 * growth:.2g} % a day."
+            f"{2400 * growth[0]:.2g} % a day, those of the tip by {2400 * growth[1]:.2g} %."
         )
-    settle(state, sample, level * stored, division, fresh, model)
+    settle(state, sample, level * numbers / model.stem_weight, division, fresh, model)
     mean = {name: float(np.mean(value)) for name, value in felt.items()}
     return Rest(level=level, expected=fresh, output=output, growth=growth, felt=mean, rounds=turn), model
 
 
 def settle(state, sample, number, division, expected, model):
-    """Draw the cells of the resting state: `number` stem cells of the sample, stored cells of each stage as integers."""
+    """Draw the cells of the resting state: `number` (2,) of the sample, others and tip, which divide at `division` (2, k)
+    [1/h], and stored cells of each stage as integers."""
     rng = generator(model.seed, DWELL + 1)
-    number = max(1, round(number))
-    chosen = rng.choice(len(sample.id), number, replace=number > len(sample.id))
-    stem = take(sample, np.sort(chosen))
+    of_tip = round(number[1])
+    number = max(1, round(number.sum()))
+    chosen = np.sort(rng.choice(len(sample.id), number, replace=number > len(sample.id)))
+    stem = take(sample, chosen)
     stem.id = np.arange(number, dtype=np.int64)
     stem.clone = stem.id.copy()
-    stem.cycling = rng.random(number) < division[np.sort(chosen)] * model.species.stem_cells.cycle_time
+    stem.tip[rng.choice(number, min(of_tip, number), replace=False)] = True
+    stem.cycling = rng.random(number) < division[stem.tip.astype(int), chosen] * model.species.stem_cells.cycle_time
     state.stem, state.next_id = stem, number
     counts = np.empty(expected.shape, np.int32)
     for row in range(len(expected)):
@@ -246,7 +263,7 @@ def recalibrated(state, expected, model):
     """The model with every reference at what its target cells feel now.
 
     Two follow from what stem cells do, since their answers are curved: TGF-beta's is where the mean stem cell divides at
-    the species' rate, that of contact SCF where its gain equals its loss.
+    the species' rate, that of contact SCF where stem cells and tip together gain what they lose.
     """
     species = model.species
 
@@ -268,11 +285,11 @@ def recalibrated(state, expected, model):
     felt, stem = coupling.stem_signals(state, trial), species.stem_cells
 
     def answers(touch, quiet):
-        rates = coupling.stem_rates(
-            felt | {"membrane_scf": felt["membrane_scf"] / touch, "tgf": felt["tgf"] / quiet}, trial
-        )
-        division, growth = net_growth(rates, stem.cycle_time)
-        return division.mean() - stem.division, growth.mean()
+        there = felt | {"membrane_scf": felt["membrane_scf"] / touch, "tgf": felt["tgf"] / quiet}
+        (_, of_tip), division, growth = both_kinds(there, trial)
+        fed = (2 * (1 - of_tip.renewal) * division[1]).mean()
+        together = stem.numbers @ (growth.mean(axis=1) + np.array([fed * stem.tip_number / stem.number, 0.0]))
+        return division[0].mean() - stem.division, together / stem.everyone
 
     touch = quiet = 1.0
     for _ in range(5):

@@ -18,7 +18,7 @@ from marrow_niche.state import TwinState
 def rest(model):
     """The `TwinState` at rest: the species' numbers, whole organism."""
     species, quiet = model.species, model.stem_rest.quiescent
-    number = species.stem_cells.number
+    number = species.stem_cells.numbers
     return TwinState(
         counts=model.tree.rest.copy(),
         quiescent=number * quiet,
@@ -37,8 +37,9 @@ def totals(twin, model):
     return dataclasses.replace(
         whole,
         cells=model.piece_share * twin.counts,
-        stem=model.piece_share * (twin.quiescent + twin.cycling),
+        stem=model.piece_share * float((twin.quiescent + twin.cycling).sum()),
         stroma=whole.stroma * twin.stroma,
+        membrane=whole.membrane * twin.stroma * model.genes.membrane_scf,
         osteoblasts=whole.osteoblasts * twin.osteoblast,
         wall=whole.wall * twin.vessel,
         fat=whole.fat * twin.fat / model.species.stroma.fat_at_rest,
@@ -46,25 +47,39 @@ def totals(twin, model):
 
 
 def advance(twin, hormones, model, dt):
-    """Move the twin on by dt [h], in place; returns cells/h by exit (n_exit,), whole organism."""
+    """Move the twin on by dt [h], in place; returns cells/h by exit (n_line · n_exit,), whole organism."""
     species, tree = model.species, model.tree
     t = totals(twin, model)
     felt = coupling.stirred(t, hormones, model)
+    signals = (model.gains * np.array([felt[name] for name in SIGNALS])).ravel()
+    scf, tpo = (float(model.gains[0, SIGNALS.index(name)]) for name in ("SCF", "TPO"))
     wake, renewal, death, share_mkp = stem_cells.fate_rates(
-        felt["membrane"], felt["SCF"], felt["TPO"], felt["TGFb"], felt["vessel"], species.stem_cells, model.stem_rest
+        scf * felt["membrane"],
+        scf * felt["SCF"],
+        tpo * felt["TPO"],
+        felt["TGFb"],
+        felt["vessel"],
+        np.array([False, True]),
+        species.stem_cells,
+        model.stem_rest,
     )
     division = twin.cycling / species.stem_cells.cycle_time
-    woken, leaving = wake * twin.quiescent, 2 * (1 - renewal) * division
-    twin.quiescent += dt * (2 * renewal * division - woken - death * twin.quiescent)
+    woken, (leaving, descending) = wake * twin.quiescent, 2 * (1 - renewal) * division
+    staying = 2 * renewal * division + np.array([descending, 0.0])
+    twin.quiescent += dt * (staying - woken - death * twin.quiescent)
     twin.cycling += dt * (woken - division - death * twin.cycling)
     inflow = np.zeros(len(tree.rate))
     inflow[tree.first["MPP"]], inflow[tree.first["MkP"]] = leaving * (1 - share_mkp), leaving * share_mkp
-    change, output = lineages.well_mixed_change(twin.counts, np.array([felt[name] for name in SIGNALS]), inflow, tree)
+    change, output = lineages.well_mixed_change(twin.counts, signals, inflow, tree)
     twin.counts = np.maximum(twin.counts + dt * change, 0.0)
-    cellularity, _, _, kit = coupling.loads(twin.counts, twin.quiescent + twin.cycling, 1.0, model)
+    cellularity, _, _, kit = coupling.loads(twin.counts, float((twin.quiescent + twin.cycling).sum()), 1.0, model)
     one = np.ones(1)
     niche = StromaState(
-        vessel=twin.vessel * one, fat=twin.fat * one, stroma=twin.stroma * one, osteoblast=twin.osteoblast * one
+        vessel=twin.vessel * one,
+        fat=twin.fat * one,
+        stroma=twin.stroma * one,
+        osteoblast=twin.osteoblast * one,
+        membrane=one,
     )
     stroma.advance(niche, cellularity * one, kit * one, np.zeros(1, int), hormones.gcsf, species.stroma, dt)
     twin.vessel, twin.fat = float(niche.vessel[0]), float(niche.fat[0])

@@ -23,6 +23,8 @@ from marrow_niche.quantities.ledger import DEFAULT, Ledger
 _LEAF = ("value", "unit", "source", "note")
 _EITHER = "_is_fraction"
 """A number `at` beside a truth `at_is_fraction` is a share of the whole ("50 %") or a length ("7.5 mm")."""
+_SEVERAL = "_unit"
+"""A number `dose` beside a text `dose_unit` is of one of several kinds: its declared units, with " or " between them."""
 
 
 class _Mistaken(Exception):
@@ -66,7 +68,8 @@ class Reader:
             return None
         before = len(self.mistakes)
         hints = typing.get_type_hints(cls)
-        fields = [field for field in dataclasses.fields(cls) if not field.name.endswith(_EITHER)]
+        beside = {f"{field.name}{end}" for field in dataclasses.fields(cls) for end in (_EITHER, _SEVERAL)}
+        fields = [field for field in dataclasses.fields(cls) if field.name not in beside]
         given: dict[str, Any] = {}
         for field in fields:
             where = _join(path, field.name)
@@ -74,6 +77,9 @@ class Reader:
                 if field.name in table and field.name + _EITHER in hints:
                     share, number = self._share_or_length(field.metadata, table[field.name], where)
                     given |= {field.name: number, field.name + _EITHER: share}
+                elif field.name in table and field.name + _SEVERAL in hints:
+                    number, unit = self._one_of_several(field.metadata, table[field.name], where)
+                    given |= {field.name: number, field.name + _SEVERAL: unit}
                 elif field.name in table:
                     given[field.name] = self._field(field, hints[field.name], table[field.name], where)
                 elif not _optional(field):
@@ -187,6 +193,13 @@ class Reader:
                 return False, units.to_canonical(given, "um")
             share = {**declared, "unit": "", "low": 0.0, "high": 1.0}
             return True, _bounded(units.to_canonical(given, ""), given, unit, share)
+        except UnitError as error:
+            self._fail(path, str(error))
+
+    def _one_of_several(self, declared: Mapping[str, Any], given: Any, path: str) -> tuple[float, str]:
+        try:
+            number, unit = units.to_one_of(given, tuple(declared["unit"].split(" or ")))
+            return _bounded(number, given, unit, {**declared, "unit": unit}), unit
         except UnitError as error:
             self._fail(path, str(error))
 

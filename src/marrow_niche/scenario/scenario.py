@@ -1,7 +1,7 @@
 """The scenario: every spec gathered into one frozen tree, read from a TOML file with all its mistakes at once.
 
 To let a scenario say more: a new event is a spec in `perturbations`, added to `EVENTS`; a new switch is a line in
-`Switches`; new science is a spec beside its equation, added to `Species`, with its numbers in the species' data files.
+`switches.Switches`; new science is a spec beside its equation, added to `Species`, with its numbers in the species' data files.
 """
 
 import copy
@@ -12,29 +12,44 @@ from pathlib import Path
 from typing import Any, Literal
 
 from marrow_niche.body.blood import Blood
+from marrow_niche.body.clinical import Clinical
+from marrow_niche.body.factors import Factor
 from marrow_niche.body.hormones import Hormones
+from marrow_niche.body.iron import Iron
 from marrow_niche.body.lymphoid import Lymphoid
 from marrow_niche.body.organism import Organism
+from marrow_niche.body.spleen import Spleen
+from marrow_niche.body.survival import Lethality
 from marrow_niche.errors import ScenarioError
 from marrow_niche.geometry import Anatomy, GeometrySpec, Published, beside
 from marrow_niche.marrow.cytokines import Cytokine
 from marrow_niche.marrow.damage import Radiosensitivity
+from marrow_niche.marrow.genes import Genes
 from marrow_niche.marrow.lineages import Burst, Compartment
 from marrow_niche.marrow.stem_cells import StemCells
 from marrow_niche.marrow.stroma import Stroma
+from marrow_niche.perturbations.bleed import Bleed
+from marrow_niche.perturbations.factor import Treatment
+from marrow_niche.perturbations.graft import MIXTURES, STEM, Graft
+from marrow_niche.perturbations.label import Label
 from marrow_niche.perturbations.radiation import Radiation
 from marrow_niche.quantities.ledger import Ledger
 from marrow_niche.quantities.parameters import entry, quantity
 from marrow_niche.quantities.units import text
 from marrow_niche.scenario import toml
-from marrow_niche.scenario.reader import Reader, suggestion
+from marrow_niche.scenario.reader import Reader, kind_of, suggestion
 from marrow_niche.scenario.species_files import known_species, override, read_species
+from marrow_niche.scenario.switches import Switches
+from marrow_niche.scenario.variation import Variation
 
-EVENTS: tuple[type, ...] = (Radiation,)
+EVENTS: tuple[type, ...] = (Radiation, Treatment, Bleed, Graft, Label)
 """What may stand under [[events]], each by its `kind`."""
 
 FILE_ENTRIES = ("mesh", "image", "points", "vessels", "vessel_nodes")
 """Entries of [geometry] that name a file, relative to the scenario's own folder."""
+
+EVENT_FILE = "map"
+"""The entry of an event that names a file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,18 +66,16 @@ class Species:
     burst: Burst
     stroma: Stroma
     radiation: Radiosensitivity
+    genes: Genes = field(default_factory=Genes)
     blood: Blood
+    clinical: Clinical
     lymphoid: Lymphoid
     hormones: Hormones
-
-
-@dataclass(frozen=True, kw_only=True)
-class Switches:
-    """Mechanisms and hypotheses by name, true or false."""
-
-    local_responses: bool = entry(
-        "cells read the signals of their own place; false: those of the stirred marrow", default=True
-    )
+    factors: dict[str, Factor]
+    iron: Iron
+    spleen: Spleen
+    lethality: Lethality
+    variation: Variation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +84,7 @@ class RecordSpec:
 
     every: float = quantity("h", "time between records", low=1.0, default=24.0)
     fields: tuple[str, ...] | None = entry("names of the fields to record; all of them by default", default=None)
+    space: bool = entry("files for ParaView: bone, fields and cells; false: the tables alone", default=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,14 +135,15 @@ class Scenario:
     ledger: Ledger
     """Every parameter with unit and source."""
     folder: Path
-    """What file names in [geometry] are relative to."""
+    """What file names are relative to."""
     source: dict[str, Any]
     """The TOML tables, resolved: as written, with seed, records, organism and switches spelled out."""
 
     @property
     def files(self) -> dict[str, Path]:
-        """The files that [geometry] names, by entry."""
+        """The files that [geometry] and events name, by entry: "mesh", "events[1].map"."""
         named = {name: getattr(self.geometry, name) for name in FILE_ENTRIES}
+        named |= {_of_event(number): getattr(event, EVENT_FILE, None) for number, event in enumerate(self.events, 1)}
         return {name: beside(self.folder, given) for name, given in named.items() if given}
 
     def rerun(self, copied: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -141,7 +156,11 @@ class Scenario:
             {"mesh": "inputs/femur.stl"}.
         """
         tables = copy.deepcopy(self.source)
-        tables["geometry"].update(copied or {})
+        places = dict(copied or {})
+        for number, table in enumerate(tables.get("events", ()), 1):
+            if _of_event(number) in places:
+                table[EVENT_FILE] = places.pop(_of_event(number))
+        tables["geometry"].update(places)
         return tables
 
 
@@ -177,7 +196,7 @@ def scenario_from(
     tables : dict
         As `tomllib` gives them.
     folder : path
-        What file names in [geometry] are relative to.
+        What file names are relative to.
     name : str
         What to call the tables in an error.
     seed : int, optional
@@ -194,8 +213,11 @@ def scenario_from(
         tables["seed"] = seed
     reader = Reader()
     written = reader.spec(ScenarioFile, tables)
-    mistakes = [*reader.mistakes, *_late_events(tables), *_missing_files(tables.get("geometry"), folder)]
+    mistakes = [*reader.mistakes, *_late_events(tables), *_missing_files(tables, folder)]
     parameters, ledger, fields, more = _parameters(tables.get("species"), tables.get("parameters", {}))
+    mistakes += _unknown_cells(tables.get("events"), parameters) + _marked_apart(tables)
+    mistakes += _labelled_mutants(tables, parameters)
+    mistakes += _unknown_to_species(tables.get("events"), parameters)
     mistakes += _unknown_fields(tables.get("record"), fields) + more
     if mistakes:
         raise ScenarioError(name, mistakes)
@@ -247,7 +269,8 @@ def _late_events(tables: Mapping[str, Any]) -> Iterator[str]:
         if event is None:
             continue
         lasting = event.exposures() if hasattr(event, "exposures") else ()
-        end = max((last for _, last, _ in lasting), default=event.at)
+        again = event.times() if hasattr(event, "times") else ()
+        end = max([event.at, *(e.end for e in lasting), *again])
         if event.at >= run.duration:
             late = f"{_day(event.at)} is not before the end of the run ({_day(run.duration)})"
             yield f"events[{number}].at: {late}; lengthen the run's duration."
@@ -256,17 +279,84 @@ def _late_events(tables: Mapping[str, Any]) -> Iterator[str]:
             yield f"events[{number}]: {late}; lengthen the run's duration, or shorten the event."
 
 
-def _missing_files(geometry: Any, folder: Path) -> list[str]:
+def _unknown_cells(events: Any, parameters: Any) -> list[str]:
+    """Cells of a graft that the species does not have."""
+    grafts = {
+        number: table["cells"]
+        for number, table in enumerate(events if isinstance(events, list) else (), 1)
+        if isinstance(table, Mapping) and table.get("kind") == "graft" and isinstance(table.get("cells"), Mapping)
+    }
+    if parameters is None or not grafts:
+        return []
+    known = [*STEM, *MIXTURES, *parameters.lineages]
+    return [
+        f"events[{number}].cells.{name}: no cell has this name.{suggestion(name, known)}"
+        for number, cells in grafts.items()
+        for name in cells
+        if name not in known
+    ]
+
+
+def _unknown_to_species(events: Any, parameters: Any) -> list[str]:
+    """What events name that the species does not have, of the kinds that offer `unknown(table, species)`."""
+    asking: dict[str, Any] = {kind_of(cls): cls for cls in EVENTS if hasattr(cls, "unknown")}
     mistakes = []
-    for name in FILE_ENTRIES:
-        given = geometry.get(name) if isinstance(geometry, Mapping) else None
+    for number, table in enumerate(events if isinstance(events, list) and parameters is not None else (), 1):
+        if isinstance(table, Mapping) and table.get("kind") in asking:
+            for name, what, known in asking[table["kind"]].unknown(table, parameters):
+                near = suggestion(table[name], known) if known else ""
+                mistakes.append(f"events[{number}].{name}: {what}{near}")
+    return mistakes
+
+
+def _marked_apart(tables: Mapping[str, Any]) -> list[str]:
+    """Grafts and labels of a piece that is apart: what stands outside it knows no marked cells."""
+    organism = tables.get("organism")
+    if not isinstance(organism, Mapping) or organism.get("rest") != "unirradiated":
+        return []
+    marking = {kind_of(cls) for cls in EVENTS if getattr(cls, "marks", False)}
+    events = tables.get("events")
+    return [
+        f'events[{number}]: with rest = "unirradiated" the marrow outside the piece has no marked cells; '
+        'a graft or a label needs rest = "same".'
+        for number, table in enumerate(events if isinstance(events, list) else (), 1)
+        if isinstance(table, Mapping) and table.get("kind") in marking
+    ]
+
+
+def _labelled_mutants(tables: Mapping[str, Any], parameters: Any) -> list[str]:
+    """Labels of a mutant: the marked line is of the wild type, as what is grafted is."""
+    if parameters is None or getattr(parameters, "genes", Genes()) == Genes():
+        return []
+    events = tables.get("events")
+    return [
+        f"events[{number}]: marked cells are of the wild type, so a label would heal the mutation of the cells that take it; "
+        "leave out the label, or genes of [parameters]."
+        for number, table in enumerate(events if isinstance(events, list) else (), 1)
+        if isinstance(table, Mapping) and table.get("kind") == "label"
+    ]
+
+
+def _of_event(number: int) -> str:
+    """How the file of an event is called among the files of a scenario."""
+    return f"events[{number}].{EVENT_FILE}"
+
+
+def _missing_files(tables: Mapping[str, Any], folder: Path) -> list[str]:
+    geometry, events, named, mistakes = tables.get("geometry"), tables.get("events"), {}, []
+    if isinstance(geometry, Mapping):
+        named = {f"geometry.{name}": geometry.get(name) for name in FILE_ENTRIES}
+    for number, table in enumerate(events if isinstance(events, list) else (), 1):
+        if isinstance(table, Mapping):
+            named[_of_event(number)] = table.get(EVENT_FILE)
+    for name, given in named.items():
         if not isinstance(given, str) or beside(folder, given).exists():
             continue
         path = beside(folder, given)
         others = [file.name for file in path.parent.glob("*") if file.is_file()] if path.parent.is_dir() else []
         near = suggestion(path.name, others)
         hint = near if "Did you mean" in near else " The path is relative to the folder of the scenario file."
-        mistakes.append(f"geometry.{name}: there is no file '{given}'.{hint}")
+        mistakes.append(f"{name}: there is no file '{given}'.{hint}")
     return mistakes
 
 
@@ -284,7 +374,7 @@ def _resolved(tables: Mapping[str, Any], written: ScenarioFile, record: RecordSp
     every = tables.get("record", {}).get("every", f"{record.every:g} h")
     head = {"title": written.title, "species": written.species, "seed": written.seed}
     spelled = {
-        "record": {"every": every, "fields": list(record.fields or ())},
+        "record": {"every": every, "fields": list(record.fields or ())} | ({} if record.space else {"space": False}),
         "organism": dataclasses.asdict(written.organism),
         "switches": dataclasses.asdict(written.switches),
     }

@@ -5,20 +5,26 @@ import dataclasses
 import numpy as np
 
 from marrow_niche import coupling, resting
-from marrow_niche.body import blood, hormones, lymphoid
-from marrow_niche.errors import ScenarioError
+from marrow_niche.body import blood, hormones, lymphoid, spleen
+from marrow_niche.body.iron import IronState
+from marrow_niche.errors import GeometryError, ScenarioError
 from marrow_niche.geometry import build_geometry
 from marrow_niche.geometry.morphometry import cell_nearness
-from marrow_niche.marrow import lineages, stem_cells
+from marrow_niche.marrow import genes, lineages, stem_cells
 from marrow_niche.marrow.damage import DamageState
-from marrow_niche.marrow.lineages import EXITS
+from marrow_niche.marrow.lineages import EXITS, LINES
 from marrow_niche.marrow.stroma import StromaState
 from marrow_niche.model import Model, Walls
+from marrow_niche.perturbations import dose
 from marrow_niche.resting import twin
-from marrow_niche.state import State, none_fresh
+from marrow_niche.scenario import variation
+from marrow_niche.scenario.switches import switched
+from marrow_niche.state import Marked, State, none_fresh
 from marrow_niche.transport.domain import prepare, with_pattern
 
 FEW = 2000
+PLACES = 16
+"""Places by which the oxygen at rest is told, each of the same share of the cells."""
 SAMPLE = 100_000
 WALL_CAP = 200.0
 LINEAGE_STEP = 3
@@ -41,7 +47,8 @@ def build(scenario, *, lineage_step=LINEAGE_STEP, field_step=FIELD_STEP, niche_s
     Raises
     ------
     GeometryError, NumericsError, ScenarioError
-        A bone without marrow; a niche in which no stem cell can live; parameters that contradict each other.
+        A bone without marrow; a niche in which no stem cell can live; parameters that contradict each other, a dose that does
+        not fall on this marrow.
     """
     geometry = build_geometry(
         scenario.geometry, scenario.parameters.anatomy, seed=scenario.seed, folder=scenario.folder
@@ -52,7 +59,11 @@ def build(scenario, *, lineage_step=LINEAGE_STEP, field_step=FIELD_STEP, niche_s
 
 def lay_out(scenario, geometry, lineage_step=LINEAGE_STEP, field_step=FIELD_STEP, niche_step=NICHE_STEP):
     """The `Model` of a geometry, before its resting state is known: shares are then those of the volume."""
-    species = scenario.parameters
+    asked, animal = scenario.parameters, variation.MEAN
+    if scenario.switches.animals_differ:
+        animal = variation.draw(asked.variation, scenario.seed)
+        asked = variation.of(asked, animal)
+    species = switched(asked, scenario.switches)
     stem = species.stem_cells
     try:
         stem_rest = stem_cells.rest(stem)
@@ -60,21 +71,24 @@ def lay_out(scenario, geometry, lineage_step=LINEAGE_STEP, field_step=FIELD_STEP
             species.lineages,
             species.burst,
             inflow={"MPP": stem.to_mpp * stem.number, "MkP": stem.to_mkp * stem.number},
-            production=blood.production(species.blood),
+            production=spleen.asked_of_marrow(species.spleen, blood.production(species.blood)),
         )
     except ValueError as error:
         raise ScenarioError("parameters", [str(error)]) from error
     produced = dict(zip(EXITS, tree.output))
     per_cell = blood.production(species.blood)["platelets"] / produced["platelets"]
     _, lymphoid_rest = lymphoid.rest(species.lymphoid, produced, species.blood.volume)
-    lattice = geometry.lattice
+    dosed = [event for event in scenario.events if hasattr(event, "exposures")]
+    lattice, lines = geometry.lattice, LINES if any(getattr(e, "marks", False) for e in scenario.events) else LINES[:1]
+    if dosed and species.radiation.doomed_share > 0:
+        lines = (*lines, "doomed")
     share = (
         float(geometry.extravascular.sum())
         * lattice.volume
         / (species.organism.marrow_volume * species.organism.extravascular)
     )
     whole = scenario.organism.agents == "organism"
-    stored = min(stem.number, stem.agent_cap) if whole else max(1.0, share * stem.number)
+    stored = min(stem.everyone, stem.agent_cap) if whole else max(1.0, share * stem.everyone)
     v = geometry.vessels
     hop = species.stroma.wandering * niche_step / lattice.spacing**2
     rounds = max(1, int(np.ceil(hop * 12)))
@@ -95,17 +109,27 @@ def lay_out(scenario, geometry, lineage_step=LINEAGE_STEP, field_step=FIELD_STEP
         species=species,
         switches=scenario.switches,
         seed=scenario.seed,
-        tree=tree,
+        tree=lineages.lined(tree, lines, species.radiation.doomed_survival),
+        genes=genes.Genes(),
+        gains=np.ones((len(lines), len(lineages.SIGNALS))),
         stem_rest=stem_rest,
-        blood_rest=blood.rest(species.blood, dict(produced, platelets=produced["platelets"] * per_cell)),
+        blood_rest=blood.rest(
+            species.blood, spleen.with_marrow(species.spleen, dict(produced, platelets=produced["platelets"] * per_cell))
+        ),
         lymphoid_rest=lymphoid_rest,
+        spleen_rest=spleen.rest(species.spleen, produced)[1],
         platelets_per_cell=per_cell,
         production=produced,
         piece_share=share,
         apart=scenario.organism.rest == "unirradiated",
-        stem_weight=share * stem.number / stored,
-        weight=weights(tree, share, stem.agent_cap, whole),
-        exposures=tuple(e for event in scenario.events for e in event.exposures()),
+        stem_weight=share * stem.everyone / stored,
+        weight=np.tile(weights(tree, share, stem.agent_cap, whole), len(lines)),
+        exposures=tuple(
+            e._replace(dose=e.dose * animal.delivered_dose) for k, event in enumerate(dosed) for e in event.exposures(k)
+        ),
+        patterns=None,
+        oxygen_at_rest=np.zeros((2, 1)),
+        events=tuple(event for event in scenario.events if hasattr(event, "due")),
         lineage_step=lineage_step,
         field_step=field_step,
         niche_step=niche_step,
@@ -113,10 +137,10 @@ def lay_out(scenario, geometry, lineage_step=LINEAGE_STEP, field_step=FIELD_STEP
         hop_rounds=rounds,
         stride=stride / np.sqrt(hops),
         rounds=hops,
-        share=np.full(len(EXITS), share),
-        rest_cells=share * tree.rest,
+        share=np.full(len(lines) * len(EXITS), share),
+        rest_cells=np.concatenate([share * tree.rest, np.zeros((len(lines) - 1) * len(tree.rest))]),
         mixed_rest={},
-        facts=dict(geometry.facts),
+        facts=dict(geometry.facts) | variation.facts(animal),
         dwelling_cost=stem_cells.dwelling_cost(geometry.to_arteriole, geometry.to_endosteum, stem),
     )
     calm = hormones.HormoneState()
@@ -124,19 +148,49 @@ def lay_out(scenario, geometry, lineage_step=LINEAGE_STEP, field_step=FIELD_STEP
         name: coupling.stirred_level(c, coupling.resting_totals(model), calm, model)
         for name, c in species.cytokines.items()
     }
-    return dataclasses.replace(model, mixed_rest=mixed)
+    model = dataclasses.replace(model, mixed_rest=mixed)
+    return with_doses(model, scenario)
+
+
+def with_doses(model, scenario):
+    """The model with where each event's dose falls, and `facts["doses"]`, one dict an event that gives one.
+
+    Raises ScenarioError with every event whose dose cannot be placed in this marrow.
+    """
+    patterns, facts, mistakes = [], [], []
+    for number, event in enumerate(scenario.events, 1):
+        if hasattr(event, "exposures"):
+            try:
+                where, told = dose.pattern(event, model, scenario.folder)
+            except GeometryError as error:
+                mistakes.append(f"events[{number}].{error}")
+                continue
+            patterns.append(where)
+            facts.append({"event": number} | told)
+    if mistakes:
+        raise ScenarioError(scenario.title, mistakes)
+    if not facts:
+        return model
+    differ = any(where is not None for where in patterns)
+    return dataclasses.replace(
+        model,
+        patterns=np.stack([np.ones(model.n) if where is None else where for where in patterns]) if differ else None,
+        facts=model.facts | {"doses": facts},
+    )
 
 
 def weights(tree, share, cap, whole):
     """Real cells of the piece that one stored cell of each stage stands for, (n_stage,).
 
     A stage with fewer than `FEW` cells in the piece is stored as the organism's number, at most `cap`; a common one
-    weighs 1. The emergency chain, empty at rest, doubles from the weight of MPP up to that of CMP.
+    weighs 1. Cells of a stage that renews itself by the share p are alike for 1/(1 − 2p) generations, so that its chance
+    is that of (1 − 2p) as many, and they are counted so. The emergency chain, empty at rest, doubles from the weight of MPP
+    up to that of CMP.
     """
     weight = np.ones(len(tree.rest))
     if not whole:
         return weight
-    few = share * tree.rest < FEW
+    few = share * tree.rest * (1.0 - 2.0 * tree.renewal) < FEW
     weight[few] = share * tree.rest[few] / np.maximum(np.minimum(tree.rest[few], cap), 1.0)
     rows = tree.rows("burst")
     low, high = weight[tree.first["MPP"]], weight[tree.first["CMP"]]
@@ -169,31 +223,55 @@ def at_rest(model, report=None, calibrate=False):
             fat=np.full(n, species.stroma.fat_at_rest),
             stroma=np.ones(len(g.niches.stroma)),
             osteoblast=np.ones(len(g.niches.osteoblast)),
+            membrane=np.ones(len(g.niches.stroma)),
         ),
-        blood=blood.rest(species.blood, produced),
+        blood=blood.rest(species.blood, spleen.with_marrow(species.spleen, produced)),
         lymphoid=lymphoid.rest(species.lymphoid, model.production, species.blood.volume)[0],
-        hormones=hormones.HormoneState(),
+        spleen=spleen.rest(species.spleen, model.production)[0],
+        iron=IronState(),
+        hormones=hormones.rest(species.factors),
         damage=DamageState(),
         next_id=0,
         residual=np.zeros(n_field),
         flows=np.zeros((n_field, len(coupling.FLOWS))),
-        output=np.zeros(len(EXITS)),
+        output=np.zeros(len(model.share)),
         epo=1.0,
         twin=twin.rest(model),
+        marked=Marked(
+            blood=blood.rest(species.blood, dict.fromkeys(produced, 0.0)),
+            lymphoid=lymphoid.none(species.lymphoid, model.production, species.blood.volume),
+            spleen=spleen.none(species.spleen),
+        ),
     )
     rest, model = resting.find(state, model, calibrate=calibrate, report=report)
     wanted = np.array(list(model.production.values()))
-    share = rest.output / wanted
+    share = rest.output[: len(EXITS)] / wanted
     here = state.stem.voxel >= 0
     facts = dict(
         model.facts,
-        stem_cells_over_species=rest.level,
+        stem_cells_over_species=float(rest.level @ species.stem_cells.numbers / species.stem_cells.everyone),
+        tip_over_species=float(rest.level[1]),
         piece_share=model.piece_share,
         stem_weight=model.stem_weight,
         **{f"share_{name}": float(s) for name, s in zip(EXITS, share)},
         **cell_nearness(g, state.stem.position[here], state.stem.voxel[here]),
         **{f"published_{name}": [p.low, p.high] for name, p in species.published.items()},
     )
-    state.output = rest.output.copy()
+    state.output[: len(EXITS)] = rest.output
     rest_cells = model.weight * rest.expected.sum(axis=1, dtype=float)
-    return dataclasses.replace(model, share=share, rest_cells=rest_cells, facts=facts), state
+    share, o2 = np.tile(share, len(model.tree.lines)), state.fields[list(species.cytokines).index("O2")]
+    order, middles = np.argsort(o2), (np.arange(PLACES) + 0.5) / PLACES
+    weight = np.cumsum(model.space[order])
+    everywhere = o2[order][np.minimum(np.searchsorted(weight, middles * weight[-1]), model.n - 1)]
+    oxygen = np.stack([everywhere, np.quantile(o2[state.stem.voxel[here]], middles)])
+    model = dataclasses.replace(model, oxygen_at_rest=oxygen)
+    model = begun(dataclasses.replace(model, share=share, rest_cells=rest_cells, facts=facts))
+    state.stroma.membrane[:] = model.genes.membrane_scf
+    return model, state
+
+
+def begun(model):
+    """The model as it is from the first hour on: at rest all is wild type, then the genes work."""
+    g = model.species.genes
+    tree = genes.mutated(model.tree, g)
+    return dataclasses.replace(model, genes=g, gains=genes.gains(g, len(tree.lines)), tree=tree)

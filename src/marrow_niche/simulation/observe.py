@@ -3,7 +3,7 @@
 import numpy as np
 
 from marrow_niche import coupling
-from marrow_niche.body import lymphoid
+from marrow_niche.body import blood, lymphoid
 
 EXTRA_FIELDS = {"cellularity": "", "vessel_integrity": "", "fat_share": ""}
 
@@ -23,7 +23,7 @@ def grid(model):
 def field_units(scenario, model):
     """Unit of each recorded field, by name."""
     shown = {name: model.species.cytokines[name].shown_in for name in scenario.record.fields}
-    return shown | EXTRA_FIELDS
+    return shown | EXTRA_FIELDS | ({} if model.patterns is None else {"dose": "Gy"})
 
 
 def geometry(recorder, model):
@@ -40,23 +40,54 @@ def geometry(recorder, model):
 def blood_row(state, model):
     """A row of blood.csv."""
     b, species = state.blood, model.species
-    volume = species.blood.volume
     rest, h = model.blood_rest, species.hormones
+    counts = blood.counts(b, species.blood, rest, state.hormones.gcsf)
     lymph = lymphoid.blood_counts(state.lymphoid, species.lymphoid, model.lymphoid_rest)
-    red = (b.red.sum() + b.reticulocytes) / (rest.red.sum() + rest.reticulocytes)
+    red = counts["red_cells_per_uL"] / species.blood.red_cells
     return {
-        "neutrophils_per_uL": species.blood.neutrophils * b.neutrophils / rest.neutrophils,
-        "monocytes_per_uL": species.blood.monocytes * b.monocytes / rest.monocytes,
+        "neutrophils_per_uL": counts["neutrophils_per_uL"],
+        "monocytes_per_uL": counts["monocytes_per_uL"],
         "lymphocytes_per_uL": sum(lymph.values()),
         **lymph,
-        "platelets_per_uL": species.blood.platelets * b.platelet.sum() / rest.platelet.sum(),
-        "red_cells_per_uL": species.blood.red_cells * red,
-        "reticulocytes_per_uL": b.reticulocytes / volume,
+        "platelets_per_uL": counts["platelets_per_uL"],
+        "red_cells_per_uL": counts["red_cells_per_uL"],
+        "reticulocytes_per_uL": counts["reticulocytes_per_uL"],
         "haemoglobin_g_per_dL": species.blood.haemoglobin * red,
         "TPO_pM": 1000 * h.tpo * state.hormones.tpo,
         "EPO_pM": 1000 * h.epo * state.hormones.epo,
         "GCSF_pM": 1000 * h.gcsf * state.hormones.gcsf,
+        "FLT3L_pM": 1000 * h.flt3l * state.hormones.flt3l,
+        "iron_store": state.iron.store,
+        **(marked_shares(state) if model.tree.marked is not None else {}),
     }
+
+
+def marked_shares(state):
+    """Of each kind of blood cell the share that is of the marked line, by column."""
+    all_cells, part = state.blood, state.marked.blood
+    lymph, its = state.lymphoid, state.marked.lymphoid
+    pools = {
+        "neutrophils": (part.neutrophils, all_cells.neutrophils),
+        "monocytes": (part.monocytes, all_cells.monocytes),
+        "red_cells": (part.red.sum() + part.reticulocytes, all_cells.red.sum() + all_cells.reticulocytes),
+        "platelets": (part.platelet.sum(), all_cells.platelet.sum()),
+        "b_cells": (its.b, lymph.b),
+        "t_cells": (its.t, lymph.t),
+        "nk_cells": (its.nk, lymph.nk),
+    }
+    return {f"marked_share_of_{name}": some / whole if whole > 0 else 0.0 for name, (some, whole) in pools.items()}
+
+
+def marked_marrow(state, model):
+    """Of each compartment of the piece the share that is of the marked line, by column; stem cells and tip first."""
+    s, tree, marked = state.stem, model.tree, model.tree.marked
+    real = model.weight * state.counts.sum(axis=1, dtype=np.int64)
+    here = s.voxel >= 0
+    pools = {
+        "tip": (((s.line == marked) & s.tip & here).sum(), (s.tip & here).sum()),
+        "HSC": (((s.line == marked) & ~s.tip & here).sum(), (~s.tip & here).sum()),
+    } | {name: (real[tree.rows(name, marked)].sum(), tree.total(real, name)) for name in tree.first}
+    return {f"marked_share_of_{name}": some / whole if whole > 0 else 0.0 for name, (some, whole) in pools.items()}
 
 
 def marrow_row(state, model):
@@ -67,20 +98,21 @@ def marrow_row(state, model):
     real = model.weight * state.counts.sum(axis=1, dtype=np.int64)
     row = {
         "stem_cells": w * here.sum(),
+        "tip_cells": w * (here & s.tip).sum(),
         "stem_cells_stored": int(here.sum()),
         "stem_cells_in_blood": w * (~here).sum(),
         "stem_cells_cycling_share": s.cycling[here].mean() if here.any() else 0.0,
         "stem_cells_senescent_share": s.senescent[here].mean() if here.any() else 0.0,
         "clones": len(np.unique(s.clone)),
-        "cellularity": real.sum() / model.rest_cells.sum(),
+        "cellularity": tree.total(real) / tree.total(model.rest_cells),
     }
-    row |= {f"{name}_cells": real[tree.rows(name)].sum() for name in tree.first}
+    row |= {f"{name}_cells": tree.total(real, name) for name in tree.first}
     wall = model.geometry.sinusoid_area
     row |= {
         "sinusoid_integrity": (wall * state.stroma.vessel).sum() / wall.sum(),
-        "stroma_integrity": state.stroma.stroma.mean(),
+        "stroma_integrity": state.stroma.stroma.mean() if len(state.stroma.stroma) else np.nan,
         "fat_share": state.stroma.fat.mean(),
-        "osteoblast_integrity": state.stroma.osteoblast.mean(),
+        "osteoblast_integrity": state.stroma.osteoblast.mean() if len(state.stroma.osteoblast) else np.nan,
     }
     voxel = s.voxel[here]
     for k, (name, c) in enumerate(model.species.cytokines.items()):
@@ -90,9 +122,9 @@ def marrow_row(state, model):
     row |= {
         "field_residual": state.residual.max(),
         "field_budget_gap": coupling.gaps(state.flows).max(),
-        "dose_Gy": state.damage.dose,
+        "dose_Gy": model.mean(state.damage.dose),
     }
-    return row
+    return row | (marked_marrow(state, model) if model.tree.marked is not None else {})
 
 
 def budget_row(state, model):
@@ -106,22 +138,34 @@ def budget_row(state, model):
 
 
 def record(recorder, scenario, state, model):
-    """Write the state at its time."""
+    """Write the state at its time; the tables alone where the scenario asks for no files of space."""
+    tables = {
+        "blood": blood_row(state, model),
+        "marrow": marrow_row(state, model),
+        "budgets": budget_row(state, model),
+    }
+    if not scenario.record.space:
+        recorder.record(state.hour / 24, **tables)
+        return
     names = list(model.species.cytokines)
     fields = {
         name: model.species.cytokines[name].shown_factor * state.fields[names.index(name)]
         for name in scenario.record.fields
     }
     fields |= {"cellularity": state.around[0], "vessel_integrity": state.stroma.vessel, "fat_share": state.stroma.fat}
+    if model.patterns is not None:  # the dose so far, where it differs from place to place
+        fields["dose"] = np.broadcast_to(state.damage.dose, model.n)
     s = state.stem
     here = s.voxel >= 0
     felt = coupling.stem_signals(state, model)
-    rates = coupling.stem_rates(felt, model)
+    rates = coupling.stem_rates(felt, s.tip, model, s.line)
     cells = {
         "position": s.position[here],
         "id": s.id[here],
         "clone": s.clone[here],
         "divisions": s.divisions[here],
+        "tip": s.tip[here].astype(np.uint8),
+        "marked": s.line[here].astype(np.uint8),
         "cycling": s.cycling[here].astype(np.uint8),
         "senescent": s.senescent[here].astype(np.uint8),
         "dose_Gy": s.dose[here],
@@ -131,11 +175,4 @@ def record(recorder, scenario, state, model):
         "self_renewal": rates.renewal[here],
         "waking_per_day": 24 * rates.wake[here],
     }
-    recorder.record(
-        state.hour / 24,
-        blood=blood_row(state, model),
-        marrow=marrow_row(state, model),
-        budgets=budget_row(state, model),
-        fields=fields,
-        cells=cells,
-    )
+    recorder.record(state.hour / 24, **tables, fields=fields, cells=cells)

@@ -9,6 +9,7 @@ from marrow_niche.body.hormones import HormoneState
 from marrow_niche.geometry.morphometry import WITHIN
 from marrow_niche.marrow import damage
 from marrow_niche.marrow.cytokines import Surroundings, terms
+from marrow_niche.marrow.genes import Genes
 from marrow_niche.quantities.words import number, percent, plain
 from marrow_niche.simulation.assembly import build
 
@@ -17,7 +18,8 @@ SECONDS_PER_VOXEL = 5e-5
 SECONDS_PER_VOXEL_DAY = 4e-6
 SECONDS_PER_CELL_DAY = 1.5e-5
 SECONDS_OF_REPORT = 15.0
-
+GUT = 11.0
+"""Gy above which animals die of the gut."""
 
 NEAR = (("random points", "share"), ("stem cells", "stem_cells"), ("stem cells of the table", "measured_stem_cells"))
 """Who is held against whom, and what their facts begin with."""
@@ -48,8 +50,8 @@ def _bone(scenario, model):
     lines = ["The bone", *_source(f)]
     if scenario.parameters.like:
         lines.append(
-            f"  Of the {scenario.species} so far only how marrow is built is known here; its cells, factors and blood are the "
-            f"{scenario.parameters.like}'s."
+            f"  Numbers, clocks and clearances are of the {scenario.species}, many of them estimates; what a cell takes up "
+            f"and how it answers to a signal is taken from the {scenario.parameters.like}."
         )
     lines.append(
         f"  {lattice.n:,} marrow voxels of {lattice.spacing:g} um, {kind}: {plain(f['marrow_mm3'])} mm3 of marrow, "
@@ -156,20 +158,26 @@ def _cells(scenario, model, state):
         f"  It holds {plain(model.stem_weight * stored)} stem cells "
         f"({100 * f['stem_cells_over_species']:.0f} % of the species' density), "
         f"stored as {stored:,} that weigh {plain(model.stem_weight)} each.",
+        f"  Of them {100 * state.stem.tip.mean():.0f} % are of the tip "
+        f"({100 * f['tip_over_species']:.0f} % of the species' density).",
     ]
     if scenario.organism.agents == "anatomical":
         lines.append(
             "  Stem cells are stored at their true number: chance in so few is the piece's, not the organism's."
         )
-    elif s.number > s.agent_cap:
+    elif s.everyone > s.agent_cap:
         lines.append(
-            f"  The organism has {s.number:,.0f}; {s.agent_cap:,.0f} are stored, "
-            f"so clones drift {plain(s.number / s.agent_cap, 2)} times faster."
+            f"  The organism has {s.everyone:,.0f}; {s.agent_cap:,.0f} are stored, "
+            f"so clones drift {plain(s.everyone / s.agent_cap, 2)} times faster."
         )
     else:
         lines.append(
-            f"  That is as many as the organism has ({s.number:,.0f}): chance and clonal drift are the organism's."
+            f"  That is as many as the organism has ({s.everyone:,.0f}): chance and clonal drift are the organism's."
         )
+    changed = {name: value for name, value in vars(model.genes).items() if value != getattr(Genes(), name)}
+    if changed:
+        told = ", ".join(f"{name} {plain(value)}" for name, value in changed.items())
+        lines.append(f"  The host is a mutant from day 0 on (the wild type is 1, of attrition 0): {told}.")
     if model.apart:
         lines.append("  The marrow outside the piece is apart: no event touches it.")
     ratio = model.share / model.piece_share
@@ -211,31 +219,66 @@ def _fields(model, state):
 def _events(scenario, model):
     if not scenario.events:
         return ["Events: none."]
-    r, lines = model.species.radiation, ["Events"]
-    for event in scenario.events:
-        exposures, state = event.exposures(), damage.DamageState()
-        last = max(end for _, end, _ in exposures)
-        linear, quadratic = damage.advance(state, exposures, 0.0, last + 1.0, r.repair_half_time)
-        how = "at once" if event.length() == 0 else f"over {plain(event.length())} h"
-        times = f", {event.fractions} times every {plain(event.every / 24)} d" if event.fractions > 1 else ""
-        survive = {
-            "stem cells": damage.survival(r.stem_cells, linear, quadratic),
-            "GMP": damage.survival(r.lineages["GMP"], linear, quadratic),
-            "B and T cells": damage.lymphocyte_survival(r, linear, quadratic),
-            "stroma": damage.survival(r.stroma, linear, quadratic),
-        }
+    lines, doses = ["Events"], {told["event"]: told for told in model.facts.get("doses", ())}
+    for k, event in enumerate(scenario.events, 1):
+        if hasattr(event, "exposures"):
+            lines += _dose(event, doses[k], model)
+        else:
+            lines.append(f"  day {event.at / 24:g}: {event.told(model.species) if hasattr(event, 'told') else event.kind}")
+    r = model.species.radiation
+    if doses and r.doomed_share > 0:
         lines.append(
-            f"  day {event.at / 24:g}: {event.dose:g} Gy {how}{times}. Of each kind there survive: "
-            + ", ".join(f"{name} {_share(s)}" for name, s in survive.items())
-            + "."
+            f"  Of dividing cells that are hit {percent(r.doomed_share)} divide on for a while, doomed: at each division "
+            f"{percent(1 - r.doomed_survival)} of their daughters die."
         )
-        if linear > 11:
-            lines.append("  Warning: above 11 Gy the gut fails first, which is not modelled.")
+    return lines
+
+
+def _dose(event, told, model):
+    """How much falls where, what it leaves of each kind of cell, and what the reader must be warned of."""
+    r, given, whole = model.species.radiation, event.dose, event.fractions
+    unit = 1.0 if given is None else given  # of what is told: Gy, or the dose of a fraction
+    mean, least, greatest = (unit * told[name] for name in ("mean", "least", "greatest"))
+    how = "at once" if event.length() == 0 else f"over {plain(event.length())} h"
+    times = f", {whole} times every {plain(event.every / 24)} d" if whole > 1 else ""
+    kind = "" if event.rbe == 1.0 else f" of RBE {event.rbe:g}"
+    part = event.region or event.shield or event.beam
+    head = f"  day {event.at / 24:g}: {plain(mean if given is None else given)} Gy{kind}"
+    if told["where"] == "everywhere":
+        lines = [f"{head} {how}{times}, on all of the marrow alike."]
+    elif part:
+        exposed = f"{percent(told['share_exposed'])} of the marrow is exposed, {plain(mean)} Gy in the mean"
+        lines = [f"{head} {how}{times}, {told['where']}: {exposed}."]
+    else:
+        span = f"from {plain(least)} to {plain(greatest)} Gy over the marrow"
+        lines = [f"{head} in the mean {how}{times}, {told['where']}: {span}."]
+    if "map_mean_Gy" in told:
+        box = told["map_mean_in_box_Gy"]
+        own = f", in its own voxels around this marrow {plain(box)}" if box is not None else ""
+        scaled = "" if given is None else f"; it is scaled to {plain(given)} Gy"
+        lines.append(f"    The map's mean on the marrow is {plain(told['map_mean_Gy'])} Gy{own}{scaled}.")
+    at = greatest if part else mean
+    state, exposures = damage.DamageState(), [e._replace(dose=at, pattern=0) for e in event.exposures()]
+    last = max(e.end for e in exposures)
+    linear, quadratic = damage.advance(state, exposures, 0.0, last + 1.0, r.repair_half_time, r.straight_from)
+    survive = {
+        "stem cells": damage.survival(r.stem_cells, linear, quadratic),
+        "MPP": damage.survival(r.lineages["MPP"], linear, quadratic),
+        "GMP": damage.survival(r.lineages["GMP"], linear, quadratic),
+        "erythroblasts": damage.survival(r.lineages["erythroblast"], linear, quadratic),
+        "B and T cells": damage.lymphocyte_survival(r, linear, quadratic),
+        "stroma": damage.survival(r.stroma, linear, quadratic),
+    }
+    where = "" if told["where"] == "everywhere" else " where it falls in full" if part else f" at {plain(at)} Gy"
+    lines.append(f"    Of each kind there survive{where}: " + ", ".join(f"{n} {_share(s)}" for n, s in survive.items()) + ".")
+    if greatest * whole > GUT and event.bone_range is None:
+        local = "" if told["where"] == "everywhere" else ", if it is in the field"
+        lines.append(f"    Warning: above {GUT:g} Gy the gut fails first{local}, which is not modelled.")
     return lines
 
 
 def _share(s):
-    return f"{100 * s:.2g} %" if s > 1e-4 else f"1 in {1 / s:,.0f}"
+    return f"{100 * s:.2g} %" if s > 1e-4 else f"1 in {plain(1 / s, 2)}" if s > 1e-8 else "none"
 
 
 def _size(scenario, model, state):

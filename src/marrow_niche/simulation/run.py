@@ -48,21 +48,21 @@ def simulate(scenario, *, into=None, overwrite=False, threads=None, progress=Non
     """
     use_threads(threads)
     run = RunDirectory(into if into is not None else Path("runs") / slug(scenario.title))
-    geometry = None
+    laid = None
     if overwrite:
-        geometry = _geometry(scenario)  # an earlier run is only given up for one that can be made
+        laid = assembly.lay_out(scenario, _geometry(scenario))  # an earlier run is only given up for one that can be made
     there = run.path.exists()
     run.create(overwrite=overwrite)
     try:
         copied = {entry: run.copy_input(path)["file"] for entry, path in scenario.files.items()}
         run.write_scenario(scenario.rerun(copied))
         _introduce(run, scenario, threads)
-        model, state = _built(run, scenario, geometry)
+        model, state = _built(run, scenario, laid)
     except Exception:
         _leave_nothing(run, there)
         raise
     recorder = _recorder(run, scenario, model)
-    observe.geometry(recorder, model)
+    _record_geometry(recorder, scenario, model)
     return _go_on(run, scenario, model, state, recorder, progress)
 
 
@@ -81,17 +81,18 @@ def resume(directory, *, threads=None, progress=None):
         _introduce(run, scenario, threads)
         model, state = _built(run, scenario, None)
         recorder = _recorder(run, scenario, model)
-        observe.geometry(recorder, model)
+        _record_geometry(recorder, scenario, model)
         return _go_on(run, scenario, model, state, recorder, progress)
     stored, meta = checkpoint.load(run.checkpoint)
     state = from_dict(State, stored)
     model = assembly.lay_out(scenario, _geometry(scenario))
-    model = dataclasses.replace(model, share=meta["share"], rest_cells=meta["rest_cells"], facts=meta["facts"])
+    model = dataclasses.replace(model, **meta)
+    model = assembly.begun(model)
     if state.hour >= scenario.duration and provenance.read(run).get("finished"):
         return open_results(run)
     provenance.resumed(run, day=state.hour / 24, threads=threads)
     recorder = _recorder(run, scenario, model, resume_day=state.hour / 24)
-    observe.geometry(recorder, model)
+    _record_geometry(recorder, scenario, model)
     return _go_on(run, scenario, model, state, recorder, progress)
 
 
@@ -125,9 +126,8 @@ def _introduce(run, scenario, threads):
     )
 
 
-def _built(run, scenario, geometry):
-    model = assembly.lay_out(scenario, geometry or _geometry(scenario))
-    model, state = assembly.at_rest(model)
+def _built(run, scenario, laid):
+    model, state = assembly.at_rest(laid or assembly.lay_out(scenario, _geometry(scenario)))
     provenance.update(run, geometry=model.facts)
     return model, state
 
@@ -148,10 +148,14 @@ def _recorder(run, scenario, model, resume_day=None):
     return Recorder(run, observe.grid(model), fields_unit=observe.field_units(scenario, model), resume_day=resume_day)
 
 
+def _record_geometry(recorder, scenario, model):
+    if scenario.record.space:
+        observe.geometry(recorder, model)
+
+
 def _save(run, model, state):
-    checkpoint.save(
-        run.checkpoint, to_dict(state), {"share": model.share, "rest_cells": model.rest_cells, "facts": model.facts}
-    )
+    found = ("share", "rest_cells", "facts", "oxygen_at_rest")  # when the resting state was sought
+    checkpoint.save(run.checkpoint, to_dict(state), {name: getattr(model, name) for name in found})
 
 
 def _go_on(run, scenario, model, state, recorder, progress):

@@ -1,14 +1,16 @@
 """The step: one hour of the marrow and its organism. The order is a modelling choice, docs/decisions/0003."""
 
+import copy
+
 import numpy as np
 
 from marrow_niche import coupling
-from marrow_niche.body import blood, hormones, lymphoid
+from marrow_niche.body import blood, hormones, iron, lymphoid, spleen
 from marrow_niche.errors import NumericsError
 from marrow_niche.kernels import lineages as kernel
 from marrow_niche.kernels.cells import by_stage
 from marrow_niche.kernels.hops import wander
-from marrow_niche.marrow import fate, stroma
+from marrow_niche.marrow import fate, genes, stroma
 from marrow_niche.marrow.lineages import EXITS, SIGNALS
 from marrow_niche.perturbations import timeline
 from marrow_niche.resting import twin
@@ -38,11 +40,13 @@ def advance(state, model):
         s.cycling,
         s.senescent,
         s.voxel >= 0,
-        coupling.stem_rates(felt, model),
+        s.tip,
+        coupling.stem_rates(felt, s.tip, model, s.line),
         model.species.stem_cells.cycle_time,
         1.0,
         model.seed,
         state.hour,
+        model.genes.attrition * (s.line == 0) if model.genes.attrition else None,
     )
     coupling.settle_fates(state, outcome, model)  # it rests, wakes, divides, differentiates or dies
     coupling.walk(state.stem, model, model.stride, model.rounds, state.hour)
@@ -145,7 +149,7 @@ def advance_lineages(state, model):
         t.share_response,
         t.burst_rate,
         t.burst_target,
-        SIGNALS.index("SCF"),
+        t.burst_signal,
         t.burst_threshold,
         t.burst_half,
         model.seed,
@@ -158,7 +162,7 @@ def advance_lineages(state, model):
         raise NumericsError(
             f"hour {state.hour}: cells of {t.names[int(np.argmax(gap != 0))]} do not add up; please report this."
         )
-    state.fresh, state.output, state.epo = none_fresh(), np.zeros(len(EXITS)), state.hormones.epo
+    state.fresh, state.output, state.epo = none_fresh(), np.zeros(len(model.share)), state.hormones.epo
     state.output[: len(left)] = left / model.lineage_step
     return 0.5 * model.weight * (before + now)
 
@@ -183,39 +187,77 @@ def advance_body(state, cells, model):
     `cells` (n_stage,) real cells of the piece by stage, in the middle of these hours.
     """
     species, t, part = model.species, model.tree, min(model.piece_share, 1.0)
-    given = state.output / model.share
+    given = (state.output / model.share).reshape(len(t.lines), len(EXITS))
     if model.apart:  # the rest of the marrow, which no event touches
         outside = sum(twin.advance(state.twin, state.hormones, model, 1.0) for _ in range(model.lineage_step))
-        given = part * given + (1 - part) * outside / model.lineage_step
-    flow = dict(zip(EXITS, given))
-    shed = model.platelets_per_cell * flow["platelets"]
+        given = part * given + (1 - part) * outside.reshape(given.shape) / model.lineage_step
+    given[:, EXITS.index("thymus")] *= model.gains[:, SIGNALS.index("IL7")]  # what ripens there needs the receptor
+    flows = [dict(zip(EXITS, given.sum(axis=0)))]  # of all cells, and of those that are marked
+    bodies = [(state.blood, state.lymphoid, state.spleen)]
+    if t.marked is not None:
+        flows.append(dict(zip(EXITS, given[t.marked])))
+        bodies.append((state.marked.blood, state.marked.lymphoid, state.marked.spleen))
+    shed = [model.platelets_per_cell * flow["platelets"] for flow in flows]
 
-    def ratio(name, first=None):
-        """Cells of the organism in the first stages of a compartment, over rest."""
-        rows = t.rows(name)
-        rows = rows if first is None else slice(rows.start, rows.start + first)
-        here = cells[rows].sum() / model.rest_cells[rows].sum()
-        if not model.apart:
-            return float(here)
-        return float(part * here + (1 - part) * state.twin.counts[rows].sum() / t.rest[rows].sum())
+    def ratio(name, receptor=None, stages=None, line=None):
+        """Cells of the organism in the first stages of a compartment, over rest, each by what its `receptor` takes up; of all
+        lines, or of one."""
+        if line is not None:
+            return float(cells[t.rows(name, line)].sum() / model.rest_cells[t.rows(name, 0)].sum())
+        takes = genes.uptake(receptor, model.genes, len(t.lines))
 
-    at_rest = model.blood_rest
+        def over_rest(here, at_rest):
+            return t.total(here, name, stages=stages, value=takes) / t.total(at_rest, name, stages=stages)
+
+        here = over_rest(cells, model.rest_cells)
+        return float(part * here + (1 - part) * over_rest(state.twin.counts, t.rest) if model.apart else here)
+
+    def taken_up(all_cells, marked_cells, receptor):
+        """Cells in blood, over rest, by what their receptor takes up."""
+        own = float(genes.uptake(receptor, model.genes, 1)[0])
+        return own * all_cells + (1 - own) * marked_cells
+
+    at_rest, marked = model.blood_rest, state.marked.blood
     felt = {
-        "megakaryocytes": ratio("megakaryocyte"),
-        "erythroid": ratio("erythroblast", 3),
-        "reserve": ratio("reserve"),
+        "liver": model.genes.tpo,
+        "megakaryocytes": ratio("megakaryocyte", "mpl"),
+        "reserve": ratio("reserve", "gcsfr"),
+        "HPC1": ratio("HPC1"),
+        "CLP": ratio("CLP"),
     }
+    early = ratio("erythroblast", "epor", 3)
+    made = [(flow["reticulocytes"], flow["neutrophils"]) for flow in flows]  # by the marrow
+    seeds = [(ratio("BFU"), ratio("GMP"))]  # of the spleen
+    if t.marked is not None:
+        seeds.append((ratio("BFU", line=t.marked), ratio("GMP", line=t.marked)))
+    needed, dose = blood.production(species.blood)["reticulocytes"], model.mean(state.damage.dose)
     for _ in range(round(model.lineage_step / BODY_STEP)):
-        flow["platelets"] = shed * float(np.clip(state.hormones.tpo, 0.3, 30.0)) ** species.hormones.tpo_on_platelets
-        blood.advance(state.blood, flow, species.blood, BODY_STEP)
-        lymphoid.advance(state.lymphoid, flow, species.lymphoid, model.lymphoid_rest, BODY_STEP)
+        more = float(np.clip(state.hormones.tpo, 0.3, 30.0)) ** species.hormones.tpo_on_platelets
+        crowd = copy.copy(state.lymphoid)  # as all pools stand before any of them moves
+        for (_, _, its_spleen), flow, (red, white), seed in zip(bodies, flows, made, seeds):
+            more_red, more_white = spleen.advance(
+                its_spleen, *seed, state.hormones.epo, species.spleen, model.spleen_rest, BODY_STEP
+            )
+            flow["reticulocytes"], flow["neutrophils"] = red + more_red, white + more_white
+        level = blood.haemoglobin(state.blood, at_rest)
+        wanted, returned = flows[0]["reticulocytes"], blood.destroyed(state.blood, species.blood)
+        fed = iron.advance(
+            state.iron, wanted / needed, returned / needed, species.blood.red_cell_life, species.iron, BODY_STEP
+        )
+        of_t = taken_up(crowd.t, state.marked.lymphoid.t, "il7r") / crowd.t if crowd.t > 0 else 1.0
+        for (its_blood, its_lymphoid, _), flow, each, il7r in zip(bodies, flows, shed, (of_t, 1.0)):
+            flow["platelets"] = each * more
+            flow["reticulocytes"] *= fed
+            blood.advance(its_blood, flow, species.blood, BODY_STEP, level)
+            lymphoid.advance(its_lymphoid, flow, species.lymphoid, model.lymphoid_rest, BODY_STEP, crowd, il7r, dose)
         b = state.blood
         felt |= {
-            "neutrophils": b.neutrophils / at_rest.neutrophils,
-            "platelets": b.platelet.sum() / at_rest.platelet.sum(),
-            "haemoglobin": (b.red.sum() + b.reticulocytes) / (at_rest.red.sum() + at_rest.reticulocytes),
+            "neutrophils": taken_up(b.neutrophils, marked.neutrophils, "gcsfr") / at_rest.neutrophils,
+            "platelets": taken_up(b.platelet.sum(), marked.platelet.sum(), "mpl") / at_rest.platelet.sum(),
+            "haemoglobin": blood.haemoglobin(b, at_rest),
+            "erythroid": spleen.erythroid(state.spleen, species.spleen, model.spleen_rest, early),
         }
-        hormones.advance(state.hormones, felt, species.hormones, BODY_STEP)
+        hormones.advance(state.hormones, felt, species.hormones, BODY_STEP, species.factors)
 
 
 def advance_niche(state, model):

@@ -295,7 +295,7 @@ def _span(ax: "Axes", day: np.ndarray, events: Sequence[Event], *, named: bool) 
     span = last - first if last > first else 1.0
     ax.set_xlim(first - 0.02 * span, last + 0.02 * span)
     for event in events:
-        for begin, end in event.spans:
+        for begin, end in _joined(event.spans, 0.04 * span):
             if end - begin > 0.004 * span:
                 ax.axvspan(begin, end, color=style.EVENT, alpha=0.12, lw=0, zorder=0)
             else:
@@ -306,6 +306,17 @@ def _span(ax: "Axes", day: np.ndarray, events: Sequence[Event], *, named: bool) 
             late = end > 0.75
             x, side = (begin - 0.012, "right") if late else (end + 0.015, "left")
             ax.text(x, 1.0, event.label, transform=ax.transAxes, fontsize=7, color=style.EVENT, ha=side, va="top")
+
+
+def _joined(spans: Sequence[tuple[float, float]], gap: float) -> list[tuple[float, float]]:
+    """Spans of which those nearer than `gap` are one: daily doses are a band and not a fence."""
+    out: list[tuple[float, float]] = []
+    for begin, end in spans:
+        if out and begin - out[-1][1] < gap:
+            out[-1] = (out[-1][0], max(end, out[-1][1]))
+        else:
+            out.append((begin, end))
+    return out
 
 
 def _mark_fall(ax: "Axes", found: Course, colour: str) -> None:

@@ -10,6 +10,14 @@ if TYPE_CHECKING:
     from marrow_niche.record.results import Results
 
 
+WHERE = {
+    "map": "by a dose map ",
+    "bone_range": "from bone surfaces ",
+    **dict.fromkeys(("region", "beam", "shield"), "on a part of the marrow "),
+}
+"""What an entry of a radiation event says of where its dose falls."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Event:
     """One event of the scenario."""
@@ -17,7 +25,7 @@ class Event:
     spans: tuple[tuple[float, float], ...]
     """Begin and end of each exposure [d]; equal where it is at once."""
     label: str
-    """In short: "6 Gy", "4 x 2 Gy", "infection"."""
+    """In short: "6 Gy", "4 x 2 Gy", "graft of 200 HSC"."""
     told: str
     """In a sentence: "6 Gy at day 0"."""
 
@@ -45,7 +53,9 @@ def _event(table: Mapping[str, Any]) -> Event | None:
     spec = _read(table)
     exposures = spec.exposures() if hasattr(spec, "exposures") else ()
     if exposures:
-        spans = tuple((begin / 24, end / 24) for begin, end, _ in exposures)
+        spans = tuple((begin / 24, end / 24) for begin, end, *_ in exposures)
+    elif hasattr(spec, "times"):
+        spans = tuple((time / 24, time / 24) for time in spec.times())
     else:
         at = _days(table.get("at"))
         if at is None:
@@ -53,11 +63,13 @@ def _event(table: Mapping[str, Any]) -> Event | None:
         spans = ((at, at),)
     kind = str(table.get("kind", "event")).replace("_", " ")
     if kind != "radiation":
-        amount = table.get("dose")
-        label = f"{amount} {kind}" if isinstance(amount, str) else kind
-        return Event(spans=spans, label=label, told=f"{label} at day {_text(spans[0][0])}")
+        label = _label(table, kind)
+        label = f"{len(spans)} × {label}" if len(spans) > 1 else label
+        when = f"at day {_text(spans[0][0])}" if len(spans) == 1 else f"from day {_text(spans[0][0])} to {_text(spans[-1][1])}"
+        return Event(spans=spans, label=label, told=f"{label} {when}")
     dose = str(table.get("dose", "radiation"))
     label = f"{len(spans)} × {dose}" if len(spans) > 1 else dose
+    where = next((words for name, words in WHERE.items() if name in table), "")
     begin, end = spans[0][0], spans[-1][1]
     if len(spans) > 1:
         when = f"from day {_text(begin)} to {_text(end)}"
@@ -65,7 +77,25 @@ def _event(table: Mapping[str, Any]) -> Event | None:
         when = f"over {_length(end - begin)} from day {_text(begin)}"
     else:
         when = f"at day {_text(begin)}"
-    return Event(spans=spans, label=label, told=f"{label} {when}")
+    return Event(spans=spans, label=label, told=f"{label} {where}{when}")
+
+
+def _label(table: Mapping[str, Any], kind: str) -> str:
+    """What an event does, in a few words: "5 ug/kg G-CSF", "40 % bleed", "graft of 5,000 HSC", "label of 20 % of tip"."""
+    from marrow_niche.quantities import words
+
+    if kind == "graft":
+        cells, stroma = table.get("cells"), table.get("stroma")
+        if isinstance(cells, Mapping) and cells:
+            parts = [f"{words.plain(n, 6) if isinstance(n, (int, float)) else n} {name}" for name, n in cells.items()]
+            return f"graft of {words.listed(parts)}"
+        return f"graft of {stroma} stroma" if isinstance(stroma, (str, int, float)) else "graft"
+    if kind == "label":
+        share, cells = table.get("share"), table.get("cells", "tip")
+        which = {"tip": "tip", "HSC": "HSC", "all": "all stem cells"}.get(str(cells), str(cells))
+        return f"label of {share + ' of ' if isinstance(share, str) else ''}{which}"
+    amount, what = table.get("dose", table.get("fraction")), words.name(str(table.get("factor", kind)))
+    return f"{amount} {what}" if isinstance(amount, str) else what
 
 
 def _read(table: Mapping[str, Any]) -> Any:

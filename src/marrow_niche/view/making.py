@@ -43,6 +43,7 @@ FACTS = (
     ("osteoblasts", "osteoblasts", ""),
     ("megakaryocytes", "megakaryocytes", ""),
     ("stem_cells_over_species", "stem cells a volume at rest, over the species'", ""),
+    ("tip_over_species", "those of the tip, over the species'", ""),
     ("piece_share", "the piece, of the organism's marrow", "share"),
     ("stem_weight", "cells of the piece that one stored stem cell is", ""),
 )

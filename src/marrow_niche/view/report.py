@@ -13,14 +13,14 @@ from marrow_niche.quantities import words
 from marrow_niche.record.atomic import write_text
 from marrow_niche.record.directory import RunDirectory
 from marrow_niche.record.results import Results, open_results
-from marrow_niche.view import books, events, findings, making, page
+from marrow_niche.view import books, events, findings, making, page, verdict
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from marrow_niche.view.scene import Rendering
 
-FIGURES = ("blood", "marrow", "scene", "cytokines", "distances")
+FIGURES = ("blood", "marrow", "dose", "scene", "cytokines", "distances")
 """Names of the figures, figures/<name>.png."""
 PRINTED = {
     "neutrophils_per_uL": "neutrophils",
@@ -64,10 +64,11 @@ def _report(run: Results, begun: "Rendering | None") -> Path:
         page.paragraph(findings.second(run), "second"),
     ]
     recorded = len(run.days) > 0
+    body += verdict.section(run)
     body += [page.tiles(findings.tiles(run))] if recorded else []
     body += [page.paragraph(text, "notice") for text in (findings.notices(run) if recorded else [_unrecorded(run)])]
     if recorded:
-        time_courses = [*_blood(run, drawn), *_marrow(run, drawn)]
+        time_courses = [*_blood(run, drawn), *_clinic(run), *_marrow(run, drawn), *_dose(run, drawn)]
         below = [*_cytokines(run, drawn), *_niche(run, drawn), *_books(run)]
         body += [*time_courses, *_space(begun, drawn), *below]
     body += [*making.bone(run), *making.making(run), *making.parameters(run), *making.files(run)]
@@ -188,6 +189,17 @@ def _blood(run: Results, drawn: _Drawer) -> list[str]:
     return parts
 
 
+def _clinic(run: Results) -> list[str]:
+    from marrow_niche.view import clinic
+
+    try:
+        rows = clinic.rows([run])
+    except MarrowError as error:
+        return [page.paragraph(f"No clinical measures: {error}", "notice")]
+    told = [page.paragraph(text) for text in clinic.remarks(run)]
+    return [page.heading("What a clinician reads"), page.table((), rows, "facts"), *told] if rows else []
+
+
 def _marrow(run: Results, drawn: _Drawer) -> list[str]:
     from marrow_niche.view import curves
 
@@ -200,6 +212,27 @@ def _marrow(run: Results, drawn: _Drawer) -> list[str]:
     parts = [page.heading("Marrow"), *drawn.draw("marrow", lambda: curves.marrow(run.marrow, done), alt, caption)]
     rows = findings.rows(run.marrow, dict(findings.MARROW))
     return [*parts, _counts(rows)] if rows else parts
+
+
+def _dose(run: Results, drawn: _Drawer) -> list[str]:
+    from marrow_niche.view import dose
+
+    try:
+        found = dose.received(run)
+    except MarrowError as error:
+        return [page.paragraph(f"The dose is not told: {error}", "notice")]
+    if found is None:
+        return []
+    caption = (
+        "Left: the plane through the piece that shows most marrow; grey is bone, pale the lumen of vessels. Right: the share "
+        "of the marrow's voxels that received at least so much; the mean counts the marrow outside vessels."
+    )
+    alt = "The dose on a plane through the marrow, and its dose-volume histogram"
+    return [
+        page.heading("Dose"),
+        page.paragraph(dose.told(found)),
+        *drawn.draw("dose", lambda: dose.figure(run), alt, caption),
+    ]
 
 
 def _counts(rows: list[findings.Row]) -> str:

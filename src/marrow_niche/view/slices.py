@@ -20,6 +20,8 @@ DECADE = 8.0
 """A field that spans more than this factor is coloured by its logarithm."""
 SHARES = {"cellularity": "× rest", "vessel_integrity": "share", "fat_share": "share"}
 """Fields without a unit, coloured from zero."""
+ELSEWHERE = ("dose_Gy",)
+"""Fields with a picture of their own."""
 TRIM = 0.001
 """Share of the values beyond each end of the colours: a single voxel does not set them."""
 HEAD, FOOT, GAP = 0.50, 0.34, 0.22
@@ -64,7 +66,7 @@ def slices(results: "Results", days: Sequence[tuple[float, str]] | None = None) 
         `telling_days` by default.
     """
     days = telling_days(results) if days is None else days
-    fields = list(results.fields)
+    fields = [name for name in results.fields if name not in ELSEWHERE]
     if not fields or not days:
         return None
     axis, index = plane(results.tissue)
@@ -106,6 +108,16 @@ def plane(tissue: np.ndarray) -> tuple[int, int]:
         found.append((int(np.take(marrow, index, axis=axis).sum()), -axis, index))
     _, axis, index = max(found)
     return -axis, index
+
+
+def cut(results: "Results", name: str) -> tuple[np.ndarray, np.ndarray, float]:
+    """The field `name` at the last record in `plane`, (rows, columns), the tissue under it in colours, (rows, columns, 3), and
+    the edge of a voxel [um]. Raises RunError when a file of the run is damaged."""
+    axis, index = plane(results.tissue)
+    tissue, turned = _upright(np.take(results.tissue, index, axis=axis))
+    rows, columns = _window(tissue)
+    whole = results.field(name).isel({"time": -1, "zyx"[axis]: index}).to_numpy()
+    return (whole.T if turned else whole)[rows, columns], _ground(tissue[rows, columns]), results.spacing
 
 
 def _upright(cut: np.ndarray) -> tuple[np.ndarray, bool]:

@@ -123,3 +123,51 @@ def test_cells_pass_from_pool_to_pool_without_loss(spec):
     blood.advance(state, flow, spec, dt)
     assert state.maturing + state.reticulocytes + state.red.sum() - red == pytest.approx(dt * (500.0 - old_red), rel=1e-9)
     assert state.platelet.sum() - platelets == pytest.approx(dt * (900.0 - old_platelets), rel=1e-9)
+
+
+def test_in_anaemia_reticulocytes_leave_marrow_sooner_and_stay_longer_in_blood(spec):
+    """At half the haemoglobin: so many hours less in marrow, as many more in blood; how many are made is the same."""
+    flow, hours = output(spec), blood.shift(0.5, spec)
+    assert hours == pytest.approx(0.5 * spec.reticulocyte_shift * spec.reticulocyte_marrow_time)
+    assert blood.shift(1.0, spec) == blood.shift(1.3, spec) == 0.0 and blood.shift(0.0, spec) < spec.reticulocyte_marrow_time
+    state = blood.rest(spec, flow)
+    for _ in range(24 * 4 * 30):
+        blood.advance(state, flow, spec, 0.25, 0.5)
+    assert state.maturing == pytest.approx(flow["reticulocytes"] * (spec.reticulocyte_marrow_time - hours), rel=1e-9)
+    assert state.reticulocytes == pytest.approx(flow["reticulocytes"] * (spec.reticulocyte_time + hours), rel=1e-7)
+
+
+def test_a_step_is_linear_in_the_cells(spec):
+    """Two bloods stepped apart are their sum stepped as one, in anaemia too."""
+    flow = output(spec)
+    whole, part = blood.rest(spec, flow), blood.rest(spec, {name: 0.25 * f for name, f in flow.items()})
+    rest = dataclasses.replace(whole, red=whole.red - part.red, platelet=whole.platelet - part.platelet, **{
+        name: getattr(whole, name) - getattr(part, name) for name in ("neutrophils", "monocytes", "maturing", "reticulocytes")})
+    for _ in range(200):
+        blood.advance(whole, {name: 1.5 * f for name, f in flow.items()}, spec, 0.25, 0.7)
+        blood.advance(part, {name: 1.1 * f for name, f in flow.items()}, spec, 0.25, 0.7)
+        blood.advance(rest, {name: 0.4 * f for name, f in flow.items()}, spec, 0.25, 0.7)
+    for f in dataclasses.fields(whole):
+        assert getattr(part, f.name) + getattr(rest, f.name) == pytest.approx(getattr(whole, f.name), rel=1e-12), f.name
+
+
+def test_gcsf_brings_neutrophils_from_the_walls_into_the_stream(spec):
+    """At rest the count is the measured one; under G-CSF more of the same pool is counted, at most the freed share of it."""
+    flow = output(spec) | {"neutrophils": 2.5 * output(spec)["neutrophils"]}
+    rest = blood.rest(spec, flow)
+    assert blood.circulating(spec, rest, 1.0) == blood.circulating(spec, rest, 0.2) == pytest.approx(0.4)
+    counts = [blood.counts(rest, spec, rest, g)["neutrophils_per_uL"] for g in (1.0, 1 + spec.neutrophils_freed_half, 1e6)]
+    assert counts == pytest.approx([spec.neutrophils, spec.neutrophils * 0.5 * (1 + spec.neutrophils_freed / 0.4),
+                                    spec.neutrophils * spec.neutrophils_freed / 0.4], rel=1e-4)
+    none_at_walls = blood.rest(spec, output(spec))
+    assert blood.circulating(spec, none_at_walls, 1e6) == pytest.approx(1.0)
+
+
+def test_bleeding_takes_what_is_in_the_stream(spec):
+    flow = output(spec) | {"neutrophils": 2.5 * output(spec)["neutrophils"]}
+    rest, state = blood.rest(spec, flow), blood.rest(spec, flow)
+    blood.bleed(state, 0.4, spec, rest, 1.0)
+    assert state.red == pytest.approx(0.6 * rest.red) and state.reticulocytes == pytest.approx(0.6 * rest.reticulocytes)
+    assert state.maturing == rest.maturing
+    lost = {name: (np.sum(getattr(rest, name)) - np.sum(getattr(state, name))) / spec.volume for name in ("neutrophils", "platelet")}
+    assert lost == pytest.approx({"neutrophils": 0.4 * spec.neutrophils, "platelet": 0.4 * spec.platelets}, rel=1e-9)

@@ -8,7 +8,8 @@ import pytest
 from marrow_niche.body import hormones
 from marrow_niche.body.hormones import HormoneState
 
-REST = {"platelets": 1.0, "megakaryocytes": 1.0, "haemoglobin": 1.0, "erythroid": 1.0, "neutrophils": 1.0, "reserve": 1.0}
+REST = {"platelets": 1.0, "megakaryocytes": 1.0, "haemoglobin": 1.0, "erythroid": 1.0, "neutrophils": 1.0, "reserve": 1.0,
+        "HPC1": 1.0, "CLP": 1.0}
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def settled(spec, hours=24 * 60, dt=0.25, **cells):
 
 def test_rest_is_a_fixed_point(spec):
     state = settled(spec, 240)
-    assert (state.tpo, state.epo, state.gcsf) == pytest.approx((1.0, 1.0, 1.0), rel=1e-14)
+    assert (state.tpo, state.epo, state.gcsf, state.flt3l) == pytest.approx((1.0,) * 4, rel=1e-14)
 
 
 @pytest.mark.parametrize(("level", "made", "loss", "kdt"), [(5.0, 1.0, 0.3, 0.02), (0.1, 40.0, 1.0, 3.0), (2.0, 0.0, 0.5, 1.0)])
@@ -79,6 +80,15 @@ def test_gcsf_rises_as_neutrophils_vanish_and_saturates_the_few(spec):
     by_blood = settled(spec, neutrophils=0.0).gcsf - 1
     by_reserve = settled(spec, reserve=0.0).gcsf - 1
     assert by_blood > by_reserve > 0
+
+
+def test_flt3_ligand_rises_as_early_progenitors_vanish(spec):
+    """Its own balance, up to 1/n without any; by HPC1 and by CLP alike."""
+    for left in (0.5, 0.1, 0.0):
+        level = settled(spec, HPC1=left, CLP=left).flt3l
+        assert level == pytest.approx(1 / (spec.flt3l_nonspecific + (1 - spec.flt3l_nonspecific) * left), rel=1e-6)
+    assert settled(spec, HPC1=0.0).flt3l == pytest.approx(settled(spec, CLP=0.0).flt3l, rel=1e-9)
+    assert settled(spec, 24 * 5, HPC1=0.0, CLP=0.0).flt3l > 5
 
 
 def test_hormones_go_at_their_half_lives(spec):

@@ -1,5 +1,6 @@
 """Lymphocytes outside the marrow: pools that stand still, fill again, and clear the dying at the stated rate."""
 
+import copy
 import dataclasses
 
 import lab
@@ -106,3 +107,27 @@ def test_the_thymus_passes_progenitors_on_in_time(species, rested):
     assert dn < dp < sp < 1
     assert OUT["thymus"] * rates.dn_amplification**4 == pytest.approx(p.dp_loss * p.dp_pool, rel=1e-12)
     assert 0 < rates.selected < 1
+
+
+def test_bleeding_takes_lymphocytes_that_are_in_blood(species, rested):
+    """So many per uL of the blood that is taken, of each kind; the tissues keep theirs."""
+    state, rates = rested
+    p, volume = species.lymphoid, species.blood.volume
+    before = (state.b, state.t, state.nk)
+    lymphoid.bleed(state, 0.4, p, rates, volume)
+    lost = [a - b for a, b in zip(before, (state.b, state.t, state.nk))]
+    assert lost == pytest.approx([0.4 * volume * count for count in (p.b_cells, p.t_cells, p.nk_cells)], rel=1e-9)
+
+
+@pytest.mark.parametrize("dose", [0.0, 2.0, 6.0])
+def test_how_fast_hit_cells_die_may_follow_the_dose(dose, species):
+    """At `clearance` and `clearance_per_dose` times the dose, exactly; cells that were not hit do not notice."""
+    p = dataclasses.replace(species.lymphoid, clearance=0.01, clearance_per_dose=0.003)
+    state, rates = lymphoid.rest(p, OUT, species.blood.volume)
+    other = copy.deepcopy(state)
+    state.dying_b = state.dying_t = 100.0
+    for _ in range(8):
+        lymphoid.advance(state, OUT, p, rates, 0.25, dose=dose)
+        lymphoid.advance(other, OUT, p, rates, 0.25)
+    assert state.dying_b == pytest.approx(100.0 * np.exp(-2.0 * (0.01 + 0.003 * dose)), rel=1e-12)
+    assert (state.b, state.t, state.nk) == (other.b, other.t, other.nk)

@@ -148,3 +148,13 @@ def test_the_spacing_of_an_inset_is_its_finest():
         Inset(cortical=noise(1, spacing=10.0), trabecular=(noise(1, spacing=3.0), noise(1, spacing=20.0))).spacing
         == 3.0
     )
+
+
+@pytest.mark.parametrize("dtype", [float, np.float32])
+def test_few_points_are_read_as_many_are(dtype):
+    """One thread reads few points, several read many: the same bits."""
+    field = noise(9, dtype=dtype)
+    inset = Inset(cortical=noise(10, shift=20.0), trabecular=(field,))
+    points = within(field, 2 * raster.FEW, seed=11)
+    for read in (field.at, inset.at):
+        assert np.array_equal(read(points)[:200], read(points[:200]))

@@ -1,11 +1,12 @@
 """Nearest tubes and points: exact for every point of a voxel, however wide the voxel."""
 
 import naive_geometry as naive
+import numba
 import numpy as np
 import pytest
 
 from marrow_niche.geometry.lattice import MARROW, make_lattice
-from marrow_niche.geometry.near import boxed, distance_at, make_blocks, middled, search, share_inside
+from marrow_niche.geometry.near import boxed, distance_at, make_blocks, middled, nearest, search, share_inside
 from marrow_niche.kernels import distance
 
 
@@ -108,3 +109,70 @@ def test_lists_of_some_voxels():
         assert np.array_equal(
             fewer.item[fewer.start[i] : fewer.start[i + 1]], near.item[near.start[v] : near.start[v + 1]]
         )
+
+
+@pytest.mark.parametrize("h", [8.0, 20.0, 50.0])
+def test_blocks_hold_every_voxel_once_and_near_their_centre(h):
+    grid = lattice(h)
+    blocks = make_blocks(grid)
+    assert sorted(blocks.order) == list(range(grid.n))
+    assert np.array_equal(blocks.voxel, grid.centres())
+    assert blocks.start[0] == 0
+    assert blocks.start[-1] == grid.n
+    assert (np.diff(blocks.start) > 0).all()
+    away = grid.centres()[blocks.order] - np.repeat(blocks.centre, np.diff(blocks.start), axis=0)
+    assert np.linalg.norm(away, axis=1).max() <= blocks.reach + 1e-9
+    eighth = (away > 0.0) @ np.array([1, 2, 4])
+    for first, last in zip(blocks.start[:-1], blocks.start[1:]):
+        assert (np.diff(eighth[first:last]) >= 0).all()
+
+
+@pytest.mark.parametrize("h", [8.0, 30.0])
+def test_nearest_is_that_of_brute_force(h):
+    """Of two points as near the first; also of points that lie far away, and of none."""
+    points = np.random.default_rng(10).uniform(0.0, 200.0, (30, 3))
+    points[20:25] = points[3:8]
+    grid = lattice(h)
+    blocks = make_blocks(grid)
+    for some in (points, points[:1] + 5e3):
+        found = nearest(some, blocks)
+        square = ((grid.centres()[:, None] - some) ** 2).sum(axis=2)
+        assert np.array_equal(found, square.argmin(axis=1))
+    assert (nearest(np.empty((0, 3)), blocks) == -1).all()
+
+
+def test_same_bits_with_any_number_of_threads():
+    a, b, radius = tubes(300, seed=11)
+    grid = lattice(10.0)
+    before, made = numba.get_num_threads(), []
+    try:
+        for threads in (1, min(2, numba.config.NUMBA_NUM_THREADS)):
+            numba.set_num_threads(threads)
+            away, near = search(middled(a, b, radius, cell=40.0), make_blocks(grid), cap=100.0)
+            kind = np.zeros(300, np.uint8)
+            share = share_inside((a, b, radius, kind), (near, near), grid.centres(), spacing=10.0)
+            points = np.random.default_rng(12).uniform(0.0, 200.0, (5000, 3))
+            held = boxed(a, b, radius, cell=25.0).hold(points)
+            made.append((away, near.start, near.item, share, held, nearest(a, make_blocks(grid))))
+    finally:
+        numba.set_num_threads(before)
+    for one, two in zip(*made, strict=True):
+        assert np.array_equal(one, two)
+
+
+def test_few_points_are_held_as_many_are():
+    a, b, radius = tubes(50, seed=13)
+    points = np.random.default_rng(14).uniform(0.0, 200.0, (2 * distance.FEW, 3))
+    grid = boxed(a, b, radius, cell=25.0)
+    assert np.array_equal(grid.hold(points)[:100], grid.hold(points[:100]))
+
+
+@pytest.mark.parametrize("reach", [0, 1, 2, 3])
+def test_voxel_of_a_point_is_its_own_or_the_nearest(reach):
+    index = np.where(np.random.default_rng(15).random((7, 8, 9)) < 0.06, 1, -1)
+    index[index > 0] = np.arange((index > 0).sum())
+    origin = np.array([5.0, -3.0, 2.0])
+    points = origin + 4.0 * np.random.default_rng(16).uniform(-0.2, 9.2, (500, 3))
+    found = np.empty(500, np.int32)
+    distance.find_voxels(points, origin, 4.0, index.astype(np.int32), reach, found)
+    assert list(found) == [naive.voxel_of(p, origin, 4.0, index, reach) for p in points]

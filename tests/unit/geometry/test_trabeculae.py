@@ -365,7 +365,11 @@ def test_contradictions_are_told():
 
 def test_a_piece_of_a_core_without_cortex_has_trabeculae():
     """Half a millimetre from the middle of a biopsy holds none of the bone's own surface; its bone hangs on beyond the cut."""
-    asked = {"bone": "human iliac core", "voxel": "100 um", "section": {"axis": "long", "at": "50 %", "thickness": "0.5 mm"}}
+    asked = {
+        "bone": "human iliac core",
+        "voxel": "100 um",
+        "section": {"axis": "long", "at": "50 %", "thickness": "0.5 mm"},
+    }
     spec = scenario_from({"species": "human", "duration": "1 d", "geometry": asked})
     made = build_geometry(spec.geometry, spec.parameters.anatomy, seed=3, folder=spec.folder)
     assert 0.1 < made.facts["trabecular_fraction"] < 0.3

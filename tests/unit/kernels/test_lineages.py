@@ -46,7 +46,7 @@ def random_tree(n_stage=7, *, emergency=True, seed=3):
         daughters=1 + np.arange(n_stage) % 2, renewal=renewal, renewal_limit=np.full(n_stage, 0.5), renewal_response=response(),
         survival=np.where(np.arange(n_stage) % 3 == 0, 0.7, 1.0), survival_response=response(), target=target, share=share,
         share_response=rng.choice([0.0, 0.3], (n_stage, fan, signal)), burst_rate=burst,
-        burst_target=np.full(n_stage, n_stage - 1), burst_threshold=1.2, burst_half=1.0)
+        burst_target=np.full(n_stage, n_stage - 1), burst_signal=np.full(n_stage, SCF), burst_threshold=1.2, burst_half=1.0)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def advance(counts, signals, dt, weight, tree, seed, step, fresh=()):
     return kernel.advance(
         counts, np.array(fresh, np.int64).reshape(-1, 3), felt, float(dt), weight, tree.rate, tree.rate_limit, tree.rate_response,
         np.asarray(tree.daughters, np.int64), tree.renewal, tree.renewal_limit, tree.renewal_response, tree.survival,
-        tree.survival_response, tree.target, tree.share, tree.share_response, tree.burst_rate, tree.burst_target, SCF,
+        tree.survival_response, tree.target, tree.share, tree.share_response, tree.burst_rate, tree.burst_target, tree.burst_signal,
         tree.burst_threshold, tree.burst_half, seed, step)
 
 
@@ -103,6 +103,66 @@ def test_a_step_is_its_slow_twin_cell_for_cell(dt, emergency):
     assert (hurried > 0) == emergency
 
 
+def random_line(**changes):
+    """`random_tree` as a tree of one line."""
+    made = vars(random_tree(**changes))
+    n = len(made["rate"])
+    return lineages.Tree(
+        names=tuple(f"s{row}" for row in range(n)), first={"all": 0}, stages={"all": n}, rest=np.arange(1.0, n + 1),
+        output=np.ones(len(EXITS)), **made)
+
+
+def two_lines(n):
+    """(tree of two lines, counts of both, signals that differ from line to line, weights)."""
+    rng, tree = np.random.default_rng(18), lineages.lined(random_line(), ("host", "marked"))
+    counts = rng.integers(0, 6, (14, n)).astype(np.int32)
+    counts[rng.random(counts.shape) < 0.5] = 0
+    counts[:, -1] = rng.integers(100, 3000, 14)
+    signals = rng.lognormal(0.3, 0.7, (2 * len(SIGNALS), n))
+    return tree, counts, signals, np.tile([0.003, 0.003, 0.1, 0.25, 1.0, 1.0, 0.04], 2)
+
+
+def test_two_lines_are_their_slow_twin_cell_for_cell():
+    """Both lines filled, each under signals of its own, daughters of stem cells in both; each has exits of its own."""
+    tree, counts, signals, weight = two_lines(kernel.BLOCK + 10)
+    hurried = np.zeros(2)
+    for step in range(2):
+        fresh = [(1, 2, 4), (8, 2, 3), (7, 3, 5), (9, counts.shape[1] - 1, 50)]
+        expected, left, ledger = naive.advance(counts, signals, 6.0, weight, tree, SEED, step, fresh)
+        gone, book = advance(counts, signals, 6.0, weight, tree, SEED, step, fresh)
+        assert (counts == expected).all() and (book == ledger).all()
+        assert gone == pytest.approx(left, rel=1e-12)
+        assert (gone[:3] > 0).all() and not gone[3 : len(EXITS)].any() and (gone[len(EXITS) :] > 0).all()
+        hurried += book[:, HURRIED].reshape(2, -1).sum(axis=1)
+    assert (hurried > 0).all()
+
+
+@pytest.mark.parametrize("filled", [False, True])
+def test_a_second_line_changes_no_bit_of_the_first(filled):
+    """Host cells draw and feel the same with another line beside them, empty or not: counts, exits and ledger."""
+    tree, counts, signals, weight = two_lines(700)
+    counts[7:] *= filled
+    alone = counts[:7].copy()
+    for step in range(3):
+        left, book = advance(counts, signals, 3.0, weight, tree, SEED, step)
+        gone, own = advance(alone, signals[: len(SIGNALS)].copy(), 3.0, weight[:7].copy(), random_line(), SEED, step)
+        assert (counts[:7] == alone).all() and (book[:7] == own).all()
+        assert (left[: len(gone)] == gone).all()
+        assert counts[7:].any() == left[len(EXITS) :].any() == filled
+
+
+def test_lines_share_their_laws_and_not_their_luck():
+    """Under the same signals both lines change alike in the mean, and not in each voxel."""
+    tree, _, _, weight = two_lines(1)
+    counts, n = np.full((14, 4000), 20, np.int32), 4000
+    left, _ = advance(counts, np.ones((2 * len(SIGNALS), n)), 6.0, weight, tree, SEED, 0)
+    host, marked = counts[:7].astype(float), counts[7:].astype(float)
+    apart = np.abs(host.mean(axis=1) - marked.mean(axis=1))
+    assert (apart < 4.5 * np.sqrt((host.var(axis=1) + marked.var(axis=1)) / n)).all()
+    assert (host != marked).mean() > 0.5
+    assert left[len(EXITS) :] == pytest.approx(left[:3], rel=0.05)
+
+
 def test_hops_are_their_slow_twin_cell_for_cell():
     neighbour, f = random_lattice()
     counts = np.random.default_rng(2).integers(0, 40, (3, len(f))).astype(np.int32)
@@ -118,23 +178,39 @@ def test_hops_are_their_slow_twin_cell_for_cell():
 @pytest.mark.parametrize("by_voxel", [False, True])
 def test_killing_is_its_slow_twin_cell_for_cell(by_voxel):
     rng = np.random.default_rng(4)
-    counts = rng.integers(0, 200, (5, 300)).astype(np.int32)
-    survival = rng.random((5, 300 if by_voxel else 1))
-    survival[1], survival[2] = 1.0, 0.0
+    counts = rng.integers(0, 200, (8, 300)).astype(np.int32)
     before = counts.copy()
-    expected = naive.kill(counts, survival, SEED, 9)
-    kernel.kill(counts, survival, SEED, 9)
-    assert (counts == expected).all()
-    assert (counts[1] == before[1]).all() and not counts[2].any()
+    cases = (([0, 1], [0, 1], rng.random(300 if by_voxel else 1)), ([2, 3], [5, 6], rng.random(300 if by_voxel else 1)),
+             ([4], [7], np.full(300 if by_voxel else 1, 1.0)), ([7], [7], np.zeros(300 if by_voxel else 1)))
+    for step, (rows, into, survival) in enumerate(cases):
+        expected = naive.kill(counts, rows, into, survival, 0.4, SEED, step)
+        kernel.kill(counts, np.array(rows), np.array(into), survival, 0.4, SEED, step)
+        assert (counts == expected).all()
+    assert (counts[4] == before[4]).all() and not counts[7].any()
+    assert (counts[:4] < before[:4]).any() and (counts[5:7] > before[5:7]).any()
 
 
 def test_killing_spares_the_stated_share():
     counts = np.full((3, 4000), 25, np.int32)
     share = np.array([[0.03], [0.5], [0.98]])
-    kernel.kill(counts, share, SEED, 1)
+    for row, p in enumerate(share):
+        kernel.kill(counts, np.array([row]), np.array([row]), p, 0.7, SEED, 1)
     total = 4000 * 25
     for living, p in zip(counts.sum(axis=1), share[:, 0]):
         assert abs(living - total * p) < 4.5 * np.sqrt(total * p * (1 - p))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.7, 1.0])
+def test_of_those_hit_the_stated_share_joins_the_doomed(share):
+    """Those who live are the same whatever becomes of the others; who is hit is gone or in the other row, once."""
+    counts, alone = np.zeros((4, 4000), np.int32), np.zeros((4, 4000), np.int32)
+    counts[:2] = alone[:2] = 25
+    kernel.kill(counts, np.array([0, 1]), np.array([2, 3]), np.full(1, 0.2), share, SEED, 1)
+    kernel.kill(alone, np.array([0, 1]), np.array([0, 1]), np.full(1, 0.2), share, SEED, 1)
+    assert (counts[:2] == alone[:2]).all() and not alone[2:].any()
+    assert (counts[:2] + counts[2:] <= 25).all()
+    hit, joined = 25 * 8000 - counts[:2].sum(), counts[2:].sum()
+    assert abs(joined - share * hit) <= 4.5 * np.sqrt(hit * share * (1 - share))
 
 
 # --------------------------------------------------------------------------------------- the mean and the books
@@ -405,7 +481,8 @@ def fingerprint():
             hops.wander(counts, neighbour, f, 1 / 12, SEED, step, round_)
         for part in (counts, left, book):
             digest.update(part.tobytes())
-    kernel.kill(counts, np.linspace(0.2, 0.9, len(counts))[:, None].copy(), SEED, 3)
+    half = np.arange(len(counts) // 2)
+    kernel.kill(counts, half, half + half.size, np.linspace(0.2, 0.9, counts.shape[1]), 0.6, SEED, 3)
     digest.update(counts.tobytes())
     return digest.hexdigest()
 

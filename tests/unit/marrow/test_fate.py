@@ -12,10 +12,10 @@ K, CYCLE = 60_000, 18.0
 IDS = np.arange(K)
 
 
-def decide(*, wake=0.02, renewal=0.7, death=0.01, share=0.4, cycling=True, senescent=False, here=True, dt=1.0, step=0, ids=IDS):
+def decide(*, wake=0.02, renewal=0.7, death=0.01, share=0.4, cycling=True, senescent=False, here=True, tip=False, dt=1.0, step=0, ids=IDS):
     k = len(ids)
     rates = fate.Rates(*(), wake=np.full(k, wake), renewal=np.full(k, renewal), death=np.full(k, death), share_mkp=np.full(k, share))
-    flag = [np.broadcast_to(f, k).copy() for f in (cycling, senescent, here)]
+    flag = [np.broadcast_to(f, k).copy() for f in (cycling, senescent, here, tip)]
     return fate.decide(ids, *flag, rates, CYCLE, dt, 5, step)
 
 
@@ -56,7 +56,21 @@ def test_the_senescent_only_die_and_those_in_blood_wait():
     assert not out.divides.any() and not out.wakes.any() and out.dies.any()
     out = decide(here=False, cycling=IDS % 2 == 0, death=0.9)
     assert not (out.divides.any() or out.wakes.any() or out.dies.any())
-    assert not (out.stay.any() or out.mkp.any() or out.mpp.any())
+    assert not (out.stay.any() or out.descend.any() or out.mkp.any() or out.mpp.any())
+
+
+def test_a_daughter_that_leaves_the_tip_is_a_stem_cell():
+    """Of the tip both daughters stay in it with p², both descend with (1 − p)²; none goes into the tree. The same cells, were
+    they others, would send as many away, and none of them descends."""
+    tip = IDS % 3 == 0
+    out, others = decide(renewal=0.6, death=0.0, tip=tip), decide(renewal=0.6, death=0.0)
+    assert (out.divides == others.divides).all() and (out.stay == others.stay).all()
+    assert (out.stay + out.descend + out.mkp + out.mpp == 2 * out.divides).all()
+    assert not (out.mkp[tip].any() or out.mpp[tip].any() or out.descend[~tip].any() or others.descend.any())
+    assert (out.mkp[~tip] == others.mkp[~tip]).all() and (out.mpp[~tip] == others.mpp[~tip]).all()
+    d = out.divides & tip
+    for descend, p in ((0, 0.36), (1, 0.48), (2, 0.16)):
+        assert near((out.descend[d] == descend).sum(), p, int(d.sum()))
 
 
 def test_what_cannot_happen_does_not():

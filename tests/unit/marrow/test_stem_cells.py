@@ -22,9 +22,14 @@ def rest(spec):
     return stem_cells.rest(spec)
 
 
-def rates(spec, rest, **felt):
+def rates(spec, rest, tip=False, **felt):
     felt = REST | felt
-    return stem_cells.fate_rates(*(felt[name] for name in REST), spec, rest)
+    return stem_cells.fate_rates(*(felt[name] for name in REST), tip, spec, rest)
+
+
+def of(rest, tip):
+    """The resting rates of one kind: wake, renewal, death, share to MkP."""
+    return (*(float(part[int(tip)]) for part in (rest.wake, rest.renewal, rest.death)), rest.share_mkp)
 
 
 def growth(spec, r):
@@ -38,19 +43,53 @@ def growth(spec, r):
     return mix[1] / spec.cycle_time, values[k].real
 
 
-def test_at_rest_the_rates_are_the_resting_ones(spec, rest):
-    assert rates(spec, rest) == pytest.approx((rest.wake, rest.renewal, rest.death, rest.share_mkp), rel=1e-14)
+@pytest.mark.parametrize("tip", [False, True])
+def test_at_rest_the_rates_are_the_resting_ones(spec, rest, tip):
+    assert rates(spec, rest, tip) == pytest.approx(of(rest, tip), rel=1e-14)
+
+
+def test_the_kinds_are_told_apart_cell_by_cell(spec, rest):
+    """Of a list, each by its own kind; what one feels is the same function of it, at its own resting rates and limit."""
+    tip, x = np.array([True, False, True]), np.array([0.4, 0.4, 3.0])
+    found = rates(spec, rest, tip, membrane_scf=x, tgf=x)
+    for k in range(3):
+        alone = rates(spec, rest, bool(tip[k]), membrane_scf=x[k], tgf=x[k])
+        assert [np.broadcast_to(part, 3)[k] for part in found] == list(alone)
+    assert found[RENEWAL][0] != found[RENEWAL][1] and found[WAKE][0] < found[WAKE][1]
+    assert rates(spec, rest, True, membrane_scf=1e12)[RENEWAL] == pytest.approx(spec.tip_renewal_limit, rel=1e-9)
+    assert rates(spec, rest, True, membrane_scf=0.0)[DEATH] == 0.0
 
 
 def test_the_resting_rates_balance(spec, rest):
-    """Stem cells neither grow nor shrink, divide at the measured rate, and give MPP and MkP at theirs."""
-    division, net = growth(spec, rates(spec, rest))
-    assert abs(net) < 1e-15
-    assert division == pytest.approx(spec.division, rel=1e-10)
-    leaving = 2 * (1 - rest.renewal) * spec.division
+    """Each kind neither grows nor shrinks, and divides at the measured rate: (2p - 1) d - death + what the tip feeds is none.
+    MPP and MkP are given at their rates, by the others alone."""
+    division, quiet = np.array([spec.division, spec.tip_division]), rest.quiescent
+    numbers = np.array([spec.number, spec.tip_number])
+    assert (rest.division == division).all() and (spec.numbers == numbers).all() and spec.everyone == numbers.sum()
+    fed = np.array([2 * (1 - rest.renewal[1]) * division[1] * numbers[1] / numbers[0], 0.0])
+    assert np.abs((2 * rest.renewal - 1) * division - rest.death + fed).max() < 1e-18
+    assert fed[0] == pytest.approx(spec.tip_number * spec.tip_division / spec.number, rel=1e-14)
+    assert rest.renewal[1] == 0.5 and rest.death[1] == 0.0 and rest.death[0] > 0.0
+    # and so do the two states of each: Q' = 2pC/T + fed - wQ - death Q, C' = wQ - C/T - death C
+    wake, renewal, death = (np.array([rates(spec, rest, tip)[part] for tip in (False, True)]) for part in (WAKE, RENEWAL, DEATH))
+    cycling = 1 - quiet
+    assert cycling / spec.cycle_time == pytest.approx(division, rel=1e-14)
+    assert wake * quiet == pytest.approx(cycling / spec.cycle_time + death * cycling, rel=1e-12)
+    gain = 2 * renewal * cycling / spec.cycle_time + fed
+    assert gain == pytest.approx(wake * quiet + death * quiet, rel=1e-12)
+    leaving = 2 * (1 - rest.renewal[0]) * spec.division
     assert leaving * rest.share_mkp == pytest.approx(spec.to_mkp, rel=1e-12)
     assert leaving * (1 - rest.share_mkp) == pytest.approx(spec.to_mpp, rel=1e-12)
-    assert rest.quiescent == pytest.approx(1 - spec.division * spec.cycle_time, rel=1e-14)
+    assert quiet == pytest.approx(1 - division * spec.cycle_time, rel=1e-14)
+    assert rest.cycling == pytest.approx((cycling * numbers).sum() / numbers.sum(), rel=1e-14)
+
+
+def test_the_tip_by_itself_stands_still_and_the_others_without_it_dwindle(spec, rest):
+    """Long after, from the matrix of the two states: none of the tip's growth is left; the others lose what it gave them."""
+    division, net = growth(spec, rates(spec, rest, True))
+    assert abs(net) < 1e-15 and division == pytest.approx(spec.tip_division, rel=1e-10)
+    fed = spec.tip_number * spec.tip_division / spec.number
+    assert growth(spec, rates(spec, rest))[1] == pytest.approx(-fed, rel=0.1)
 
 
 # (signal, quantity, sign): which way each answer goes
@@ -63,10 +102,13 @@ ANSWERS = [
 ]
 
 
+@pytest.mark.parametrize("tip", [False, True])
 @pytest.mark.parametrize(("signal", "quantity", "sign"), ANSWERS)
-def test_each_answer_goes_one_way(spec, rest, signal, quantity, sign):
+def test_each_answer_goes_one_way(spec, rest, signal, quantity, sign, tip):
+    """Of both kinds; cells of the tip do not die, whatever they feel."""
+    sign *= not (tip and quantity == DEATH)
     x = np.concatenate([[0.0], np.geomspace(1e-3, 1e3, 60)])
-    value = np.broadcast_to(rates(spec, rest, **{signal: x})[quantity], x.shape)
+    value = np.broadcast_to(rates(spec, rest, tip, **{signal: x})[quantity], x.shape)
     step = np.diff(value)
     if sign == 0:
         assert (step == 0).all()
@@ -80,12 +122,12 @@ def test_without_and_with_endless_signal(spec, rest):
     assert rates(spec, rest, membrane_scf=0.0)[RENEWAL] < 1e-8
     assert rates(spec, rest, vessel=0.0)[RENEWAL] < 1e-8
     assert rates(spec, rest, membrane_scf=1e12)[RENEWAL] == pytest.approx(spec.renewal_limit, rel=1e-9)
-    assert rates(spec, rest, membrane_scf=0.0)[DEATH] == pytest.approx(rest.death * (1 + spec.death_response), rel=1e-14)
-    assert rates(spec, rest, membrane_scf=1e12)[DEATH] < 1e-11 * rest.death
+    assert rates(spec, rest, membrane_scf=0.0)[DEATH] == pytest.approx(rest.death[0] * (1 + spec.death_response), rel=1e-14)
+    assert rates(spec, rest, membrane_scf=1e12)[DEATH] < 1e-11 * rest.death[0]
     assert rates(spec, rest, scf=0.0)[WAKE] == 0.0
     assert rates(spec, rest, scf=1e9)[WAKE] == pytest.approx(spec.wake_limit, rel=1e-9)
     assert rates(spec, rest, scf=1e-12)[SHARE] == pytest.approx(1.0, abs=1e-4)
-    assert rates(spec, rest, tpo=0.0)[RENEWAL] < rest.renewal
+    assert rates(spec, rest, tpo=0.0)[RENEWAL] < rest.renewal[0]
     for value in rates(spec, rest, membrane_scf=0.0, scf=0.0, tpo=0.0, tgf=0.0, vessel=0.0):
         assert np.isfinite(value)
 
@@ -93,9 +135,9 @@ def test_without_and_with_endless_signal(spec, rest):
 def test_renewal_is_the_hill_of_the_product_of_what_holds(spec, rest):
     """y = x_m τ(t) V: contact twice and a vessel at half are as both at rest, and so is any split of the product."""
     a = rates(spec, rest, membrane_scf=2.0, vessel=0.5)
-    assert a[RENEWAL] == pytest.approx(rest.renewal, rel=1e-14) and a[DEATH] == pytest.approx(rest.death, rel=1e-14)
+    assert a[RENEWAL] == pytest.approx(rest.renewal[0], rel=1e-14) and a[DEATH] == pytest.approx(rest.death[0], rel=1e-14)
     for y in (0.05, 0.6, 4.0):
-        expected = spec.renewal_limit * y / (y + spec.renewal_limit / rest.renewal - 1)
+        expected = spec.renewal_limit * y / (y + spec.renewal_limit / rest.renewal[0] - 1)
         assert rates(spec, rest, membrane_scf=y)[RENEWAL] == pytest.approx(expected, rel=1e-14)
         assert rates(spec, rest, vessel=y)[RENEWAL] == pytest.approx(expected, rel=1e-14)
 
@@ -118,9 +160,9 @@ def test_a_flood_of_tpo_drives_stem_cells_about_twelvefold(spec, rest):
     """The drive into cycle: x 12 under a TPO mimetic (Morcos 2022), less what the clearance of Mpl holds back; the direct
     route to MkP rises by 7.4 in odds. Speed limits of the cell cycle are apart from the drive, and only lower it."""
     free = dataclasses.replace(spec, wake_limit=1e9)
-    assert 10 < rates(free, rest, tpo=1e6)[WAKE] / rest.wake < 12
-    bound = rates(spec, rest, tpo=1e6)[WAKE] / rest.wake
-    assert 8 < bound < rates(free, rest, tpo=1e6)[WAKE] / rest.wake
+    assert 10 < rates(free, rest, tpo=1e6)[WAKE] / rest.wake[0] < 12
+    bound = rates(spec, rest, tpo=1e6)[WAKE] / rest.wake[0]
+    assert 8 < bound < rates(free, rest, tpo=1e6)[WAKE] / rest.wake[0]
 
     def odds(share):
         return share / (1 - share)
@@ -134,20 +176,20 @@ def test_waking_and_the_direct_route_follow_the_mpl_signal(spec, rest, tpo):
     t = tpo * (1 + spec.mpl_saturation) / (tpo + spec.mpl_saturation)
     h, h1 = t**3 / (spec.tpo_half**3 + t**3), 1 / (spec.tpo_half**3 + 1)
     drive = (1 + spec.tpo_drive * h) / (1 + spec.tpo_drive * h1)
-    wake = rest.wake * drive / (1 + (drive - 1) * rest.wake / spec.wake_limit)
+    wake = rest.wake[0] * drive / (1 + (drive - 1) * rest.wake[0] / spec.wake_limit)
     odds = rest.share_mkp / (1 - rest.share_mkp) * (1 + spec.tpo_direct * h) / (1 + spec.tpo_direct * h1)
     found = rates(spec, rest, tpo=tpo)
     assert found[WAKE] == pytest.approx(wake, rel=1e-13)
     assert found[SHARE] / (1 - found[SHARE]) == pytest.approx(odds, rel=1e-12)
     y = spec.tpo_floor + (1 - spec.tpo_floor) * 1.3 * t / (t + 0.3)
-    assert found[RENEWAL] == pytest.approx(spec.renewal_limit * y / (y + spec.renewal_limit / rest.renewal - 1), rel=1e-13)
-    assert found[DEATH] == pytest.approx(rest.death * (1 + spec.death_response) / (1 + spec.death_response * y), rel=1e-13)
+    assert found[RENEWAL] == pytest.approx(spec.renewal_limit * y / (y + spec.renewal_limit / rest.renewal[0] - 1), rel=1e-13)
+    assert found[DEATH] == pytest.approx(rest.death[0] * (1 + spec.death_response) / (1 + spec.death_response * y), rel=1e-13)
 
 
 def test_megakaryocyte_loss_triples_waking(spec, rest):
     """Without the TGF-beta of megakaryocytes (three quarters of all), waking rises by about three (Zhao 2014, Bruns 2014)."""
-    assert rates(spec, rest, tgf=0.25)[WAKE] / rest.wake == pytest.approx(2.6, abs=0.3)
-    assert rates(spec, rest, tgf=0.0)[WAKE] / rest.wake == pytest.approx(3.0, abs=0.2)
+    assert rates(spec, rest, tgf=0.25)[WAKE] / rest.wake[0] == pytest.approx(2.6, abs=0.3)
+    assert rates(spec, rest, tgf=0.0)[WAKE] / rest.wake[0] == pytest.approx(3.0, abs=0.2)
 
 
 def test_without_tpo_stem_cells_dwindle_unless_contact_makes_up_for_it(spec, rest):
@@ -161,7 +203,9 @@ def test_without_tpo_stem_cells_dwindle_unless_contact_makes_up_for_it(spec, res
 @pytest.mark.parametrize("changes", [
     {"to_mkp": 0.2 / 24},                                 # gives away more than it makes
     {"division": 0.03 / 24},
+    {"tip_number": 1.0, "to_mkp": 0.06 / 24},             # more than it makes and the tip gives
     {"cycle_time": 600.0},                                # more than all cells in cycle
+    {"tip_division": 0.1, "cycle_time": 10.0},
     {"renewal_limit": 0.6},                               # renewal at rest above the limit
 ])
 def test_contradictory_numbers_are_refused(spec, changes):

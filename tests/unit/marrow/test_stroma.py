@@ -19,7 +19,7 @@ def spec():
 
 def niche(spec, *, vessel=1.0, s=1.0, fat=None, osteoblast=1.0):
     return StromaState(vessel=np.full(N, float(vessel)), fat=np.full(N, spec.fat_at_rest if fat is None else float(fat)),
-                       stroma=np.full(N, float(s)), osteoblast=np.full(3, float(osteoblast)))
+                       stroma=np.full(N, float(s)), osteoblast=np.full(3, float(osteoblast)), membrane=np.linspace(0.0, 1.0, N))
 
 
 def run(state, spec, hours, *, cells=1.0, kit=1.0, gcsf=1.0, dt=6.0, at=None):
@@ -36,6 +36,12 @@ def test_the_resting_niche_stands_still(spec):
     state = run(niche(spec), spec, 2400)
     for part, rest in ((state.vessel, 1.0), (state.stroma, 1.0), (state.fat, spec.fat_at_rest), (state.osteoblast, 1.0)):
         assert part == pytest.approx(rest, rel=1e-12)
+
+
+def test_what_a_membrane_holds_is_of_the_cell_and_does_not_move(spec):
+    """Through injury and healing the SCF that each stromal cell holds, over the wild type, stays as it was."""
+    state = run(niche(spec, s=0.2), spec, 480, cells=0.1)
+    assert (state.membrane == niche(spec).membrane).all() and np.ptp(state.membrane) == 1.0
 
 
 @pytest.mark.parametrize("cells", [0.0, 0.3, 1.0, 2.0])

@@ -45,7 +45,7 @@ def struck():
 
 def test_stem_cells_die_by_where_they_are_in_the_cycle(struck):
     model, before, after = struck
-    quiet, cycle = damage.stem_survival(model.species.radiation, 2.0, 4.0, 1 - model.stem_rest.quiescent)
+    quiet, cycle = damage.stem_survival(model.species.radiation, 2.0, 4.0, model.stem_rest.cycling)
     lived = np.isin(before.stem.id, after.stem.id)
     assert len(after.stem.id) == lived.sum()
     for which, p in ((before.stem.cycling, cycle), (~before.stem.cycling, quiet)):
@@ -175,7 +175,7 @@ def test_a_protracted_dose_is_given_hour_by_hour():
     assert done == [2 <= hour < 8 for hour in range(12)]
     assert state.stem.dose == pytest.approx(3.0, rel=1e-12)
     assert state.damage.dose == pytest.approx(3.0, rel=1e-12)
-    r, f = model.species.radiation, 1 - model.stem_rest.quiescent
+    r, f = model.species.radiation, model.stem_rest.cycling
     x = math.log(2) / r.repair_half_time * 6.0
     g = 2 / x**2 * (math.expm1(-x) + x)
     hourly = ((1 - f) + f * math.exp(-(r.cycling_ratio - 1) * r.stem_cells.alpha * 0.5)) ** 6
@@ -239,11 +239,18 @@ def test_nothing_due_changes_nothing():
 
 
 def test_exposures_of_each_way_of_giving_a_dose():
-    assert Radiation(at=3.0, dose=6.0).exposures() == ((3.0, 3.0, 6.0),)
-    assert Radiation(at=3.0, dose=6.0, duration=50.0).exposures() == ((3.0, 53.0, 6.0),)
-    assert Radiation(at=0.0, dose=6.0, dose_rate=2.0).exposures() == ((0.0, 3.0, 6.0),)
-    assert Radiation(at=1.0, dose=2.0, fractions=3, every=24.0).exposures() == ((1.0, 1.0, 2.0), (25.0, 25.0, 2.0), (49.0, 49.0, 2.0))
-    assert Radiation(at=0.0, dose=2.0, dose_rate=4.0, fractions=2, every=6.0).exposures() == ((0.0, 0.5, 2.0), (6.0, 6.5, 2.0))
+    """Begin, end and dose of each, in the pattern of this number, with the event's RBE."""
+    for event, given in (
+        (Radiation(at=3.0, dose=6.0), [(3.0, 3.0, 6.0)]),
+        (Radiation(at=3.0, dose=6.0, duration=50.0), [(3.0, 53.0, 6.0)]),
+        (Radiation(at=0.0, dose=6.0, dose_rate=2.0), [(0.0, 3.0, 6.0)]),
+        (Radiation(at=1.0, dose=2.0, fractions=3, every=24.0), [(1.0, 1.0, 2.0), (25.0, 25.0, 2.0), (49.0, 49.0, 2.0)]),
+        (Radiation(at=0.0, dose=2.0, dose_rate=4.0, fractions=2, every=6.0), [(0.0, 0.5, 2.0), (6.0, 6.5, 2.0)]),
+        (Radiation(at=3.0, map="plan.nii"), [(3.0, 3.0, 1.0)]),
+    ):
+        assert event.exposures() == tuple((*exposure, 0, 1.0) for exposure in given)
+        again = dataclasses.replace(event, rbe=2.5)
+        assert again.exposures(4) == tuple((*exposure, 4, 2.5) for exposure in given)
 
 
 @pytest.mark.parametrize(("event", "entries"), [

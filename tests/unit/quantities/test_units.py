@@ -111,3 +111,19 @@ def test_there_and_back_again(value, pair):
     there = units.to_canonical(f"{value!r} {written}", canonical)
     assert units.to_canonical(units.text(there, canonical), canonical) == pytest.approx(there, rel=1e-5)
     assert there * units.factor(canonical, written) == pytest.approx(value, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("given", "value", "unit"),
+    [("5 ug/kg", 5e-6, "g/kg"), ("2 mg/kg", 2e-3, "g/kg"), ("100 ug", 1e-4, "g"), ("150 IU/kg", 150.0, "IU/kg"), ("3000 IU", 3000.0, "IU")],
+)
+def test_a_quantity_of_several_kinds_tells_which(given, value, unit):
+    """Mass over body mass is of another kind than a share, though both are plain numbers to the converter."""
+    number, found = units.to_one_of(given, ("g/kg", "g", "IU/kg", "IU"))
+    assert (number, found) == (pytest.approx(value, rel=1e-12), unit)
+
+
+@pytest.mark.parametrize("given", ["5 %", "0.5", 5, "6 Gy", "5 mL/kg", "5 ug/d", "5 ugg"])
+def test_a_quantity_of_none_of_them_is_refused(given):
+    with pytest.raises(UnitError):
+        units.to_one_of(given, ("g/kg", "g"))

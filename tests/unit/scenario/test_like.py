@@ -38,7 +38,7 @@ def test_reading_the_one_leaves_the_other_as_it_was():
 
 
 def test_a_human_scenario_is_read():
-    """In canonical units, its sources told; fat cells of 40 um, blood of a mouse."""
+    """In canonical units, its sources told: its own fat cells, blood, clocks and numbers; answers to signals of the mouse."""
     geometry = {"bone": "human iliac core", "voxel": "20 um"}
     made = [scenario_from({"species": name, "duration": "1 d", "geometry": geometry}) for name in ("human", "mouse")]
     human, mouse = (scenario.parameters for scenario in made)
@@ -47,8 +47,12 @@ def test_a_human_scenario_is_read():
     assert human.anatomy.adipocyte_radius == 40.0
     assert human.anatomy.sinusoid_spacing == 85.0
     assert human.anatomy.sinusoid_degree == mouse.anatomy.sinusoid_degree
-    assert human.blood == mouse.blood
-    assert human.stem_cells == mouse.stem_cells
+    assert human.blood.platelets == 2.5e5 < mouse.blood.platelets
+    assert human.blood.red_cell_life == 115 * 24 > mouse.blood.red_cell_life
+    assert human.stem_cells.everyone == 1e5 and human.stem_cells.tip_division < 0.3 * mouse.stem_cells.tip_division
+    assert human.stem_cells.tgf_quiescence == mouse.stem_cells.tgf_quiescence
+    assert human.lineages["MPP"].renewal_response == mouse.lineages["MPP"].renewal_response
+    assert human.lineages["proB"].survival_response == {"IL7": 0.0}  # man makes B cells without it
     assert human.published == {}
     assert {entry.path for entry in made[0].ledger} >= {
         entry.path for entry in made[1].ledger if "published" not in entry.path
@@ -85,3 +89,21 @@ def test_likeness_goes_on_and_on(tmp_path, monkeypatch):
     assert shrew["anatomy"]["cortex"]["value"] == 400
     assert shrew["anatomy"]["vein_radius"] == read_species("mouse")["anatomy"]["vein_radius"]
     assert list(shrew["published"]) == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"vole": "vole"}, "vole is like vole, a circle"),
+        ({"vole": "shrew", "shrew": "bat", "bat": "shrew"}, "shrew is like bat is like shrew, a circle"),
+    ],
+    ids=["itself", "three"],
+)
+def test_species_like_one_another_in_a_circle_are_refused(monkeypatch, tmp_path, files, words):
+    """With the circle alone, and what would mend it."""
+    for name, like in files.items():
+        (tmp_path / f"{name}.toml").write_text(f'like = "{like}"\n')
+    monkeypatch.setattr(species_files, "FOLDER", tmp_path)
+    with pytest.raises(ScenarioError, match=words) as error:
+        read_species("vole")
+    assert "or to hold every number itself" in str(error.value)

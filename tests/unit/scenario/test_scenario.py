@@ -227,7 +227,7 @@ def test_a_mistake_is_told_with_its_place_and_cure(mistakes, text, mistake):
             'at = "0 d"\ndos = "6 Gy"\ndose = "6 Gy"',
             "events[1].dos: Radiation has no such parameter. Did you mean 'dose'?",
         ),
-        ('at = "0 d"', "events[1].dose: missing. Dose of each fraction [Gy]."),
+        ('at = "0 d"', "events[1].dose: missing: the dose of each fraction, such as '6 Gy'."),
         ('at = "61 d"\ndose = "6 Gy"', "events[1].at: 61 d is not before the end of the run (60 d)"),
         (
             'at = "0 d"\ndose = "6 Gy"\nfractions = 4\nevery = "21 d"',

@@ -1,0 +1,32 @@
+"""A heritable label: stem cells that carry it from an hour on give it to all their progeny."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from marrow_niche.kernels.stem_cells import uniforms
+from marrow_niche.quantities.parameters import entry, quantity
+
+LABEL = 72
+
+
+@dataclass(frozen=True, kw_only=True)
+class Label:
+    """Marks stem cells without changing anything they do."""
+
+    kind = "label"
+    marks = True
+    at: float = quantity("h", "when the label is induced", low=0)
+    cells: Literal["tip", "HSC", "all"] = entry("which stem cells: of the tip, the others, or all", default="tip")
+    share: float = quantity("", "share of them that takes the label", low=0, high=1, default=1.0)
+
+    def due(self, hour):
+        """Whether it falls in the hour that begins at `hour`."""
+        return hour <= self.at < hour + 1
+
+    def strike(self, state, model):
+        """Label them, in place; False: nothing in the marrow is another for it."""
+        s = state.stem
+        which = s.tip if self.cells == "tip" else ~s.tip if self.cells == "HSC" else s.tip | True
+        takes = uniforms(s.id, model.seed, state.hour, LABEL, 0)[:, 0] < self.share
+        s.line[which & takes] = model.tree.marked
+        return False

@@ -1,0 +1,229 @@
+"""Members of a study: runs of one scenario with some of its values changed, each in a directory named by what it is.
+
+A member is named by a digest of its resolved scenario, the bytes of the files it reads and the source of the package, so that
+what was run once is not run again, and nothing that was run by other code is taken for it.
+"""
+
+import copy
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from marrow_niche.errors import MarrowError, RunError, ScenarioError
+from marrow_niche.quantities.digest import digest
+from marrow_niche.scenario import toml
+from marrow_niche.scenario.reader import suggestion
+from marrow_niche.scenario.scenario import Scenario, scenario_from
+from marrow_niche.scenario.species_files import known_species, read_species
+from marrow_niche.studies.processes import Progress
+
+LIBRARIES = ("numpy", "scipy", "numba")
+APART = ("view", "analysis", "studies", "cli.py", "__main__.py")
+"""Rooms that no run enters."""
+SOURCE = "set by a study"
+FOLDER = "members"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """One run of a study."""
+
+    values: dict[str, Any]
+    """What is its own, by path, as written."""
+    seed: int
+    scenario: Scenario
+    name: str
+    """Of its directory."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A member as it is sent to a process: TOML tables, what file names in them are relative to, and its directory."""
+
+    tables: dict[str, Any]
+    folder: Path
+    into: Path
+
+
+def read_tables(path: Path) -> tuple[dict[str, Any], Path]:
+    """The tables of a scenario file (or of a run directory), and its folder. Raises ScenarioError."""
+    path = path / "scenario.toml" if path.is_dir() else path
+    return {"title": path.stem, **toml.load(path)}, path.parent
+
+
+def seeds_of(asked: int | Sequence[int], tables: Mapping[str, Any]) -> list[int]:
+    """The seeds of a study: those listed, or so many from the scenario's own on."""
+    if isinstance(asked, int):
+        first = tables.get("seed", 1)
+        return list(range(first, first + asked)) if isinstance(first, int) else []
+    return list(asked)
+
+
+def changed(tables: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
+    """Tables with `value` at a path such as "events.1.dose" or "parameters.stem_cells.number".
+
+    Events are counted from 1. A number under parameters takes the unit in which the species' file gives it. Raises ValueError
+    with what is wrong, and the cure, where there is no such place.
+    """
+    out = copy.deepcopy(dict(tables))
+    names = path.replace("[", ".").replace("]", "").split(".")
+    if not all(names):
+        raise ValueError(f"'{path}' is no path; write it like events.1.dose or parameters.stem_cells.number.")
+    if names[0] == "seed":
+        raise ValueError("seeds are not varied but listed: seeds = 3, or seeds = [1, 2, 3].")
+    if names[0] == "parameters":
+        if len(names) < 2:
+            raise ValueError("name a parameter, such as parameters.stem_cells.number.")
+        entry = ".".join(names[1:])
+        out["parameters"] = {**_flat(out.get("parameters", {})), entry: _leaf(out, names[1:], value)}
+        return out
+    place: Any = out
+    for depth, name in enumerate(names[:-1]):
+        here = ".".join(names[:depth])
+        if isinstance(place, list):
+            if not name.isdigit() or not 1 <= int(name) <= len(place):
+                raise ValueError(f"{here}.{name}: the scenario has {len(place)} of them, counted from 1.")
+            place = place[int(name) - 1]
+        elif name not in place and depth == 0 and name in ("record", "organism", "switches", "geometry"):
+            place = place.setdefault(name, {})
+        elif name not in place:
+            known = [key for key, item in place.items() if isinstance(item, (dict, list))]
+            raise ValueError(f"{'.'.join(names[: depth + 1])}: the scenario has no such table.{suggestion(name, known)}")
+        else:
+            place = place[name]
+    if isinstance(place, list) or not isinstance(place, dict):
+        raise ValueError(f"{path}: name an entry of one table, such as events.1.dose.")
+    place[names[-1]] = copy.deepcopy(value)
+    return out
+
+
+def _flat(table: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    """Overrides by their whole path."""
+    out: dict[str, Any] = {}
+    for name, item in table.items():
+        where = f"{path}.{name}" if path else name
+        if isinstance(item, Mapping) and "value" not in item:
+            out |= _flat(item, where)
+        else:
+            out[where] = item
+    return out
+
+
+def _leaf(tables: Mapping[str, Any], names: Sequence[str], value: Any) -> Any:
+    """A parameter's leaf from a plain number, text with a unit, or a leaf."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, str):
+        return {"value": value, "source": SOURCE}
+    leaf: Any = read_species(tables["species"]) if tables.get("species") in known_species() else {}
+    for name in names:
+        leaf = leaf.get(name, {}) if isinstance(leaf, Mapping) else {}
+    unit = leaf.get("unit", "") if isinstance(leaf, Mapping) else ""
+    return {"value": value, "source": SOURCE} | ({"unit": unit} if isinstance(unit, str) and unit else {})
+
+
+def read_all(
+    name: str, folder: Path, wanted: Iterable[tuple[Mapping[str, Any], int, Mapping[str, Any]]]
+) -> list[Member]:
+    """The members of (values, seed, tables), each read.
+
+    Raises
+    ------
+    ScenarioError
+        With the mistakes of all of them, each once.
+    """
+    members, mistakes = [], []
+    for values, seed, tables in wanted:
+        try:
+            scenario = scenario_from(tables, folder=folder, name=name, seed=seed)
+        except ScenarioError as error:
+            said = ", ".join(f"{path} = {value}" for path, value in values.items())
+            mistakes += [f"{mistake}" + (f" (with {said})" if said else "") for mistake in error.mistakes]
+            continue
+        members.append(Member(values=dict(values), seed=seed, scenario=scenario, name=name_of(scenario)))
+    if mistakes:
+        raise ScenarioError(name, list(dict.fromkeys(mistakes)))
+    return members
+
+
+def name_of(scenario: Scenario) -> str:
+    """The name of a member's directory: its own scenario, its files and the code."""
+    asked = json.dumps(scenario.source, sort_keys=True, default=str)
+    files = {entry: digest(path) for entry, path in sorted(scenario.files.items())}
+    return hashlib.sha256(f"{asked}\0{json.dumps(files)}\0{code_digest()}".encode()).hexdigest()[:16]
+
+
+def code_digest() -> str:
+    """Of every source and data file of the package that a run uses, and the libraries that do the arithmetic."""
+    source, total = Path(__file__).parents[1], hashlib.sha256()
+    for path in sorted(p for p in source.rglob("*") if p.suffix in (".py", ".toml")):
+        inside = path.relative_to(source)
+        if inside.parts[0] not in APART:
+            total.update(inside.as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    for name in LIBRARIES:
+        total.update(f"{name} {version(name)}".encode())
+    return total.hexdigest()
+
+
+def tasks(members: Sequence[Member], study: Path) -> list[Task]:
+    """The members as tasks of `simulate_member`, each once."""
+    chosen = {member.name: member for member in members}
+    return [
+        Task(tables=dict(m.scenario.source), folder=m.scenario.folder.resolve(), into=study / FOLDER / name)
+        for name, m in chosen.items()
+    ]
+
+
+def simulate_member(task: Task, progress: Progress) -> str:
+    """Run a member, or go on with it; one that is finished is left as it is. Returns "kept", "resumed" or "run"."""
+    if finished(task.into):
+        return "kept"
+    from marrow_niche.simulation import resume, simulate
+
+    if (task.into / "scenario.toml").is_file():
+        resume(task.into, threads=1, progress=progress)
+        return "resumed"
+    if task.into.is_dir():  # killed before it had begun
+        shutil.rmtree(task.into)
+    scenario = scenario_from(task.tables, folder=task.folder, name=task.into.name)
+    simulate(scenario, into=task.into, threads=1, progress=progress)
+    return "run"
+
+
+def finished(directory: Path) -> bool:
+    """Whether the run of a member came to its end."""
+    try:
+        return (directory / "provenance.json").is_file() and bool(
+            json.loads((directory / "provenance.json").read_text(encoding="utf-8")).get("finished")
+        )
+    except ValueError:
+        return False
+
+
+def open_study(into: Path, file: Path) -> Path:
+    """The directory of a study, made where it is not there; with a copy of the file that asked for it.
+
+    Raises RunError when it is a run, a file, or the disk refuses.
+    """
+    if into.is_file() or (into / "scenario.toml").is_file():
+        raise RunError(f"{into}: is a {'file' if into.is_file() else 'run'}; a study needs a directory of its own (--into).")
+    try:
+        (into / FOLDER).mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, into / "study.toml")
+    except OSError as error:
+        raise RunError(f"{into}: cannot be written ({error.strerror}). Choose another directory (--into).") from error
+    return into
+
+
+class StudyError(MarrowError):
+    """A study file that asks for what cannot be; every mistake at once."""
+
+    def __init__(self, name: Path | str, mistakes: Sequence[str]) -> None:
+        self.mistakes = list(mistakes)
+        count = f"{len(self.mistakes)} mistake" + ("s" if len(self.mistakes) != 1 else "")
+        super().__init__("\n".join([f"{name} cannot be run; {count}:", *("  " + m for m in self.mistakes)]))

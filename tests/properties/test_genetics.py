@@ -1,0 +1,160 @@
+"""What a mutation does and what cures it: the scenarios of examples/genetics, thin, with 6,000 stored stem cells."""
+
+import functools
+import tempfile
+import tomllib
+from pathlib import Path
+
+import lab
+import pytest
+
+from marrow_niche import read_scenario, simulate
+from marrow_niche.perturbations.factor import Treatment
+from marrow_niche.perturbations.graft import Graft
+from marrow_niche.scenario.scenario import scenario_from
+from marrow_niche.simulation import advance, observe
+
+FOLDER = Path(__file__).parents[2] / "examples" / "genetics"
+NAMES = sorted(path.stem for path in FOLDER.glob("*.toml"))
+THICK = {"mouse": "0.2 mm", "human": "0.18 mm"}
+
+
+def thin(name, wild=False, days=None):
+    """The tables of an example with a thinner piece and fewer agents; `wild`: without its mutation."""
+    tables = tomllib.loads((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
+    tables["geometry"]["section"]["thickness"] = THICK[tables["species"]]
+    if wild:
+        tables["parameters"] = {path: leaf for path, leaf in tables["parameters"].items() if not path.startswith("genes.")}
+    tables["parameters"] |= lab.FEWER_AGENTS
+    if days is not None:
+        tables["duration"] = f"{days} d"
+    return tables
+
+
+@functools.cache
+def ran(name, wild=False):
+    """Its results over their first values, each column by its name in blood.csv or marrow.csv."""
+    with tempfile.TemporaryDirectory() as folder:
+        results = simulate(scenario_from(thin(name, wild)), into=Path(folder) / "run", threads=1)
+        blood, marrow = results.blood, results.marrow
+    table = blood.merge(marrow, on=["day", *(set(blood.columns) & set(marrow.columns) - {"day"})]).set_index("day")
+    shares = [column for column in table if "share" in column]
+    return (table / table.iloc[0].where(table.iloc[0] > 0, 1.0)).assign(**{name: table[name] for name in shares})
+
+
+def after(days, genes, *, events=(), at_first=()):
+    """Counts over those of the wild type at rest, `days` after a mutation in the shared thin marrow; `events` on the way."""
+    model, state = lab.marrow(genes=genes, marked=bool(at_first), events=[*at_first, *events])
+    start = {**observe.blood_row(state, model), **observe.marrow_row(state, model)}
+    for _ in range(24 * days):
+        advance(state, model)
+    end = {**observe.blood_row(state, model), **observe.marrow_row(state, model)}
+    return {name: value / start[name] for name, value in end.items() if start[name] > 0}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_reads_and_says_what_it_changes(name):
+    scenario = read_scenario(FOLDER / f"{name}.toml")
+    own = [entry for entry in scenario.ledger if entry.overridden]
+    assert own and all(entry.path.startswith("genes.") and entry.source for entry in own)
+    assert scenario.title and len((FOLDER / f"{name}.toml").read_text(encoding="utf-8").splitlines()) < 40
+
+
+def test_elane_neutropenia_spares_the_other_lineages_and_raises_gcsf():
+    row = after(14, {"granulocyte_survival": 0.65})
+    assert 0.3 < row["neutrophils_per_uL"] < 0.55
+    assert row["GCSF_pM"] > 2
+    assert row["platelets_per_uL"] > 0.85 and row["haemoglobin_g_per_dL"] > 0.95
+
+
+def test_gcsf_rescues_it_within_days():
+    doses = Treatment(at=0.0, factor="GCSF", dose=20e-6, doses=14, every=24.0)
+    row = after(14, {"granulocyte_survival": 0.65}, events=[doses])
+    assert row["neutrophils_per_uL"] > 0.8
+
+
+def test_steel_loses_stem_cells_and_stroma_holds_them():
+    """Eight days without SCF on membranes, and with healthy stroma from the first hour (sinusoids stay without)."""
+    ill = after(8, {"membrane_scf": 0.0})
+    stroma = after(8, {"membrane_scf": 0.0}, at_first=[Graft(at=0.0, stroma=1.0)])
+    assert ill["stem_cells"] < 0.6
+    assert stroma["stem_cells"] > ill["stem_cells"] + 0.1
+
+
+def test_il7_receptor_of_the_mouse_is_needed_by_b_and_t_and_not_by_nk():
+    row = after(20, {"il7r": 0.0})
+    assert row["b_cells_per_uL"] < 0.75 and row["t_cells_per_uL"] < 0.92
+    assert row["nk_cells_per_uL"] > 0.97 and row["neutrophils_per_uL"] > 0.9
+
+
+@pytest.mark.slow
+def test_w41_has_a_third_of_the_stem_cells_and_mild_anaemia():
+    end = ran("w41").iloc[-1]
+    assert 0.2 < end["stem_cells"] < 0.5
+    assert 0.7 < end["haemoglobin_g_per_dL"] < 0.95
+    assert end["cellularity"] > 0.3  # and no aplasia
+
+
+@pytest.mark.slow
+def test_wv_is_severely_anaemic_and_stem_cells_of_the_wild_type_cure_it():
+    ill, cured = ran("wv").iloc[-1], ran("wv_graft").iloc[-1]
+    assert ill["haemoglobin_g_per_dL"] < 0.6 and ill["stem_cells"] < 0.15
+    assert cured["haemoglobin_g_per_dL"] > 0.95 and cured["stem_cells"] > 0.8
+    assert cured["marked_share_of_HSC"] > 0.97 and cured["marked_share_of_red_cells"] > 0.95
+
+
+@pytest.mark.slow
+def test_steel_is_not_cured_by_stem_cells_and_is_helped_by_stroma():
+    cells, stroma = ran("steel_graft"), ran("steel_stroma")
+    assert cells["stem_cells"].iloc[-1] < 0.05
+    assert cells["marked_share_of_HSC"].max() > 0.01  # they did lodge
+    assert stroma["stem_cells"].loc[120.0] > stroma["stem_cells"].loc[30.0] > 0.3
+    assert stroma["stem_cells"].iloc[-1] > 0.45
+
+
+@pytest.mark.slow
+def test_without_mpl_platelets_are_few_tpo_is_high_and_there_is_no_aplasia():
+    end = ran("mpl").iloc[-1]
+    assert 0.02 < end["platelets_per_uL"] < 0.15
+    assert end["TPO_pM"] > 30
+    assert 0.1 < end["stem_cells"] < 0.6
+    assert end["neutrophils_per_uL"] > 0.8 and end["haemoglobin_g_per_dL"] > 0.9 and end["cellularity"] > 0.8
+
+
+@pytest.mark.slow
+def test_elane_over_two_months():
+    ill, treated = ran("elane"), ran("elane_gcsf")
+    assert 0.3 < ill["neutrophils_per_uL"].iloc[-1] < 0.55
+    assert (ill["neutrophils_per_uL"].loc[:28] == treated["neutrophils_per_uL"].loc[:28]).all()  # one luck until the first dose
+    assert treated["neutrophils_per_uL"].loc[44:].min() > 0.9
+
+
+@pytest.mark.slow
+def test_il7r_scid_of_the_mouse():
+    end = ran("il7r_mouse").iloc[-1]
+    assert end["t_cells_per_uL"] < 0.05 and end["b_cells_per_uL"] < 0.02
+    assert end["nk_cells_per_uL"] > 0.95 and end["neutrophils_per_uL"] > 0.95
+
+
+@pytest.mark.slow
+def test_il7r_scid_of_man_keeps_b_and_nk():
+    end = ran("il7r_human").iloc[-1]
+    assert end["t_cells_per_uL"] < 0.5
+    assert end["b_cells_per_uL"] > 0.9 and end["nk_cells_per_uL"] > 0.9
+
+
+@pytest.mark.slow
+def test_fanconi_loses_its_stem_cells_before_its_blood():
+    course = ran("fanconi")
+    assert course["tip_cells"].iloc[-1] < 0.4
+    assert course["stem_cells"].iloc[-1] < course["stem_cells"].loc[90.0]
+    assert course["neutrophils_per_uL"].loc[90.0] > 0.8 and course["haemoglobin_g_per_dL"].iloc[-1] > 0.8
+
+
+@pytest.mark.slow
+def test_two_grays_are_harder_on_fanconi():
+    ill, well = ran("fanconi_2gy"), ran("fanconi_2gy", wild=True)
+    assert ill["stem_cells"].min() < 0.8 * well["stem_cells"].min()
+    assert ill["tip_cells"].iloc[-1] < 0.5 * well["tip_cells"].iloc[-1]
+    assert ill["neutrophils_per_uL"].min() < well["neutrophils_per_uL"].min()
+    assert ill["haemoglobin_g_per_dL"].min() < well["haemoglobin_g_per_dL"].min()

@@ -1,0 +1,186 @@
+"""A mutation acts on the host's cells, its niche or its liver, from day 0 on, and on no grafted cell; the wild type is one."""
+
+import dataclasses
+
+import lab
+import numpy as np
+import pytest
+
+from marrow_niche import coupling
+from marrow_niche.errors import ScenarioError
+from marrow_niche.marrow import genes
+from marrow_niche.marrow.genes import Genes
+from marrow_niche.marrow.lineages import SIGNALS
+from marrow_niche.resting import twin
+from marrow_niche.simulation import advance, step
+
+SCF, TPO = SIGNALS.index("SCF"), SIGNALS.index("TPO")
+
+
+def rates(state, model):
+    return coupling.stem_rates(coupling.stem_signals(state, model), state.stem.tip, model, state.stem.line)
+
+
+def logs_by_line(state, model):
+    """(n_line, n_signal, n) what cells of each line feel."""
+    return coupling.voxel_signals(state, model).reshape(len(model.tree.lines), len(SIGNALS), model.n)
+
+
+def test_the_wild_type_changes_no_bit():
+    """All genes at one, attrition at none: 12 hours are the same numbers as without genes."""
+    model, state = lab.marrow()
+    wild, other = lab.marrow(genes={})
+    assert wild.tree is model.tree and (wild.gains == 1.0).all() and wild.gains.shape == (1, len(SIGNALS))
+    for _ in range(12):
+        advance(state, model), advance(other, wild)
+    assert (state.counts == other.counts).all() and state.fields.tobytes() == other.fields.tobytes()
+    assert state.stem.position.tobytes() == other.stem.position.tobytes() and (state.stem.id == other.stem.id).all()
+    assert state.hormones.tpo == other.hormones.tpo and state.blood.neutrophils == other.blood.neutrophils
+
+
+@pytest.mark.parametrize("gene", [f.name for f in dataclasses.fields(Genes)])
+def test_every_gene_does_something(gene):
+    """None of them is written down and never read: a day with half of each (attrition: with half) is another day."""
+    model, state = lab.marrow()
+    mutant, other = lab.marrow(genes={gene: 0.5})
+    dose = ((1.0, 1.0, 1.0),) if gene == "radiosensitivity" else ()
+    model, mutant = (dataclasses.replace(m, exposures=dose) for m in (model, mutant))
+    for _ in range(24):
+        advance(state, model), advance(other, mutant)
+    assert not np.array_equal(state.counts, other.counts) or len(state.stem.id) != len(other.stem.id)
+
+
+def test_gains_are_those_of_the_host_alone():
+    g = Genes(kit=0.5, mpl=0.0, epor=2.0, gcsfr=0.25, il7r=0.125)
+    host, other = genes.gains(g, 2)
+    expected = {"SCF": 0.5, "TPO": 0.0, "EPO": 2.0, "GCSF": 0.25, "IL7": 0.125}
+    assert host.tolist() == [expected.get(name, 1.0) for name in SIGNALS] and (other == 1.0).all()
+    assert genes.uptake("mpl", g, 3).tolist() == [0.0, 1.0, 1.0] and genes.uptake(None, g, 2).tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("local", [True, False])
+def test_less_kit_is_less_scf_for_the_host_and_not_for_the_graft(local):
+    """Half of Kit: host lineages feel half of the SCF of their place, marked ones all of it; host stem cells renew and wake
+    less, marked ones as in the wild type; other signals are as they were."""
+    wild, state = lab.marrow(marked=True, local=local)
+    mutant, other = lab.marrow(marked=True, local=local, genes={"kit": 0.5})
+    for s in (state, other):
+        s.stem.line[:] = s.stem.id % 3 == 0
+    before, now = logs_by_line(state, wild), logs_by_line(other, mutant)
+    assert now[0, SCF] == pytest.approx(before[0, SCF] + np.log(0.5), abs=1e-9)
+    assert (now[1] == before[1]).all() and (np.delete(now[0], SCF, axis=0) == np.delete(before[0], SCF, axis=0)).all()
+    was, found, marked = rates(state, wild), rates(other, mutant), state.stem.line == 1
+    assert (found.renewal[~marked] < was.renewal[~marked]).all() and (found.wake[~marked] < was.wake[~marked]).all()
+    for name in ("wake", "renewal", "death", "share_mkp"):
+        assert (getattr(found, name)[marked] == getattr(was, name)[marked]).all(), name
+    felt, full = coupling.stem_signals(other, mutant), coupling.stem_signals(state, wild)
+    assert felt["membrane_scf"] == pytest.approx(np.where(marked, 1.0, 0.5) * full["membrane_scf"], rel=1e-12)
+    c = mutant.species.cytokines["SCF"]  # they bind it as the wild type does
+    stem, everyone = np.zeros(mutant.n), None
+    assert (coupling.clearing(c, other.counts, stem, everyone, mutant) == coupling.clearing(c, state.counts, stem, everyone, wild)).all()
+
+
+@pytest.mark.parametrize("local", [True, False])
+def test_without_mpl_neither_signal_nor_uptake_is_left(local):
+    """Host cells feel next to no TPO and clear none (stem cells as the wild type); those of a graft do both. The level in
+    marrow rises, and then that of plasma."""
+    wild, state = lab.marrow(marked=True, local=local)
+    mutant, other = lab.marrow(marked=True, local=local, genes={"mpl": 0.0})
+    n = mutant.tree.size
+    logs = logs_by_line(other, mutant)
+    assert (logs[0, TPO] == np.log(1e-6)).all()
+    risen = logs[1, TPO] - logs_by_line(state, wild)[1, TPO]  # stirred, it stands higher at once; a field when it is solved
+    assert (risen == 0).all() if local else risen.min() > 0.02 and risen.max() < 0.1
+    assert not coupling.stem_signals(other, mutant)["tpo"].any()
+    c, stem = mutant.species.cytokines["TPO"], np.zeros(mutant.n)
+    assert coupling.clearing(c, state.counts, stem, None, wild).sum() > 0
+    assert not coupling.clearing(c, other.counts, stem, None, mutant).any()
+    assert coupling.clearing(c, other.counts, 1.0 + stem, None, mutant) == pytest.approx(c.uptake["HSC"], rel=1e-12)
+    moved = np.roll(other.counts, n, axis=0)  # all cells are of the graft
+    assert (coupling.clearing(c, moved, stem, None, mutant) == coupling.clearing(c, state.counts, stem, None, wild)).all()
+    for m, s in ((wild, state), (mutant, other)):
+        step.update_fields(s, m)
+    k = list(mutant.species.cytokines).index("TPO")
+    assert other.fields[k].mean() > 1.02 * state.fields[k].mean()  # next to plasma there is little that cells clear
+    for _ in range(48):
+        advance(other, mutant)
+    assert other.hormones.tpo > 2.0
+
+
+def test_membrane_scf_of_the_host_is_gone_from_stroma_and_walls_and_not_from_what_is_given():
+    mutant, state = lab.marrow(marked=True, genes={"membrane_scf": 0.0})
+    assert not state.stroma.membrane.any()
+    felt = coupling.stem_signals(state, mutant)
+    assert not felt["membrane_scf"].any() and (felt["scf"] > 0).all()
+    state.stroma.membrane[:] = 1.0  # stroma of a donor, walls of the host
+    given, wild = coupling.stem_signals(state, mutant)["membrane_scf"], coupling.stem_signals(*lab.marrow(marked=True)[::-1])["membrane_scf"]
+    assert (given > 0).all() and (given < wild).all()
+    w = mutant.species.stem_cells.membrane_wall_share
+    assert coupling.stirred(coupling.totals(state, mutant), state.hormones, mutant)["membrane"] == pytest.approx(
+        (1 - w) * coupling.stirred(coupling.totals(state, wild_model()), state.hormones, wild_model())["membrane"], rel=1e-9)
+    none = dataclasses.replace(coupling.resting_totals(mutant), membrane=0.0)
+    assert coupling.stirred(none, state.hormones, mutant)["membrane"] == 0.0
+
+
+def wild_model():
+    return lab.marrow(marked=True)[0]
+
+
+def test_precursors_of_granulocytes_die_in_the_host_alone():
+    model, _ = lab.marrow(marked=True)
+    mutant, _ = lab.marrow(marked=True, genes={"granulocyte_survival": 0.6})
+    changed = np.flatnonzero(mutant.tree.survival != model.tree.survival)
+    rows = mutant.tree.rows("GM", 0)
+    assert changed.tolist() == list(range(rows.start, rows.stop))
+    assert mutant.tree.survival[rows] == pytest.approx(0.6 * model.tree.survival[rows])
+
+
+def test_waking_and_attrition_are_the_hosts():
+    """Stem cells leave G0 at half the rate; of those that divide a half dies; marked ones do as before."""
+    model, state = lab.marrow(marked=True)
+    mutant, other = lab.marrow(marked=True, genes={"waking": 0.5, "attrition": 0.5})
+    for s in (state, other):
+        s.stem.line[:] = s.stem.id % 2
+        s.stem.cycling[:] = True
+    was, now, host = rates(state, model).wake, rates(other, mutant).wake, state.stem.line == 0
+    assert now[host] == pytest.approx(0.5 * was[host], rel=1e-12) and (now[~host] == was[~host]).all()
+    divided = (state.stem.id, state.stem.divisions.copy())
+    advance(state, model), advance(other, mutant)
+    lost = np.setdiff1d(state.stem.id, other.stem.id)
+    lost = lost[lost < len(divided[0])]
+    assert len(lost) > 20 and (lost % 2 == 0).all()
+
+
+def test_the_marrow_outside_a_piece_is_mutated_too():
+    """The twin stands for the rest of the same animal: it stands still as the wild type, and with half of Kit, without
+    membrane SCF or without Mpl its stem cells or megakaryocytes fall."""
+    for changes in ({}, {"kit": 0.5}, {"membrane_scf": 0.0}, {"mpl": 0.0}):
+        model, state = lab.marrow(local=False, genes=changes)
+        marrow = twin.rest(model)
+        before = (marrow.quiescent + marrow.cycling).sum()
+        for _ in range(24 * 20):
+            twin.advance(marrow, state.hormones, model, 1.0)
+        after = (marrow.quiescent + marrow.cycling).sum()
+        assert after == pytest.approx(before, rel=1e-12) if not changes else after < 0.98 * before, changes
+
+
+# ------------------------------------------------------------------------------------------------ in a scenario
+
+
+def test_a_gene_is_a_parameter_that_is_told_with_its_source():
+    """By its path under [parameters]: read, in the ledger of the run, and wild type where nothing is said."""
+    said = {"value": 0.4, "unit": "", "source": "Doe 1999, Blood 1:1"}
+    asked = lab.scenario(parameters={"genes.kit": said})
+    assert asked.parameters.genes == Genes(kit=0.4)
+    line = next(entry for entry in asked.ledger.entries if entry.path == "genes.kit")
+    assert line.source == "Doe 1999, Blood 1:1" and line.overridden
+    assert lab.scenario().parameters.genes == Genes()
+
+
+@pytest.mark.parametrize(("name", "value", "told"), [
+    ("genes.kti", 0.5, "Did you mean 'kit'?"), ("genes.kit", -1.0, "too low"), ("genes.attrition", 1.5, "too high"),
+])
+def test_a_gene_that_is_none_is_told(name, value, told):
+    with pytest.raises(ScenarioError) as refused:
+        lab.scenario(parameters={name: {"value": value, "unit": "", "source": "estimate"}})
+    assert any(told in mistake for mistake in refused.value.mistakes), refused.value.mistakes
