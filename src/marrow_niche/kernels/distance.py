@@ -403,7 +403,7 @@ def order_blocks(flat, shape, side, order, place, start):
 
 @njit(cache=True, parallel=True)
 def centres(flat, shape, origin, spacing, out):
-    """Centres (n, 3) x, y, z of the voxels of C-order index `flat` (n,) in a lattice (nz, ny, nx), its low corner at `origin`."""
+    """Centres (n, 3) of the voxels of C-order index `flat` (n,) in a lattice (nz, ny, nx) with its low corner at `origin`."""
     ny, nx = shape[1], shape[2]
     for v in prange(flat.size):
         row = flat[v] // nx

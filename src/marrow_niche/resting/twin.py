@@ -64,8 +64,9 @@ def advance(twin, hormones, model, dt):
         model.stem_rest,
     )
     division = twin.cycling / species.stem_cells.cycle_time
-    woken, (leaving, descending) = wake * twin.quiescent, 2 * (1 - renewal) * division
-    staying = 2 * renewal * division + np.array([descending, 0.0])
+    living = (1.0 - model.genes.attrition) * division
+    woken, (leaving, descending) = model.genes.waking * wake * twin.quiescent, 2 * (1 - renewal) * living
+    staying = 2 * renewal * living + np.array([descending, 0.0])
     twin.quiescent += dt * (staying - woken - death * twin.quiescent)
     twin.cycling += dt * (woken - division - death * twin.cycling)
     inflow = np.zeros(len(tree.rate))

@@ -153,8 +153,8 @@ def test_waking_and_attrition_are_the_hosts():
 
 def test_the_marrow_outside_a_piece_is_mutated_too():
     """The twin stands for the rest of the same animal: it stands still as the wild type, and with half of Kit, without
-    membrane SCF or without Mpl its stem cells or megakaryocytes fall."""
-    for changes in ({}, {"kit": 0.5}, {"membrane_scf": 0.0}, {"mpl": 0.0}):
+    membrane SCF, without Mpl or with attrition its stem cells fall; with half of the waking fewer of them are in cycle."""
+    for changes in ({}, {"kit": 0.5}, {"membrane_scf": 0.0}, {"mpl": 0.0}, {"attrition": 0.2}):
         model, state = lab.marrow(local=False, genes=changes)
         marrow = twin.rest(model)
         before = (marrow.quiescent + marrow.cycling).sum()
@@ -162,6 +162,12 @@ def test_the_marrow_outside_a_piece_is_mutated_too():
             twin.advance(marrow, state.hormones, model, 1.0)
         after = (marrow.quiescent + marrow.cycling).sum()
         assert after == pytest.approx(before, rel=1e-12) if not changes else after < 0.98 * before, changes
+    model, state = lab.marrow(local=False, genes={"waking": 0.5})
+    marrow = twin.rest(model)
+    cycling = marrow.cycling.copy()
+    for _ in range(24 * 5):
+        twin.advance(marrow, state.hormones, model, 1.0)
+    assert (marrow.cycling < 0.6 * cycling).all()
 
 
 # ------------------------------------------------------------------------------------------------ in a scenario

@@ -162,6 +162,17 @@ def test_without_tpo_recovery_is_hormone_limited():
 
 
 @pytest.mark.slow
+def test_without_stem_cells_recovery_is_stem_cell_limited():
+    """Of platelets, which stem cells make directly; the others do not fall for months."""
+
+    def remove(state, model):
+        state.stem = take(state.stem, np.arange(len(state.stem.id)) % 200 == 0)
+
+    found = known(remove, days=40)
+    assert found["verdict"] == found["by_lineage"]["platelets"]["verdict"] == "stem-cell-limited"
+
+
+@pytest.mark.slow
 def test_without_stem_cells_and_early_progenitors_recovery_is_stem_cell_limited():
     """One in 200 stem cells is left, and one in 50 of MPP, HPC1 and CMP, which would hide their loss for months; the niche is whole."""
 
