@@ -8,6 +8,7 @@ from marrow_niche.kernels.stem_cells import uniforms
 from marrow_niche.kernels.streams import generator
 from marrow_niche.perturbations.region import Region
 from marrow_niche.quantities.parameters import quantity
+from marrow_niche.quantities.words import listed, percent, plain
 from marrow_niche.state import joined, resting_stem_cells
 
 GRAFT = 71
@@ -52,6 +53,14 @@ class Graft:
             else:
                 give_cells(state, model, lodged, name, rng)
         return False
+
+    def told(self, species):
+        """The event in a sentence, for `check`."""
+        if self.stroma is not None:
+            where = " of a part of the piece" if self.region is not None else ""
+            return f"{percent(self.stroma)} of the stroma{where} is replaced by healthy stroma."
+        given = listed([f"{plain(number, 6)} {name}" for name, number in (self.cells or {}).items()]) or "nothing"
+        return f"{given} into the blood, of which {percent(species.stem_cells.seeding)} lodge in marrow."
 
 
 def composition(cells, model):

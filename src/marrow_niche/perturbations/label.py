@@ -5,6 +5,7 @@ from typing import Literal
 
 from marrow_niche.kernels.stem_cells import uniforms
 from marrow_niche.quantities.parameters import entry, quantity
+from marrow_niche.quantities.words import percent
 
 LABEL = 72
 
@@ -30,3 +31,8 @@ class Label:
         takes = uniforms(s.id, model.seed, state.hour, LABEL, 0)[:, 0] < self.share
         s.line[which & takes] = model.tree.marked
         return False
+
+    def told(self, species):
+        """The event in a sentence, for `check`."""
+        which = {"tip": "stem cells of the tip", "HSC": "stem cells besides the tip", "all": "stem cells"}[self.cells]
+        return f"{percent(self.share)} of the {which} take a label that their progeny inherits."

@@ -131,3 +131,16 @@ def test_how_fast_hit_cells_die_may_follow_the_dose(dose, species):
         lymphoid.advance(other, OUT, p, rates, 0.25)
     assert state.dying_b == pytest.approx(100.0 * np.exp(-2.0 * (0.01 + 0.003 * dose)), rel=1e-12)
     assert (state.b, state.t, state.nk) == (other.b, other.t, other.nk)
+
+
+def test_t_cells_without_the_receptor_of_il7_die_at_the_rate_of_their_loss(species, rested):
+    """No thymus and no renewal: exp(-loss t), to the step's first order. With the receptor the pool holds itself."""
+    spec, (state, rates) = species.lymphoid, rested
+    state.dn[:], state.dp, state.sp = 0.0, 0.0, 0.0
+    other, hours = copy.deepcopy(state), 24 * 30
+    for _ in range(round(hours / 0.25)):
+        lymphoid.advance(state, dict(OUT, thymus=0.0), spec, rates, 0.25, il7r=0.0)
+        lymphoid.advance(other, dict(OUT, thymus=0.0), spec, rates, 0.25)
+    assert state.t / spec.t_pool == pytest.approx(np.exp(-spec.t_loss * hours), rel=1e-3)
+    assert other.t > 1.1 * state.t
+    assert state.b == other.b and state.nk == other.nk
