@@ -12,9 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from marrow_niche.analysis import lethality
-from marrow_niche.studies import members
-from marrow_niche.studies.doses import BARE, Doses, animal, read_doses
-from marrow_niche.studies.processes import run_all
+from marrow_niche.studies.doses import BARE, Doses, animal, read_doses, run_doses
 
 
 def at_risk(doses: Doses, into: Path) -> dict[float, list[float]]:
@@ -36,9 +34,8 @@ def main() -> None:
     parser.add_argument("--jobs", type=int)
     asked = parser.parse_args()
     doses = read_doses(asked.study)
-    into = members.open_study(asked.into or Path("runs") / asked.study.stem, asked.study)
-    tasks = members.tasks(doses.members, into)
-    run_all(members.simulate_member, tasks, jobs=asked.jobs, show=lambda done, number, _: print(f"{done}/{number}", end="\r"))
+    into = asked.into or Path("runs") / asked.study.stem
+    run_doses(doses, into=into, jobs=asked.jobs, show=lambda done, number, _: print(f"{done}/{number}", end="\r"))
     risk = at_risk(doses, into)
     for dose, days in sorted(risk.items()):
         print(f"{dose:g} Gy: days at risk {', '.join(f'{x:.3g}' for x in sorted(days))}")

@@ -49,7 +49,7 @@ def line(verdict: Verdict, reason: str) -> str:
     else:
         found = "; ".join(one(a, verdict.measured.values[a.what]) for a in case.asked)
     word = {PASS: "**pass**", FAIL: "fail", NOT_APPLICABLE: "not applicable"}[verdict.verdict]
-    said = verdict.reason or reason
+    said = "" if verdict.verdict == PASS else verdict.reason or reason
     cells = (name, case.use, asked, found, f"{word}. {said}" if said else word)
     return "| " + " | ".join(cell.replace("|", "/").replace("\n", " ") for cell in cells) + " |"
 

@@ -4,18 +4,18 @@ Each command imports what it needs, so that `--help` and mistakes in a file answ
 """
 
 import os
-import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
 from marrow_niche.errors import MarrowError, RunError
+from marrow_niche.progress import progress_bar, stopping_between_hours, study_bar
+from marrow_niche.quantities import words
 
 if TYPE_CHECKING:
     from marrow_niche.record.results import Results
@@ -89,7 +89,7 @@ def run(
     from marrow_niche.scenario.scenario import read_scenario
 
     scenario = read_scenario(file, seed=seed)
-    into = Path("runs") / file.resolve().stem if into is None else into
+    into = _into(into, file)
     from marrow_niche.simulation import simulate
 
     return _simulated(
@@ -168,7 +168,7 @@ def sweep(
     from marrow_niche.studies.sweep import read_sweep, run_sweep
 
     study = read_sweep(file)
-    into = Path("runs") / file.resolve().stem if into is None else into
+    into = _into(into, file)
     print(f"{len(study.members)} runs into {into}.", file=sys.stderr, flush=True)
     with _resumable(f"marrow-niche sweep {file}"), study_bar("runs") as show:
         table, failed = run_sweep(study, into=into, jobs=jobs, show=show)
@@ -209,7 +209,7 @@ def doses(
     from marrow_niche.studies.doses import read_doses, run_doses, told
 
     study = read_doses(file)
-    into = Path("runs") / file.resolve().stem if into is None else into
+    into = _into(into, file)
     print(f"{len(study.members)} animals into {into}.", file=sys.stderr, flush=True)
     with _resumable(f"marrow-niche doses {file}"), study_bar("animals") as show:
         path = run_doses(study, into=into, jobs=jobs, show=show)
@@ -252,7 +252,7 @@ def verdict(
         raise RunError(f"--after {after}: the arms part after the injury; give a time of 0 or more, such as '1 d'.")
     with _resumable(f"marrow-niche verdict {directory}", kept=False), study_bar("arms") as show:
         found = judge_run(directory, seeds=seeds, after=hours, hormones=hormones, jobs=jobs, show=show)
-    print("\n".join(found["words"]))
+    print("\n".join(filter(None, (*found["words"], found["words_of_shares"]))))
     from marrow_niche.record.results import open_results
     from marrow_niche.view.report import report as draw
 
@@ -324,13 +324,16 @@ def prepare_threads(threads: int | None) -> None:
         return
     if threads < 1:
         raise RunError(f"--threads {threads}: at least one thread is needed.")
+    from marrow_niche.studies.processes import cores
+
     limit = os.environ.get("NUMBA_NUM_THREADS", "")
-    if threads > (int(limit) if limit.isdigit() else _cores()):
+    if threads > (int(limit) if limit.isdigit() else cores()):
         os.environ["NUMBA_NUM_THREADS"] = str(threads)
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _into(asked: Path | None, file: Path) -> Path:
+    """The directory that is asked for, or the default for what `file` asks."""
+    return Path("runs") / file.resolve().stem if asked is None else asked
 
 
 def _simulated(directory: Path, simulation: Callable[[Callable[[float, float], None]], "Results"]) -> int:
@@ -345,7 +348,7 @@ def _simulated(directory: Path, simulation: Callable[[Callable[[float, float], N
         else:
             print("Stopped before anything was written; run it again.", file=sys.stderr)
         return STOPPED
-    took = _clock(time.monotonic() - began)
+    took = words.clock(time.monotonic() - began)
     print(f"Simulated in {took}, written to {directory}. Drawing the report ...", file=sys.stderr, flush=True)
     _report(results)
     return DONE
@@ -372,111 +375,3 @@ def _report(results: "Results") -> None:
 
     draw(results)
     print(summary(results))
-
-
-@contextmanager
-def stopping_between_hours(show: Callable[[float, float], None]) -> Iterator[Callable[[float, float], None]]:
-    """`show`, made to end the simulation after the hour in which Ctrl-C (or a cluster's SIGTERM) came.
-
-    A step half done is no state to go on from. Before the first hour, and at the second Ctrl-C, it ends at once.
-    """
-    begun = asked = False
-
-    def ask(number: int, frame: Any) -> None:
-        nonlocal asked
-        again, asked = asked, True  # kept: an exception is lost where Python was just clearing up
-        if again or not begun:
-            raise KeyboardInterrupt
-        print("Stopping after this hour of the simulation; Ctrl-C again stops at once.", file=sys.stderr)
-
-    def progress(done: float, total: float) -> None:
-        nonlocal begun
-        begun = True
-        show(done, total)
-        if asked and done < total:
-            raise KeyboardInterrupt
-
-    before = {}
-    if threading.current_thread() is threading.main_thread():
-        before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield progress
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def progress_bar() -> Iterator[Callable[[float, float], None]]:
-    """A function of (hours done, hours in all) that shows both and the time left; plain lines where no terminal is."""
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield _lines()
-        return
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
-    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True, speed_estimate_period=120) as bar:
-        task = bar.add_task("building the marrow", total=None)
-
-        def show(done: float, total: float) -> None:
-            if bar.tasks[task].total is None:  # time left is reckoned from here, also when a run goes on half-way
-                bar.reset(task, total=total, completed=int(done))
-            bar.update(task, completed=done, description=f"day {done / 24:.0f} of {total / 24:.0f}")
-
-        yield show
-
-
-@contextmanager
-def study_bar(what: str) -> Iterator[Callable[[int, int, float], None]]:
-    """A function of (tasks done, tasks in all, shares of those under way) that shows them; lines where no terminal is."""
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        shown = [-1]
-
-        def line(done: int, number: int, more: float) -> None:
-            if done != shown[0] and (done == number or done * 20 // number != shown[0] * 20 // number):
-                shown[0] = done
-                print(f"{done} of {number} {what}", file=sys.stderr, flush=True)
-
-        yield line
-        return
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
-    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True, speed_estimate_period=600) as bar:
-        task = bar.add_task(f"building, 0 {what}", total=None)
-
-        def show(done: int, number: int, more: float) -> None:
-            bar.update(task, total=number, completed=done + more, description=f"{done} of {number} {what}")
-
-        yield show
-
-
-def _lines(every: float = 0.1, out: Any = None) -> Callable[[float, float], None]:
-    """Progress as one line for each tenth of the way."""
-    began: list[float] = []
-    shown = [-1.0]
-
-    def show(done: float, total: float) -> None:
-        if not began:
-            began[:] = [time.monotonic(), done]
-        share = done / total if total else 1.0
-        if share < shown[0] + every and done < total:
-            return
-        shown[0] = share
-        elapsed, since = time.monotonic() - began[0], done - began[1]
-        left = f", {_clock(elapsed * (total - done) / since)} left" if since > 0 and done < total else ""
-        print(f"day {done / 24:.0f} of {total / 24:.0f}{left}", file=out or sys.stderr, flush=True)
-
-    return show
-
-
-def _clock(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

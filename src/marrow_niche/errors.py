@@ -9,13 +9,22 @@ class UnitError(MarrowError):
     """A number whose unit is missing, unknown or of another kind than the place asks for."""
 
 
-class ScenarioError(MarrowError):
-    """The scenario file cannot be simulated; `mistakes` lists every one of them."""
+class MistakesError(MarrowError):
+    """A file that cannot be used; `mistakes` lists every one of them."""
+
+    used = "used"
+    """What cannot be done with it."""
 
     def __init__(self, name, mistakes):
         self.name, self.mistakes = str(name), list(mistakes)
         count = f"{len(self.mistakes)} mistake" + ("s" if len(self.mistakes) != 1 else "")
-        super().__init__("\n".join([f"{self.name} cannot be simulated; {count}:", *("  " + m for m in self.mistakes)]))
+        super().__init__("\n".join([f"{self.name} cannot be {self.used}; {count}:", *("  " + m for m in self.mistakes)]))
+
+
+class ScenarioError(MistakesError):
+    """A scenario file that cannot be simulated."""
+
+    used = "simulated"
 
 
 class GeometryError(MarrowError):
@@ -30,10 +39,13 @@ class RunError(MarrowError):
     """A run directory that exists already, is missing, or is not one of ours."""
 
 
-class CountsError(MarrowError):
-    """A table of measured counts that cannot be laid over a run; `mistakes` lists every one of them."""
+class CountsError(MistakesError):
+    """A table of measured counts that cannot be laid over a run."""
 
-    def __init__(self, name, mistakes):
-        self.name, self.mistakes = str(name), list(mistakes)
-        count = f"{len(self.mistakes)} mistake" + ("s" if len(self.mistakes) != 1 else "")
-        super().__init__("\n".join([f"{self.name} cannot be compared; {count}:", *("  " + m for m in self.mistakes)]))
+    used = "compared"
+
+
+class StudyError(MistakesError):
+    """A study file that asks for what cannot be."""
+
+    used = "run"

@@ -1,6 +1,7 @@
 """Model: everything that stays as it is during a run, in canonical units. Frozen; built once from a scenario."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from marrow_niche.body.blood import BloodState
 from marrow_niche.body.lymphoid import LymphoidRest
 from marrow_niche.body.spleen import SpleenRest
 from marrow_niche.geometry import Geometry
+from marrow_niche.marrow.damage import Exposure
 from marrow_niche.marrow.genes import Genes
 from marrow_niche.marrow.lineages import Tree
 from marrow_niche.marrow.stem_cells import StemRest
@@ -52,7 +54,7 @@ class Model:
     apart: bool
     stem_weight: float
     weight: np.ndarray
-    exposures: tuple[tuple[float, ...], ...]
+    exposures: tuple[Exposure, ...]
     patterns: np.ndarray | None
     """(p, n) dose in each voxel over that of an exposure, by the number of its pattern; None: 1 everywhere."""
     oxygen_at_rest: np.ndarray
@@ -88,11 +90,21 @@ class Model:
         """Marrow voxels."""
         return self.geometry.lattice.n
 
-    @property
+    @cached_property
     def space(self):
-        """(n,) extravascular volume of each voxel [um^3]."""
+        """(n,) extravascular volume of each voxel [um^3]; not to be written to."""
         return self.geometry.extravascular * self.geometry.lattice.spacing**3
 
     def mean(self, values):
         """The mean over the marrow outside vessels of `values` (n,); one number is its own."""
-        return float(self.space @ values) / float(self.space.sum()) if np.ndim(values) else float(values)
+        return float(self.space @ values) / self.all_space if np.ndim(values) else float(values)
+
+    @cached_property
+    def all_space(self):
+        """Extravascular volume of the piece [um^3]."""
+        return float(self.space.sum())
+
+    @cached_property
+    def all_wall(self):
+        """Walls of its sinusoids and of its arterioles [um^2]."""
+        return float(self.geometry.sinusoid_area.sum()), float(self.geometry.arteriole_area.sum())

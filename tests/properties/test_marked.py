@@ -74,7 +74,7 @@ def test_a_label_changes_no_bit_of_a_stem_cell():
 
 def test_of_stem_cells_that_are_all_labelled_nothing_unmarked_is_born(monkeypatch):
     """All at day 0: the marked share of stem cells and tip is 1 from then on, and each cell handed to the tree is marked."""
-    model, state = lab.marrow(marked=True, events=[Label(at=0.0, cells="all")], lineage_step=3)
+    model, state = lab.marrow(marked=True, events=[Label(at=0.0, cells="all")])
     n, drawn, decide = model.tree.size, [], fate.decide
     monkeypatch.setattr(fate, "decide", lambda *args: drawn.append(decide(*args)) or drawn[-1])
     given = 0

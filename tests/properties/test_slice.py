@@ -8,10 +8,11 @@ from marrow_niche.scenario.scenario import scenario_from
 from marrow_niche.simulation import build
 
 
-def levels(model):
-    """Stem cells outside the tip, and the tip, over the species' density."""
-    stem, tip = model.species.stem_cells, model.facts["tip_over_species"]
-    return (model.facts["stem_cells_over_species"] * stem.everyone - tip * stem.tip_number) / stem.number, tip
+def levels(model, state):
+    """Stem cells outside the tip, and the tip, over the species' density, as they stand."""
+    tip = state.stem.tip.sum()
+    found = model.stem_weight * np.array([len(state.stem.tip) - tip, tip])
+    return found / (model.piece_share * model.species.stem_cells.numbers)
 
 
 def test_fields_of_a_slice_rest_near_those_of_a_section():
@@ -28,7 +29,7 @@ def test_fields_of_a_slice_rest_near_those_of_a_section():
     f = slice_.geometry.extravascular
     thin = (flat.fields * f).sum(axis=1) / f.sum()
     assert thin == pytest.approx(thick, rel=0.15)
-    others, tip = (levels(slice_)[k] / levels(section)[k] for k in (0, 1))
+    others, tip = levels(slice_, flat) / levels(section, state)
     assert others == pytest.approx(1.0, abs=0.15)
     assert tip == pytest.approx(1.0, abs=0.15)
     assert np.allclose(flat.stem.position[:, 2].max() - flat.stem.position[:, 2].min(), 25.0, atol=1.0)

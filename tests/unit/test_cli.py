@@ -11,6 +11,8 @@ import pytest
 
 from marrow_niche import cli
 from marrow_niche.cli import main
+from marrow_niche.progress import progress_bar, stopping_between_hours
+from marrow_niche.quantities import words
 
 SCENARIO = """
 species = "mouse"
@@ -209,7 +211,7 @@ def test_a_stop_waits_for_the_end_of_the_hour(number):
     done = []
     with (
         pytest.raises(KeyboardInterrupt),
-        cli.stopping_between_hours(lambda hour, total: done.append(hour)) as progress,
+        stopping_between_hours(lambda hour, total: done.append(hour)) as progress,
     ):
         progress(1, 3)
         os.kill(os.getpid(), number)
@@ -229,7 +231,7 @@ def test_a_stop_that_python_loses_while_it_clears_up_ends_the_first_hour():
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(0.01)
 
-    with pytest.raises(KeyboardInterrupt), cli.stopping_between_hours(lambda hour, total: None) as progress:
+    with pytest.raises(KeyboardInterrupt), stopping_between_hours(lambda hour, total: None) as progress:
         Dying()
         progress(1, 3)
         pytest.fail("went on")
@@ -237,14 +239,14 @@ def test_a_stop_that_python_loses_while_it_clears_up_ends_the_first_hour():
 
 def test_a_second_stop_and_one_before_the_first_hour_end_at_once():
     before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt), cli.stopping_between_hours(lambda hour, total: None) as progress:
+    with pytest.raises(KeyboardInterrupt), stopping_between_hours(lambda hour, total: None) as progress:
         progress(1, 3)
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(0.01)
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(0.01)
         pytest.fail("went on")
-    with pytest.raises(KeyboardInterrupt), cli.stopping_between_hours(lambda hour, total: None):
+    with pytest.raises(KeyboardInterrupt), stopping_between_hours(lambda hour, total: None):
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(0.01)
         pytest.fail("went on")
@@ -273,7 +275,7 @@ def test_cite_of_a_run_reads_its_own_ledger(capsys):
 
 
 def test_progress_without_a_terminal_is_a_few_plain_lines(capsys):
-    with cli.progress_bar() as progress:
+    with progress_bar() as progress:
         for hour in range(1, 1441):
             progress(hour, 1440)
     lines = capsys.readouterr().err.splitlines()
@@ -284,7 +286,7 @@ def test_progress_without_a_terminal_is_a_few_plain_lines(capsys):
 
 @pytest.mark.parametrize(("seconds", "text"), [(3, "3 s"), (200, "3 min"), (7300, "2.0 h")])
 def test_times_are_told_in_the_unit_one_would_say(seconds, text):
-    assert cli._clock(seconds) == text
+    assert words.clock(seconds) == text
 
 
 def test_study_commands_say_what_they_take(capsys):

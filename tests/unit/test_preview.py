@@ -7,7 +7,7 @@ import re
 import lab
 import pytest
 
-from marrow_niche.perturbations import dose
+from marrow_niche.perturbations.region import corners
 from marrow_niche.quantities.words import plain
 from marrow_niche.simulation import assembly, preview
 
@@ -71,7 +71,7 @@ def doses(tmp_path_factory):
     """doses(*events, **parameters): what is told of radiation events on a small section."""
     folder = tmp_path_factory.mktemp("maps")
     model, _ = lab.marrow(dosed=True)
-    low, high = dose.corners(model)
+    low, high = corners(model)
     rows = [f"{x},{y},{z},{2 + x / 1e4}" for x in (low[0] - 9, high[0] + 9) for y in (low[1] - 9, high[1] + 9) for z in (low[2] - 9, high[2] + 9)]
     (folder / "plan.csv").write_text("\n".join(["x_um,y_um,z_um,dose_gy", *rows]))
 

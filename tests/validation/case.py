@@ -79,6 +79,11 @@ class Verdict:
     reason: str = ""
 
     @property
+    def unmet(self) -> list[str]:
+        """What was asked and missed, without the numbers."""
+        return [] if self.measured is None else [asked.what for asked, value in self._pairs() if not asked.met(value)]
+
+    @property
     def found(self) -> str:
         """All numbers in one line."""
         if self.measured is None:

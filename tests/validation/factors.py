@@ -2,11 +2,10 @@
 
 import numpy as np
 
-from marrow_niche.analysis.recovery import first_above
 from validation import published
 from validation.case import Asked, Case, Measured
 from validation.pictures import courses
-from validation.runs import needs_events, run
+from validation.runs import back, number, run
 
 NEUTROPHILS, GCSF = "neutrophils_per_uL", "GCSF_pM"
 
@@ -54,7 +53,6 @@ def draw_gcsf_4(figure, m):
 
 
 def tpo_2():
-    needs_events("factor")
     doses = {"kind": "factor", "factor": "romiplostim", "at": "0 d", "dose": "100 ug/kg", "doses": 4, "every": "3 d"}
     r = run(days=14, events=(doses,))
     early = r.day <= 10
@@ -82,17 +80,14 @@ def bled(species):
     return run(species=species, days=45, every="12 h", events=({"kind": "bleed", "at": "0 d", "fraction": "50 %"},))
 
 
-def back(r):
+def red_again(r):
     """Day on which red cells are at 90 % for the first time after their lowest; infinity where they are not by the end."""
-    red = r.over_rest("red_cells_per_uL")
-    low = int(red.argmin())
-    found = first_above(r.day[low:], red[low:], 0.9)
-    return np.inf if found is None else float(found)
+    return number(back(r.day, r.over_rest("red_cells_per_uL"), 0.9), np.inf)
 
 
 def epo_1():
     mouse, human = bled("mouse"), bled("human")
-    young, one, other = mouse.over_rest("reticulocytes_per_uL"), back(mouse), back(human)
+    young, one, other = mouse.over_rest("reticulocytes_per_uL"), red_again(mouse), red_again(human)
     values = {
         "peak of reticulocytes, fold": float(young.max()), "day of the peak": float(mouse.day[young.argmax()]),
         "red cells at 90 %": one, "man later than the mouse": other - one if np.isfinite(one) else np.nan,

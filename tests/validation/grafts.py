@@ -10,7 +10,7 @@ from marrow_niche.body import lymphoid
 from validation import published
 from validation.case import Asked, Case, Measured
 from validation.pictures import courses
-from validation.runs import needs_events, run
+from validation.runs import back, number, run
 
 MARKED = {
     "GM": "marked_share_of_neutrophils", "RBC": "marked_share_of_red_cells", "B": "marked_share_of_b_cells",
@@ -18,10 +18,6 @@ MARKED = {
 }  # fmt: skip
 MORE_AGENTS = {"stem_cells.agent_cap": {"value": 30_000, "unit": "", "source": "estimate"}}
 """A graft of 200 cells is then as many stored ones."""
-
-
-def never(day):
-    return np.nan if day is None else float(day)
 
 
 def grafted(cells, days):
@@ -32,7 +28,7 @@ def grafted(cells, days):
 
 def appears(r, cell, level=0.005):
     """Day on which donor cells are first so large a share of a kind."""
-    return never(first_above(r.day, r.of(MARKED[cell]), level))
+    return number(first_above(r.day, r.of(MARKED[cell]), level))
 
 
 def tx_1():
@@ -51,7 +47,7 @@ def tx_1():
     late = (r.day >= 42) & (r.day <= 110)
     gm = r.of(MARKED["GM"])[late]
     values["GM share from day 42 to 110, furthest from its mean"] = float(np.abs(gm / max(gm.mean(), 1e-12) - 1).max())
-    half = {cell: never(first_above(r.day, r.of(MARKED[cell]), 0.5 * plateau[cell])) for cell in ("B", "T")}
+    half = {cell: number(first_above(r.day, r.of(MARKED[cell]), 0.5 * plateau[cell])) for cell in ("B", "T")}
     values["T at half of its plateau after B"] = half["T"] - half["B"]
     first = {cell: appears(r, cell) for cell in MARKED}
     values |= {
@@ -101,7 +97,7 @@ def tx_4():
         day.append(start + (step + 1) * dt / 24)
         dp.append(thymus.dp / p.dp_pool)
     values = {
-        "double-positive cells at half": never(first_above(np.array(day), np.array(dp), 0.5)),
+        "double-positive cells at half": number(first_above(np.array(day), np.array(dp), 0.5)),
         "SP8 at half after SP4": np.nan,
     }
     return Measured(values=values, shown=(day, dp, by["DP"]))
@@ -132,12 +128,10 @@ def engrafted(r, column, level):
     """Days from the graft until a count is at a level again after its nadir; nan where it never was below, or stays there."""
     after = r.day >= GRAFT_DAY
     day, value = r.day[after] - GRAFT_DAY, r.of(column)[after]
-    low = int(value.argmin())
-    return never(first_above(day[low:], value[low:], level)) if value[low] < level else np.nan
+    return number(back(day, value, level)) if value.min() < level else np.nan
 
 
 def tx_5():
-    needs_events("graft")
     one, three = (transplanted(per_kg, 63) for per_kg in (2e8, 6e8))
     anc = [engrafted(r, "neutrophils_per_uL", 500.0) for r in (one, three)]
     platelets = [engrafted(r, "platelets_per_uL", 20_000.0) for r in (one, three)]
@@ -163,7 +157,6 @@ YEAR_AND_A_QUARTER = 460
 
 
 def tx_7():
-    needs_events("graft")
     r = transplanted(2e8, YEAR_AND_A_QUARTER, every="5 d")
     half, lines = {}, []
     for cell, columns in CELLS.items():
@@ -172,9 +165,7 @@ def tx_7():
             half[cell] = np.nan
             continue
         value = r.over_rest(column)
-        low = int(value.argmin())
-        back = first_above(r.day[low:] - GRAFT_DAY, value[low:], 0.5)
-        half[cell] = np.inf if back is None else float(back)
+        half[cell] = number(back(r.day - GRAFT_DAY, value, 0.5), np.inf)
         lines.append((cell, r.day - GRAFT_DAY, value))
     order = [half[cell] for cell in ("NK", "CD8", "B", "CD4")]
     values = {f"{cell} cells at half": day for cell, day in half.items()}

@@ -6,12 +6,11 @@ import numpy as np
 
 from marrow_niche.analysis import lethality
 from marrow_niche.analysis.recovery import first_above, first_below
-from marrow_niche.body.survival import danger
-from marrow_niche.scenario.scenario import scenario_from
+from marrow_niche.body.clinical import degree
 from validation import published
 from validation.case import Asked, Case, Measured
 from validation.pictures import COLOURS, INK, courses
-from validation.runs import GEOMETRY, run
+from validation.runs import back, number, parameters_of, run
 
 NEUTROPHILS, PLATELETS, LYMPHOCYTES = "neutrophils_per_uL", "platelets_per_uL", "lymphocytes_per_uL"
 PER_UL = 1000.0
@@ -21,11 +20,6 @@ PER_UL = 1000.0
 def irradiated(species, dose, days, every="1 d"):
     """A run of so many days after one acute dose [Gy] to the whole body."""
     return run(species=species, days=days, every=every, events=({"kind": "radiation", "at": "0 d", "dose": f"{dose:g} Gy"},))
-
-
-def never(day):
-    """A day that may not have come, as a number: nan where it did not."""
-    return np.nan if day is None else float(day)
 
 
 def nadir_day(day, value, nothing=0.0):
@@ -70,16 +64,15 @@ def draw_rad_3(figure, m):
 
 # ---------------------------------------------------------------------------------- RAD-4
 
-GRADES = {"granulocytes": (2.0, 1.0, 0.5), "platelets": (100.0, 50.0, 20.0)}
-"""Lowest count [1e9/L] of grades H1, H2, H3; below it is H4 (Dainiak & Fliedner)."""
+COUNTS_4 = {"granulocytes": NEUTROPHILS, "platelets": PLATELETS}
 EXPECTED = {1.0: 1, 2.0: 2, 4.0: 3, 7.0: 4, 10.0: 4}
 """Grade by dose [Gy]."""
 CLOSE_TO_NONE = 50.0
 
 
-def grade(cell, lowest):
-    """H1 to H4 of a lowest count [1e9/L]."""
-    return 1 + sum(lowest < limit for limit in GRADES[cell])
+def bounds(cell):
+    """Between H1 and H2, H2 and H3, H3 and H4 of man [1/uL]."""
+    return getattr(parameters_of("human").clinical, f"{cell.removesuffix('s')}_degrees")
 
 
 def rad_4():
@@ -87,26 +80,26 @@ def rad_4():
     nadir = {dose: nadir_day(r.day, r.of(NEUTROPHILS), CLOSE_TO_NONE) for dose, r in runs.items()}
     order = np.array([nadir[dose] for dose in sorted(EXPECTED)])
     miss = {
-        cell: max(abs(grade(cell, runs[dose].of(column).min() / PER_UL) - code) for dose, code in EXPECTED.items())
-        for cell, column in (("granulocytes", NEUTROPHILS), ("platelets", PLATELETS))
+        cell: max(abs(degree(runs[dose].of(column).min(), bounds(cell)) - code) for dose, code in EXPECTED.items())
+        for cell, column in COUNTS_4.items()
     }
     values = {f"largest miss of the grade by {cell}": float(m) for cell, m in miss.items()}
     values |= {
         "nadir of granulocytes at 2 Gy": nadir[2.0],
         "nadir of granulocytes at 10 Gy": nadir[10.0],
         "step back of the nadir from dose to dose": float(np.diff(order).max()),
-        "granulocytes under 0.5e9/L at 8 Gy": never(first_below(runs[8.0].day, runs[8.0].of(NEUTROPHILS), 0.5 * PER_UL)),
-        "granulocytes under 0.5e9/L at 10 Gy": never(first_below(runs[10.0].day, runs[10.0].of(NEUTROPHILS), 0.5 * PER_UL)),
+        "granulocytes under 0.5e9/L at 8 Gy": number(first_below(runs[8.0].day, runs[8.0].of(NEUTROPHILS), 0.5 * PER_UL)),
+        "granulocytes under 0.5e9/L at 10 Gy": number(first_below(runs[10.0].day, runs[10.0].of(NEUTROPHILS), 0.5 * PER_UL)),
     }
     return Measured(values=values, shown=runs)
 
 
 def draw_rad_4(figure, m):
-    for k, (cell, column) in enumerate((("granulocytes", NEUTROPHILS), ("platelets", PLATELETS))):
+    for k, (cell, column) in enumerate(COUNTS_4.items()):
         axes = figure.add_subplot(1, 2, k + 1, title=f"Human {cell}", xlabel="day", ylabel="1e9/L", yscale="log")
         courses(axes, [(f"{dose:g} Gy", r.day, np.maximum(r.of(column) / PER_UL, 1e-3)) for dose, r in sorted(m.shown.items())])
-        for level in GRADES[cell]:
-            axes.axhline(level, color="#b9c1ca", linewidth=0.8, zorder=0)
+        for level in bounds(cell):
+            axes.axhline(level / PER_UL, color="#b9c1ca", linewidth=0.8, zorder=0)
 
 
 # ---------------------------------------------------------------------------------- RAD-5
@@ -123,12 +116,11 @@ def rad_5_at(dose):
     known = published.table("boyer2019_totals")
     neutrophils, b = r.over_rest(NEUTROPHILS), r.over_rest("b_cells_per_uL")
     red, platelets = r.over_rest("red_cells_per_uL"), r.over_rest(PLATELETS)
-    low = int(neutrophils.argmin())
     found = {
         "nadir of lymphocytes": float(r.day[r.of(LYMPHOCYTES).argmin()]),
         "B cells on day 16": r.at("b_cells_per_uL", 16) / r.of("b_cells_per_uL")[0],
-        "B cells at half": never(first_above(r.day[5:], b[5:], 0.5)),
-        "neutrophils at half": never(first_above(r.day[low:], neutrophils[low:], 0.5)),
+        "B cells at half": number(first_above(r.day[5:], b[5:], 0.5)),
+        "neutrophils at half": number(back(r.day, neutrophils, 0.5)),
         "neutrophils on day 12": r.at(NEUTROPHILS, 12) / PER_UL,
         "nadir of red cells": float(r.day[red.argmin()]),
         "red cells at their nadir": float(red.min()),
@@ -202,16 +194,10 @@ DOSES = {"mouse": (5.5, 6.5, 7.5, 8.5, 9.5, 11.0), "human": (1.0, 2.0, 4.0, 5.5,
 DAYS = {"mouse": 30, "human": 60}
 
 
-def parameters(species):
-    """The species' `body.survival.Lethality`."""
-    return scenario_from({"species": species, "duration": "1 d", "geometry": GEOMETRY[species]}).parameters.lethality
-
-
 def dead(species, dose):
     """(day, probability of death by then) after one dose."""
-    r, p = irradiated(species, dose, DAYS[species]), parameters(species)
-    risk = lethality.days_at_risk(r.day, danger(r.of(NEUTROPHILS), r.of(PLATELETS), p), 0.0, DAYS[species])
-    return r.day, lethality.dies(risk, 24 * p.kappa)
+    r, spec = irradiated(species, dose, DAYS[species]), parameters_of(species).lethality
+    return r.day, lethality.death(r.day, r.of(NEUTROPHILS), r.of(PLATELETS), spec, 0.0, DAYS[species])[1]
 
 
 @functools.cache
@@ -222,10 +208,10 @@ def response(species):
     return doses, p, lethality.fit(doses, 10 * p, [10.0] * len(doses))
 
 
-def within(species, number):
+def within(species, name):
     """A number of the fitted dose-response; nan where there is none, or LD50 lies beyond the doses that were run."""
     fitted = response(species)[2]
-    return getattr(fitted, number) if fitted is not None and fitted.inside else np.nan
+    return getattr(fitted, name) if fitted is not None and fitted.inside else np.nan
 
 
 def ld_1():
@@ -276,7 +262,7 @@ def draw_rad_10(figure, m):
         axes.hlines(0.5, low, high, color=colour, linewidth=5, alpha=0.4)
 
 
-HAZARD = "counts of runs, body.survival.danger, and analysis.lethality with ten animals a dose"
+HAZARD = "counts of runs, and analysis.lethality.death with ten animals a dose"
 GOANS = "Goans RE et al. 1997, Health Phys 72:513; 2001, Health Phys 81:446"
 
 
@@ -298,7 +284,7 @@ CASES = (
         id="RAD-4", use="test", title="Grade and nadir with dose in man", cites="Fliedner TM et al. 2001, METREPOL; Dainiak N et al. 2003",
         exercised="runs of the human piece over 60 days",
         asked=(
-            *(Asked(what=f"largest miss of the grade by {cell}", high=1) for cell in GRADES),
+            *(Asked(what=f"largest miss of the grade by {cell}", high=1) for cell in COUNTS_4),
             Asked(what="nadir of granulocytes at 2 Gy", low=25, high=45, unit="d"),
             Asked(what="nadir of granulocytes at 10 Gy", high=10, unit="d"),
             Asked(what="step back of the nadir from dose to dose", high=1, unit="d"),

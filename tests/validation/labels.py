@@ -3,11 +3,10 @@
 import numpy as np
 
 from marrow_niche.marrow import stem_cells
-from marrow_niche.scenario.scenario import scenario_from
 from validation import published
 from validation.case import Asked, Case, Measured
 from validation.pictures import INK, beside, courses
-from validation.runs import GEOMETRY, run
+from validation.runs import parameters_of, run
 
 PAIRS = (("MPP", "HSC"), ("HPC1", "MPP"), ("CMP", "HPC1"), ("MEP", "CMP"), ("GMP", "CMP"), ("CLP", "HPC1"))
 DAY = 104.0
@@ -76,8 +75,7 @@ def draw_hom_2(figure, m):
 
 def interval(species):
     """Mean time [d] between divisions of the stem cells that sustain all others, those of the tip."""
-    asked = scenario_from({"species": species, "duration": "1 d", "geometry": GEOMETRY[species]})
-    return float(1 / (24 * stem_cells.rest(asked.parameters.stem_cells).division[1]))
+    return float(1 / (24 * stem_cells.rest(parameters_of(species).stem_cells).division[1]))
 
 
 def clone_1():

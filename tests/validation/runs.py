@@ -7,19 +7,19 @@ import os
 import shutil
 import tempfile
 import time
-import warnings
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from lab import FEWER_AGENTS
 
-import marrow_niche
 from marrow_niche import simulate
+from marrow_niche.analysis.recovery import first_above
 from marrow_niche.errors import ScenarioError
 from marrow_niche.record.tables import read_table
-from marrow_niche.scenario.scenario import EVENTS, scenario_from
+from marrow_niche.scenario.scenario import Species, scenario_from
+from marrow_niche.studies import members
 from validation.case import NotApplicable
 
 if TYPE_CHECKING:
@@ -32,11 +32,6 @@ GEOMETRY = {
     },
 }  # fmt: skip
 """Of a species: a slice of the package's own bone, thin enough for a day to take about a second."""
-FEWER_AGENTS = {"stem_cells.agent_cap": {"value": 6000, "unit": "", "source": "estimate"}}
-SOURCE = Path(marrow_niche.__file__).parent
-LIBRARIES = ("numpy", "scipy", "numba")
-APART = ("view", "analysis", "cli.py", "__main__.py")
-"""Rooms that no run enters."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,12 +63,21 @@ class Run:
         return values / values[0]
 
 
-def needs_events(*kinds: str) -> None:
-    """Raises NotApplicable when the package does not know one of these kinds of event."""
-    known = {event.kind for event in EVENTS}
-    missing = [kind for kind in kinds if kind not in known]
-    if missing:
-        raise NotApplicable(f'the package has no event of kind "{missing[0]}" yet')
+@functools.cache
+def parameters_of(species: str) -> Species:
+    """All parameters of a species."""
+    return scenario_from({"species": species, "duration": "1 d", "geometry": GEOMETRY[species]}).parameters
+
+
+def number(day: float | None, never: float = np.nan) -> float:
+    """A day that may not have come, as a number: `never` where it did not."""
+    return never if day is None else float(day)
+
+
+def back(day: np.ndarray, value: np.ndarray, level: float) -> float | None:
+    """First day after its lowest on which a value (t,) is at `level` or above; None where it is not by the end."""
+    low = int(np.argmin(value))
+    return first_above(day[low:], value[low:], level)
 
 
 def run(
@@ -98,10 +102,7 @@ def run(
         As under [parameters], besides the number of stored stem cells.
     tables : dict
         Further tables of the scenario, or others in the place of these.
-
-    Raises NotApplicable for events of a kind that the package does not know.
     """
-    needs_events(*{event["kind"] for event in events})
     asked = {
         "title": "a validation case",
         "species": species,
@@ -121,7 +122,7 @@ def run(
 def folder() -> Path:
     """Where runs are kept: one folder a version of the package's source, so that none is older than the code."""
     user = os.getuid() if hasattr(os, "getuid") else "user"
-    return Path(tempfile.gettempdir()) / f"marrow_niche_validation_{user}" / _source_digest()
+    return Path(tempfile.gettempdir()) / f"marrow_niche_validation_{user}" / members.code_digest()[:16]
 
 
 def _make(asked: dict[str, Any], kept: Path) -> None:
@@ -132,10 +133,7 @@ def _make(asked: dict[str, Any], kept: Path) -> None:
     kept.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=kept.parent) as scratch:
         start = time.monotonic()
-        with warnings.catch_warnings():
-            for told in ("Mean of empty slice", "invalid value encountered in scalar divide"):
-                warnings.filterwarnings("ignore", told, RuntimeWarning)  # of osteoblasts, in a piece without bone
-            results = simulate(scenario, into=Path(scratch) / "run", threads=1)
+        results = simulate(scenario, into=Path(scratch) / "run", threads=1)
         tables = Path(scratch) / "tables"
         tables.mkdir()
         for name in ("blood.csv", "marrow.csv"):
@@ -150,16 +148,3 @@ def _make(asked: dict[str, Any], kept: Path) -> None:
 
 def _name(asked: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:20]
-
-
-@functools.cache
-def _source_digest() -> str:
-    """Of every source and data file of the package as it is on disk, and the libraries that do the arithmetic."""
-    digest = hashlib.sha256()
-    for path in sorted(p for p in SOURCE.rglob("*") if p.suffix in (".py", ".toml")):
-        if path.relative_to(SOURCE).parts[0] in APART:
-            continue
-        digest.update(path.relative_to(SOURCE).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    for name in LIBRARIES:
-        digest.update(f"{name} {version(name)}".encode())
-    return digest.hexdigest()[:16]

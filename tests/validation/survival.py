@@ -12,7 +12,6 @@ from marrow_niche.simulation import advance, build
 from validation import published
 from validation.case import Asked, Case, Measured
 from validation.pictures import courses
-from validation.runs import needs_events
 
 CLONOGENS = ("stem cells", "MPP")
 
@@ -93,7 +92,6 @@ def colonies(cells, *, mice, days=6):
 
 
 def stem_4():
-    needs_events("graft")
     given = np.array([50.0, 150.0, 500.0])
     found = [colonies(cells, mice=n) for cells, n in zip(given, (60, 5, 3))]
     mean = np.array([f.mean() for f in found])

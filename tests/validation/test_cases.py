@@ -1,6 +1,9 @@
 """Every published case gives the verdict that is on record; slow ones where slow tests are asked for."""
 
 import dataclasses
+import importlib.util
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +11,7 @@ from validation import published, record
 from validation.case import FAIL, NOT_APPLICABLE, PASS, Asked, Case, Measured, NotApplicable, Verdict, judge
 from validation.catalogue import CASES
 
+ROOT = Path(__file__).parents[2]
 LEAST_PASSES = 23
 """Cases that pass, as of the last time anyone counted; it is raised, not lowered."""
 
@@ -25,6 +29,10 @@ def test_the_record_holds_every_case_and_no_fewer_passes():
     known = record.on_record()
     assert not record.check(known, [case.id for case in CASES])
     assert known["passes"] >= LEAST_PASSES
+    for case in CASES:
+        entry = known["cases"][case.id]
+        assert set(entry.get("missed", ())) <= {a.what for a in case.asked}, case.id
+        assert entry["verdict"] == FAIL or "missed" not in entry, case.id
 
 
 def test_no_case_asks_nothing_and_cal_and_test_are_told_apart():
@@ -95,8 +103,34 @@ def test_a_pass_is_not_taken_off_the_record_by_a_command():
     assert won == {"passes": 2, "cases": {"X-1": {"verdict": PASS}, "X-2": {"verdict": PASS}}}
 
 
+def test_a_number_that_a_failing_case_met_is_not_lost():
+    two = (Asked(what="x", high=1.0), Asked(what="y", high=1.0))
+
+    def found(x, y):
+        return judge(a_case(x, asked=two, measure=lambda: Measured(values={"x": x, "y": y})))
+
+    known = {"verdict": FAIL, "reason": "too slow", "missed": ["x"]}
+    assert not record.disagreement(found(2.0, 1.0), known)
+    told = record.disagreement(found(2.0, float("nan")), known)
+    assert told.startswith("X-1 misses more than on record: y.") and "y is nan" in told
+    with pytest.raises(ValueError, match="X-1: y: met and not now"):
+        record.updated({"passes": 0, "cases": {"X-1": known}}, [found(2.0, 2.0)])
+    new = record.updated({"passes": 0, "cases": {"X-1": {"verdict": FAIL, "reason": "too slow"}}}, [found(1.0, 2.0)])
+    assert new["cases"]["X-1"] == {"verdict": FAIL, "reason": "too slow", "missed": ["y"]}
+
+
+def test_the_row_of_a_case_that_passes_tells_no_reason_why_it_failed(monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    spec = importlib.util.spec_from_file_location("pictures_of_validation", ROOT / "docs" / "pictures" / "validation.py")
+    page = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(page)
+    assert page.line(judge(a_case(1.0)), "too slow").endswith("| **pass** |")
+    assert page.line(judge(a_case(3.0)), "too slow").endswith("| fail. too slow |")
+
+
 def test_the_record_is_read_back_as_written(tmp_path):
-    known = {"passes": 1, "cases": {"X-1": {"verdict": PASS}, "X-2": {"verdict": FAIL, "reason": 'a "reason" \\ of its own'}}}
+    bad = {"verdict": FAIL, "reason": 'a "reason" \\ of its own', "missed": ["x, of all", "y"]}
+    known = {"passes": 1, "cases": {"X-1": {"verdict": PASS}, "X-2": bad}}
     path = tmp_path / "expected.toml"
     path.write_text(record.written(known, known["cases"]), encoding="utf-8")
     assert record.on_record(path) == known

@@ -26,7 +26,7 @@ def branching(birth, death):
     """A compartment of cells that are born and die at these rates [1/h], exactly: of two daughters each stays with p.
 
     Two stay at r p², one at 2 r p (1 − p), which changes nothing, none at r (1 − p)²: r p² = birth, r (1 − p)² = death.
-    What leaves is the death. Returns (rate r, renewal p); `replaced` puts p into a tree.
+    What leaves is the death. Returns (rate r, renewal p).
     """
     p = 1.0 / (1.0 + np.sqrt(death / birth))
     return birth / p**2, p

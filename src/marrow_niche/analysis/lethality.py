@@ -18,6 +18,8 @@ from typing import Literal
 
 import numpy as np
 
+from marrow_niche.body import survival
+
 Link = Literal["probit", "logit"]
 Numbers = Sequence[float] | np.ndarray
 WIDTHS = (1e-3, 3.0)
@@ -88,6 +90,32 @@ def days_at_risk(day: np.ndarray, danger: np.ndarray, begin: float, end: float) 
 def dies(days: np.ndarray | float, kappa: float) -> np.ndarray:
     """Probability of death after so many days at risk; `kappa` [1/d]."""
     return -np.expm1(-kappa * np.asarray(days, float))
+
+
+def death(
+    day: np.ndarray, neutrophils: np.ndarray, platelets: np.ndarray, spec: survival.Lethality, begin: float, end: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Days at risk and probability of death from `begin` up to each record, (t,) [d] and (t,), of an animal with these counts.
+
+    Parameters
+    ----------
+    day : (t,)
+        Ascending times of the records [d].
+    neutrophils, platelets : (t,)
+        Counts at them [1/uL].
+    spec : Lethality
+        The hazard of the species.
+    """
+    risk = days_at_risk(day, survival.danger(neutrophils, platelets, spec), begin, end)
+    return risk, dies(risk, 24.0 * spec.kappa)
+
+
+def share(dose: np.ndarray, ld50: float, width: float, link: Link = "probit") -> np.ndarray:
+    """Share that dies at `dose` [Gy], any shape, by a dose-response: P(D)."""
+    from scipy.special import expit, ndtr
+
+    z = np.log(np.asarray(dose, float) / ld50) / width
+    return ndtr(z) if link == "probit" else expit(z)
 
 
 def fit(dose: Numbers, dead: Numbers, animals: Numbers, link: Link = "probit") -> DoseResponse | None:

@@ -22,7 +22,6 @@ themselves for long without a tip, and blood does not notice.
 cells crowd into what is left.
 """
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -279,24 +278,23 @@ def _niche(results: "Results") -> list[Measure]:
     if "sinusoid_integrity" in marrow:
         lowest = _lowest(marrow, "sinusoid_integrity", "sinusoid integrity, lowest")
         out += lowest
-        lost = _without_sinusoids(results, lowest[0].day) if lowest else None
-        if lost is not None:
-            out.append(dataclasses.replace(lost, name=f"marrow whose sinusoids are below {GONE:.0%} then".replace("%", " %")))
+        out += _without_sinusoids(results, lowest[0].day) if lowest else []
     return out
 
 
-def _without_sinusoids(results: "Results", day: float | None) -> Measure | None:
-    """Share of the marrow's voxels without sinusoids at the recorded time nearest to `day`; None without the field."""
+def _without_sinusoids(results: "Results", day: float | None) -> list[Measure]:
+    """Share of the marrow's voxels without sinusoids at the recorded time nearest to `day`; nothing without the field."""
     try:
         found = results.field("vessel_integrity").sel(time=day, method="nearest")
     except RunError:
-        return None
+        return []
     values = found.values
     inside = np.isfinite(values)
     if not inside.any():
-        return None
+        return []
     share = float((values[inside] < GONE).mean())
-    return Measure(name="", unit="share", value=share, day=float(found["time"]))
+    name = f"marrow whose sinusoids are below {100 * GONE:g} % then"
+    return [Measure(name=name, unit="share", value=share, day=float(found["time"]))]
 
 
 def _asked(results: "Results") -> dict[str, Any]:

@@ -26,6 +26,17 @@ class Clinical:
     granulocyte_degrees: tuple[float, ...] = quantity("1/uL", "granulocytes between H1 and H2, H2 and H3, H3 and H4", low=0)
     platelet_degrees: tuple[float, ...] = quantity("1/uL", "platelets between H1 and H2, H2 and H3, H3 and H4", low=0)
 
+    def contradictions(self):
+        """Bounds between degrees that are none, as (entry, text)."""
+        for name in ("lymphocyte_degrees", "granulocyte_degrees", "platelet_degrees"):
+            if not falls(getattr(self, name)):
+                yield name, f"these bounds part no degrees; give {WORST - 1} that fall, such as [1500, 1000, 500]."
+
+
+def falls(bounds):
+    """Whether `bounds` part the degrees: one less than there are degrees, each below the one before it."""
+    return len(bounds) == WORST - 1 and all(high > low for high, low in pairwise(bounds))
+
 
 def degree(lowest, bounds):
     """Degree 1 to 4 of a count whose lowest value is `lowest`, by falling `bounds` (3,) in the same unit.
@@ -33,6 +44,6 @@ def degree(lowest, bounds):
     What stands at a bound belongs to the milder degree, as in the table (H1 from 1.5e9 lymphocytes per litre upwards; H4 below
     0.5e9). Raises ValueError where the bounds do not fall or are not three.
     """
-    if len(bounds) != WORST - 1 or not all(high > low for high, low in pairwise(bounds)):
+    if not falls(bounds):
         raise ValueError(f"degrees stand between {bounds}; expected three bounds that fall.")
     return 1 + sum(lowest < bound for bound in bounds)

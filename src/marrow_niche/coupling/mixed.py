@@ -36,9 +36,9 @@ def totals(state, model, number=None):
         membrane=product_sum(niche.stroma, niche.membrane),
         osteoblasts=float(niche.osteoblast.sum()),
         wall=product_sum(g.sinusoid_area, niche.vessel),
-        arteriole=float(g.arteriole_area.sum()),
+        arteriole=model.all_wall[1],
         fat=model.lattice.volume * product_sum(g.extravascular, niche.fat),
-        space=float(model.space.sum()),
+        space=model.all_space,
     )
 
 
@@ -51,10 +51,10 @@ def resting_totals(model):
         stroma=float(len(g.niches.stroma)),
         membrane=float(len(g.niches.stroma)),
         osteoblasts=float(len(g.niches.osteoblast)),
-        wall=float(g.sinusoid_area.sum()),
-        arteriole=float(g.arteriole_area.sum()),
-        fat=fat * float(model.space.sum()),
-        space=float(model.space.sum()),
+        wall=model.all_wall[0],
+        arteriole=model.all_wall[1],
+        fat=fat * model.all_space,
+        space=model.all_space,
     )
 
 
@@ -102,7 +102,7 @@ def stirred(t, hormones, model):
     supply = on_stroma + stem.membrane_wall_share * vessel * model.genes.membrane_scf
     load = loads(t.cells, t.stem, model.piece_share, model)[1]
     q = stem.membrane_competition
-    felt["membrane"] = supply * (1 + q) / (1 + q * load)
+    felt["membrane"] = supply * (1 + q) / (1 + q * load) if model.switches.contact_scf else felt["SCF"]
     felt["vessel"] = stem_cells.vessel_signal(vessel)
     felt["EPO"], felt["FLT3L"] = hormones.epo, hormones.flt3l
     return felt

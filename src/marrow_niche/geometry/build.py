@@ -106,7 +106,7 @@ def build_geometry(spec: GeometrySpec, anatomy: Anatomy, *, seed: int, folder: P
     refusals.refuse_crowded(float(share[:, :ADIPOCYTE].sum(axis=1).mean()), anatomy)
     if fat_share is not None:
         spread_fat(share, fat_share)
-    extravascular = 1.0 - share.sum(axis=1)
+    extravascular, filled = 1.0 - share.sum(axis=1), share.mean(axis=0)
 
     closed = extravascular < CLOSED_BELOW
     tissue.reshape(-1)[whole.flat[closed]] = np.where(share[closed, ADIPOCYTE] > 0.5, FAT, LUMEN)
@@ -116,8 +116,9 @@ def build_geometry(spec: GeometrySpec, anatomy: Anatomy, *, seed: int, folder: P
     if lattice.n < FEWEST:
         raise GeometryError(refusals.too_coarse(spec, lattice.n, inside_piece, thick))
     kept = tissue.reshape(-1)[whole.flat] == MARROW
-    del near_arteriole, blocks
+    del near_arteriole, blocks, share
     near_sinusoid = near_sinusoid.of(kept)
+    extravascular, to_sinusoid, to_arteriole = extravascular[kept], to_sinusoid[kept], to_arteriole[kept]
 
     sinusoid_area, arteriole_area = walls.vessel_area(vessels, boxed(*tubes, cell=20.0), lattice)
     bone_area = walls.endosteal_area(lattice, inset)
@@ -145,12 +146,12 @@ def build_geometry(spec: GeometrySpec, anatomy: Anatomy, *, seed: int, folder: P
         lattice=lattice,
         vessels=vessels,
         niches=niches,
-        extravascular=extravascular[kept],
+        extravascular=extravascular,
         sinusoid_area=sinusoid_area,
         arteriole_area=arteriole_area,
         bone_area=bone_area,
-        to_sinusoid=to_sinusoid[kept],
-        to_arteriole=to_arteriole[kept],
+        to_sinusoid=to_sinusoid,
+        to_arteriole=to_arteriole,
         to_endosteum=inset.at(blocks.voxel),
         inset=inset,
         near_sinusoid=near_sinusoid,
@@ -158,12 +159,13 @@ def build_geometry(spec: GeometrySpec, anatomy: Anatomy, *, seed: int, folder: P
         surface=(bone.surface.vertices, bone.surface.triangles),
         facts={},
     )
+    del blocks, wider, cells
     geometry.facts.update(source)
     if points is not None:
         geometry.facts.update(points_facts(points, whole))
         if "stem cell" in points.position:
             geometry.facts.update(morphometry.measured_nearness(geometry, points.position["stem cell"]))
-    geometry.facts.update(morphometry.facts(spec, bone, geometry, whole, share, low, high, dropped, pockets))
+    geometry.facts.update(morphometry.facts(spec, bone, geometry, whole, filled, low, high, dropped, pockets))
     geometry.facts.update(morphometry.random_nearness(geometry, _draws(seed, PROBES), box=(low, high)))
     geometry.facts.update(morphometry.flow_facts(vessels, inset, bone, anatomy, far_low, far_high))
     if bone.trabeculae is not None:

@@ -15,7 +15,7 @@ from marrow_niche.geometry.near import boxed, distance_at
 from marrow_niche.geometry.spec import CAP, Geometry, GeometrySpec
 from marrow_niche.geometry.tubes import tube_distance
 from marrow_niche.geometry.vessels import ARTERIOLE, SINUSOID, VEIN, Vessels, radial_alignment, vein_track
-from marrow_niche.kernels import distance
+from marrow_niche.kernels.voxels import find_voxels
 
 WITHIN = (5.0, 10.0, 20.0)
 """Distances for which shares of points and cells are told [um]."""
@@ -26,18 +26,21 @@ def facts(
     bone: Bone,
     geometry: Geometry,
     whole: Lattice,
-    share: np.ndarray,
+    filled: np.ndarray,
     low: np.ndarray,
     high: np.ndarray,
     dropped: tuple[int, int],
     pockets: int,
 ) -> dict[str, Any]:
-    """Morphometry. Shares and densities are per volume of marrow, vessels included."""
+    """Morphometry. Shares and densities are per volume of marrow, vessels included.
+
+    `whole` is the lattice before vessels were cut out, `filled` (4,) the mean over its voxels of `fill_shares` [-], `low` and
+    `high` (3,) the corners of the piece [um], `dropped` the parts of marrow left out and their voxels, `pockets` those cut off.
+    """
     lattice, vessels, niches = geometry.lattice, geometry.vessels, geometry.niches
     h = spec.voxel
     volume = whole.n * h**3
     outside = geometry.extravascular
-    kinds = share.mean(axis=0)
     inside = _length_inside(vessels, whole)
     length = {k: float(inside[vessels.kind == k].sum()) for k in (SINUSOID, ARTERIOLE, VEIN)}
     degree = np.bincount(vessels.edges[vessels.kind == SINUSOID].reshape(-1), minlength=len(vessels.nodes))
@@ -72,10 +75,10 @@ def facts(
         "marrow_voxels_dropped": dropped[1],
         "pocket_voxels_dropped": pockets,
         "lumen_voxels": whole.n - lattice.n - pockets,
-        "sinusoid_fraction": float(kinds[SINUSOID]),
-        "arteriole_fraction": float(kinds[ARTERIOLE]),
-        "vein_fraction": float(kinds[VEIN]),
-        "fat_fraction": float(kinds[ADIPOCYTE]),
+        "sinusoid_fraction": float(filled[SINUSOID]),
+        "arteriole_fraction": float(filled[ARTERIOLE]),
+        "vein_fraction": float(filled[VEIN]),
+        "fat_fraction": float(filled[ADIPOCYTE]),
         "sinusoid_length_mm_per_mm3": length[SINUSOID] * 1e6 / volume,
         "arteriole_length_mm_per_mm3": length[ARTERIOLE] * 1e6 / volume,
         "sinusoid_junctions_per_mm3": float(junction.sum()) * 1e9 / volume,
@@ -124,7 +127,7 @@ def flow_facts(
 def in_marrow(points: np.ndarray, whole: Lattice) -> np.ndarray:
     """(m,) bool: whether points (m, 3) [um] lie in marrow of the lattice, or one voxel beside."""
     voxel = np.empty(len(points), np.int32)
-    distance.find_voxels(points, whole.origin, whole.spacing, whole.index(), 1, voxel)
+    find_voxels(points, whole.origin, whole.spacing, whole.index(), 1, voxel)
     return voxel >= 0
 
 
@@ -207,7 +210,7 @@ def random_points(
     for _ in range(100):
         points = low + (high - low) * draws.random((batch, 3))
         voxel = np.empty(batch, np.int32)
-        distance.find_voxels(points, lattice.origin, lattice.spacing, index, 1, voxel)
+        find_voxels(points, lattice.origin, lattice.spacing, index, 1, voxel)
         points = points[voxel >= 0]
         points = points[in_tissue(points, lattice)]
         points = points[geometry.inset.at(points) > 0.0]
@@ -223,7 +226,7 @@ def random_points(
 def holding(points: np.ndarray, lattice: Lattice) -> np.ndarray:
     """(m,) int32: the marrow voxel that holds each point (m, 3) [um], -1 where that voxel is none."""
     voxel = np.empty(len(points), np.int32)
-    distance.find_voxels(points, lattice.origin, lattice.spacing, lattice.index(), 0, voxel)
+    find_voxels(points, lattice.origin, lattice.spacing, lattice.index(), 0, voxel)
     return voxel
 
 
@@ -242,7 +245,7 @@ def measured_nearness(geometry: Geometry, position: np.ndarray) -> dict[str, Any
     """The same of measured stem cells at `position` (k, 3) [um], of those that lie in marrow voxels or one beside."""
     lattice = geometry.lattice
     voxel = np.empty(len(position), np.int32)
-    distance.find_voxels(position, lattice.origin, lattice.spacing, lattice.index(), 1, voxel)
+    find_voxels(position, lattice.origin, lattice.spacing, lattice.index(), 1, voxel)
     return cell_nearness(geometry, position[voxel >= 0], voxel[voxel >= 0], "measured_stem_cells")
 
 

@@ -4,13 +4,17 @@ An object whose distance from the voxel's centre exceeds the nearest one's by mo
 to no point of the voxel. What remains is a few objects whatever the size of the voxel, so distances are exact below it.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from marrow_niche.geometry.lattice import Lattice
-from marrow_niche.kernels import distance
+from marrow_niche.kernels import distance, filling, tube_search
+from marrow_niche.kernels.voxels import centres
 
+CHUNK = 100_000
+"""Voxels searched at a time, or up to twice as many; their lists stand in one rectangular buffer meanwhile."""
 MOST_LARGE = 200
 """Tubes so long or wide that every search looks at them, at most."""
 
@@ -112,10 +116,10 @@ def middled(a: np.ndarray, b: np.ndarray, radius: np.ndarray, *, cell: float) ->
 
 def _bin(corner: np.ndarray, cell: float, shape: np.ndarray, box: np.ndarray, large: np.ndarray, wide: float) -> tuple:
     start = np.zeros(int(np.prod(shape)) + 1, np.int64)
-    distance.bin_tubes(box, shape, start, np.empty(0, np.int32), False)
+    tube_search.bin_tubes(box, shape, start, np.empty(0, np.int32), False)
     np.cumsum(start, out=start)
     item = np.empty(start[-1], np.int32)
-    distance.bin_tubes(box, shape, start[:-1].copy(), item, True)
+    tube_search.bin_tubes(box, shape, start[:-1].copy(), item, True)
     return corner, float(cell), shape, start, item, large.astype(np.int64), float(wide)
 
 
@@ -126,8 +130,8 @@ def make_blocks(lattice: Lattice, *, edge: float = 40.0) -> Blocks:
     n = lattice.n
     order, start, place = np.empty(n, np.int64), np.empty(n + 1, np.int64), np.empty((n, 3), np.int32)
     shape, voxel = np.array(lattice.shape, np.int64), np.empty((n, 3))
-    number = distance.order_blocks(lattice.flat, shape, side, order, place, start)
-    distance.centres(lattice.flat, shape, lattice.origin, h, voxel)
+    number = tube_search.order_blocks(lattice.flat, shape, side, order, place, start)
+    centres(lattice.flat, shape, lattice.origin, h, voxel)
     extent = np.minimum(side, lattice.shape)
     centre = place[:number, ::-1] * float(side) + 0.5 * extent[::-1]
     return Blocks(
@@ -161,19 +165,59 @@ def search(tubes: Tubes, blocks: Blocks, *, cap: float) -> tuple[np.ndarray, Nea
 
     Notes
     -----
-    Done twice, once to count and once to list: sooner than to keep the lists somewhere before their places are known.
+    Voxels lie in layers of blocks one after the other, so the lists of a layer stand in one piece. They are kept elsewhere only
+    until the layer is done.
     """
     n = len(blocks.voxel)
-    out, start = np.full(n, cap), np.zeros(n + 1, np.int64)
+    out, start, item = np.full(n, cap), np.zeros(n + 1, np.int64), np.empty(0, np.int32)
     if not tubes.radius.size or not n:
-        return out, Near(start=start, item=np.empty(0, np.int32))
+        return out, Near(start=start, item=item)
     what = (blocks.centre, blocks.order, blocks.start, blocks.voxel, blocks.reach, *_packed(tubes))
-    how = (blocks.diagonal, cap)
-    distance.search_blocks(*what, *how, False, out, start, np.empty(0, np.int32))
-    np.cumsum(start, out=start)
-    item = np.empty(start[-1], np.int32)
-    distance.search_blocks(*what, *how, True, out, start, item)
+    number, rows = start[1:], np.empty((0, 32), np.int32)
+    for first, last in _layers(blocks):
+        lists = []
+        for one, end in _chunks(blocks.start, first, last):
+            voxels = blocks.order[blocks.start[one] : blocks.start[end]]
+            while True:
+                if len(rows) < len(voxels):
+                    rows = np.empty((len(voxels), rows.shape[1]), np.int32)
+                tube_search.search_blocks(one, end, *what, blocks.diagonal, cap, out, number, rows)
+                most = int(number[voxels].max())
+                if most <= rows.shape[1]:
+                    break
+                rows = np.empty((len(voxels), int(1.25 * most) + 1), np.int32)
+            offset = np.concatenate([[0], np.cumsum(number[voxels])])
+            packed = np.empty(offset[-1], np.int32)
+            tube_search.close_up(rows, offset, packed)
+            lists.append((voxels, offset, packed))
+        here = slice(blocks.start[first], blocks.start[last])
+        number[here] = start[here.start] + np.cumsum(number[here])
+        if number[here.stop - 1] > item.size:
+            item.resize(int(1.1 * number[here.stop - 1]) + 1024, refcheck=False)
+        for part in lists:
+            tube_search.put_lists(*part, start, item)
+    item.resize(start[-1], refcheck=False)
     return out, Near(start=start, item=item)
+
+
+def _layers(blocks: Blocks) -> Iterator[tuple[int, int]]:
+    """Runs first..last - 1 of blocks, of CHUNK voxels if they can be, whose voxels are all those of a range."""
+    whole = np.maximum.accumulate(blocks.order)[blocks.start[1:] - 1] == blocks.start[1:] - 1
+    first = 0
+    for last in np.flatnonzero(whole) + 1:
+        if blocks.start[last] - blocks.start[first] >= CHUNK or last == len(whole):
+            yield first, int(last)
+            first = int(last)
+
+
+def _chunks(start: np.ndarray, first: int, last: int) -> Iterator[tuple[int, int]]:
+    """Runs of blocks between two, of at most two CHUNKs of voxels unless one block has more."""
+    while first < last:
+        end = last
+        if start[last] - start[first] > 2 * CHUNK:
+            end = max(int(np.searchsorted(start, start[first] + CHUNK, side="right")) - 1, first + 1)
+        yield first, end
+        first = end
 
 
 def nearest(points: np.ndarray, blocks: Blocks) -> np.ndarray:
@@ -182,7 +226,7 @@ def nearest(points: np.ndarray, blocks: Blocks) -> np.ndarray:
     if len(points) and len(which):
         grid = middled(points, points, np.zeros(len(points)), cell=100.0)
         what = (blocks.centre, blocks.order, blocks.start, blocks.voxel, blocks.reach)
-        distance.nearest_in_blocks(*what, *_packed(grid), which)
+        tube_search.nearest_in_blocks(*what, *_packed(grid), which)
     return which
 
 
@@ -190,7 +234,7 @@ def _packed(tubes: Tubes) -> tuple[tuple, np.ndarray, np.ndarray]:
     """The grid of `middled` tubes, and they in its order, as kernels take them."""
     number = np.empty(len(tubes.radius), np.int32)
     columns = np.empty((8, len(number)))
-    distance.pack_grid(tubes.grid, tubes.a, tubes.b, tubes.radius, number, columns)
+    tube_search.pack_grid(tubes.grid, tubes.a, tubes.b, tubes.radius, number, columns)
     return tubes.grid, number, columns
 
 
@@ -235,7 +279,7 @@ def share_inside(
     """
     share = np.zeros((len(voxel), kinds))
     points = min(max(int(np.ceil(spacing / step)), 3), 12)
-    distance.voxel_share(
+    filling.voxel_share(
         voxel, spacing, points, near[0].start, near[0].item, near[1].start, near[1].item, *vessels, share
     )
     return share

@@ -11,7 +11,7 @@ from marrow_niche.geometry.lattice import Lattice
 from marrow_niche.geometry.near import Blocks, Tubes, nearest
 from marrow_niche.geometry.packing import thin, wander
 from marrow_niche.geometry.vessels import ARTERIOLE, Vessels
-from marrow_niche.kernels import distance
+from marrow_niche.kernels.voxels import find_voxels
 
 SNAP = 2
 """A cell whose own voxel is closed belongs to the nearest marrow voxel within so many."""
@@ -86,7 +86,7 @@ def make_niches(
 
     def keep(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         voxel = np.empty(len(points), np.int32)
-        distance.find_voxels(points, lattice.origin, lattice.spacing, index, SNAP, voxel)
+        find_voxels(points, lattice.origin, lattice.spacing, index, SNAP, voxel)
         return points[voxel >= 0], voxel[voxel >= 0]
 
     stroma = _beside_sinusoids(
@@ -206,7 +206,7 @@ def _on_endosteum(
             points = points + (4.0 - inset.at(points))[:, None] * inset.gradient(points)
     index = lattice.index()
     voxel = np.empty(number, np.int32)
-    distance.find_voxels(points, lattice.origin, lattice.spacing, index, SNAP, voxel)
+    find_voxels(points, lattice.origin, lattice.spacing, index, SNAP, voxel)
     lost = voxel < 0
     points[lost], voxel[lost] = centre[chosen][lost], rim[chosen][lost]
     return points, voxel

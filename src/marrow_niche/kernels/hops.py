@@ -44,7 +44,7 @@ def wander(counts, neighbour, extravascular, number, seed, step, round_):
     stride, draw, twice = _spreading(n_stage), 64 * round_, 2.0 * number
     for t in prange(n_stage):
         c = (t * stride) % n_stage  # full stages stand together in the tree: threads share them
-        change = np.zeros(n, np.int32)
+        change = np.zeros(0, np.int32)  # until one goes: many stages are empty
         way, places, chances = np.zeros(6), np.zeros(BLOCK, np.uint32), np.zeros((2, BLOCK))
         for low in range(0, n, BLOCK):
             filled = occupied(counts[c], low, min(n, low + BLOCK), places)
@@ -64,6 +64,8 @@ def wander(counts, neighbour, extravascular, number, seed, step, round_):
                 going = binomial_u(cells, min(total, 1.0), u0)
                 if going == 0:
                     continue
+                if change.size == 0:
+                    change = np.zeros(n, np.int32)
                 change[v] -= going
                 who = (np.int64(c) << 32) + v
                 if going <= EACH:
@@ -87,7 +89,7 @@ def wander(counts, neighbour, extravascular, number, seed, step, round_):
                         going -= take
                         change[neighbour[v, k]] += take
                 change[v] += going
-        for v in range(n):
+        for v in range(change.size):
             counts[c, v] += change[v]
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 from numba import njit, prange
 
-from marrow_niche.kernels.distance import find_voxel, segment_distance
+from marrow_niche.kernels.distance import segment_distance
+from marrow_niche.kernels.voxels import find_voxel
 
 
 @njit(cache=True)

@@ -72,11 +72,12 @@ class Radiosensitivity:
 @dataclass
 class DamageState:
     """`unrepaired` damage U [Gy], the `dose` received so far [Gy], and what of it belongs to the exposure that is going on:
-    its `linear` [Gy] and `quadratic` [Gy²] part. An exposure is over when repair has left less than `OVER` of its dose. Each
-    is one number, or (n,) where the dose differs from voxel to voxel."""
+    its dose `given` [Gy], and that dose's `linear` [Gy] and `quadratic` [Gy²] part. An exposure is over when repair has left
+    less than `OVER` of its dose. Each is one number, or (n,) where the dose differs from voxel to voxel."""
 
     unrepaired: float | np.ndarray = 0.0
     dose: float | np.ndarray = 0.0
+    given: float | np.ndarray = 0.0
     linear: float | np.ndarray = 0.0
     quadratic: float | np.ndarray = 0.0
 
@@ -108,8 +109,8 @@ def advance(state, exposures, start, stop, half_time, straight_from=np.inf, patt
     linear = quadratic = received = 0.0
     going_on = any(e.begin < start < e.end for e in exposures)
     if not going_on:
-        lasts = state.unrepaired >= OVER * state.linear
-        state.linear, state.quadratic = state.linear * lasts, state.quadratic * lasts
+        lasts = state.unrepaired >= OVER * state.given
+        state.given, state.linear, state.quadratic = (lasts * part for part in (state.given, state.linear, state.quadratic))
 
     def there(e):
         """Its dose where it falls: one number, or (n,)."""
@@ -131,7 +132,8 @@ def advance(state, exposures, start, stop, half_time, straight_from=np.inf, patt
             linear = linear + sum(e.rbe * there(e) / (e.end - e.begin) for e in now) * span
             received = received + rate * span
         state.unrepaired = state.unrepaired + (rate / mu - state.unrepaired) * fade
-    state.dose, state.linear, state.quadratic = state.dose + received, state.linear + linear, state.quadratic + quadratic
+    state.dose, state.given = state.dose + received, state.given + received
+    state.linear, state.quadratic = state.linear + linear, state.quadratic + quadratic
     return linear, quadratic
 
 

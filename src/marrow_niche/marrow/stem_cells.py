@@ -1,6 +1,6 @@
 """Haematopoietic stem cells: individuals that rest, wake, divide, renew or differentiate, move, leave and come home.
 
-What a cell feels (`Sensed`, ratios to rest) sets its own rates; docs/model.md gives the equations. A quiescent cell wakes at
+What a cell feels (ratios to rest) sets its own rates; docs/model.md gives the equations. A quiescent cell wakes at
 
     w = saturating(w₀, w_max; T(β) · D(t) · x_s^a),     T = (1 + b)/(1 + b β²),     D = (1 + g h(t))/(1 + g h(1)),
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from marrow_niche.body import blood, hormones, lymphoid
 from marrow_niche.kernels.stem_cells import uniforms
+from marrow_niche.perturbations.once import Once
 from marrow_niche.quantities.parameters import quantity
 from marrow_niche.quantities.words import percent
 from marrow_niche.state import take
@@ -14,7 +15,7 @@ BLED = 73
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bleed:
+class Bleed(Once):
     """A share of the blood is taken, with all cells that are in the stream, stem cells among them, and what is dissolved in it.
 
     Water and salts come back from the tissues within hours; here they are back at once, so counts fall by the share that was
@@ -24,15 +25,10 @@ class Bleed:
 
     kind = "bleed"
     marks = False
-    at: float = quantity("h", "when it is taken", low=0)
     fraction: float = quantity("", "share of the blood, such as '40 %'", low=0, high=0.9)
 
-    def due(self, hour):
-        """Whether it falls in the hour that begins at `hour`."""
-        return hour <= self.at < hour + 1
-
-    def strike(self, state, model):
-        """Take it, in place; False: the marrow is the same after it."""
+    def strike(self, state, model, turn=0):
+        """Take it, in place, as the `turn`-th of the hour; False: the marrow is the same after it."""
         species, share = model.species, self.fraction
         if share == 0.0:
             return False
@@ -41,9 +37,11 @@ class Bleed:
             lymphoid.bleed(part.lymphoid, share, species.lymphoid, model.lymphoid_rest, species.blood.volume)
         hormones.dilute(state.hormones, 1.0 - share, species.hormones, species.factors)
         s = state.stem
-        stays = (s.voxel >= 0) | (uniforms(s.id, model.seed, state.hour, BLED, 0)[:, 0] >= share)
+        stays = (s.voxel >= 0) | (uniforms(s.id, model.seed, state.hour, BLED, turn)[:, 0] >= share)
         if not np.all(stays):
             state.stem = take(s, stays)
+        if model.apart:  # those in blood are the organism's
+            state.twin.in_blood = state.twin.in_blood * (1.0 - share)
         return False
 
     def told(self, species):

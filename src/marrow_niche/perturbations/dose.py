@@ -7,7 +7,7 @@ import numpy as np
 from marrow_niche.errors import GeometryError
 from marrow_niche.geometry import beside
 from marrow_niche.geometry.dose_map import averaged, mean_within, read_dose_map
-from marrow_niche.perturbations.region import AXES
+from marrow_niche.perturbations.region import AXES, corners
 from marrow_niche.quantities.parameters import entry, quantity
 
 PARTS = 4
@@ -37,12 +37,6 @@ class Beam:
         across = [d for d in range(3) if d != along]
         middle = low[across] + np.array(self.at) * (high - low)[across]
         return ((points[:, across] - middle) ** 2).sum(axis=1) <= (self.diameter / 2) ** 2
-
-
-def corners(model):
-    """(3,) and (3,) the corners of the piece's marrow [um]."""
-    centres = model.lattice.centres(np.arange(model.n))
-    return centres.min(axis=0) - model.lattice.spacing / 2, centres.max(axis=0) + model.lattice.spacing / 2
 
 
 def share_inside(part, model):

@@ -58,8 +58,9 @@ class Treatment:
         """Whether a dose falls in the hour that begins at `hour`."""
         return self._now(hour) > 0
 
-    def strike(self, state, model):
-        """Give what falls due, in place; False: the marrow is the same, what reaches it changes from here on."""
+    def strike(self, state, model, turn=0):
+        """Give what falls due, in place; False: the marrow is the same, what reaches it changes from here on. `turn` is not
+        asked for: no draws."""
         species, names = model.species, list(model.species.factors)
         k, factor = names.index(self.factor), species.factors[self.factor]
         one = factors.concentration(factor, self.grams(factor, species.organism.mass), species.organism.mass)

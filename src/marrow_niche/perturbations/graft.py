@@ -6,7 +6,8 @@ import numpy as np
 
 from marrow_niche.kernels.stem_cells import uniforms
 from marrow_niche.kernels.streams import generator
-from marrow_niche.perturbations.region import Region
+from marrow_niche.perturbations.once import Once
+from marrow_niche.perturbations.region import Region, corners
 from marrow_niche.quantities.parameters import quantity
 from marrow_niche.quantities.words import listed, percent, plain
 from marrow_niche.state import joined, resting_stem_cells
@@ -17,12 +18,11 @@ MIXTURES = {"marrow": "all cells of marrow as they stand at rest", "CD34": "stem
 
 
 @dataclass(frozen=True, kw_only=True)
-class Graft:
+class Graft(Once):
     """Cells of a healthy donor, into the blood of the organism, or its stroma into the marrow."""
 
     kind = "graft"
     marks = True
-    at: float = quantity("h", "when it is given", low=0)
     cells: dict[str, float] | None = quantity(
         "", "cells given to the organism, by type: HSC, tip, a compartment, 'marrow' or 'CD34'", low=0, default=None
     )
@@ -36,17 +36,21 @@ class Graft:
         if self.region is not None and self.stroma is None:
             yield "region", "cells go into the blood and lodge anywhere; a region is for stroma."
 
-    def due(self, hour):
-        """Whether it falls in the hour that begins at `hour`."""
-        return hour <= self.at < hour + 1
+    @staticmethod
+    def unknown(table, species):
+        """What of an event's `table` the species does not know, as (entry, text, names that it knows)."""
+        cells, known = table.get("cells"), (*STEM, *MIXTURES, *species.lineages)
+        for name in cells if isinstance(cells, dict) else ():
+            if name not in known:
+                yield f"cells.{name}", "no cell has this name.", known
 
-    def strike(self, state, model):
-        """Give it, in place; True: the marrow is another one after it."""
+    def strike(self, state, model, turn=0):
+        """Give it, in place, as the `turn`-th of the hour; True: the marrow is another one after it."""
         if self.stroma is not None:
-            give_stroma(state, model, self.stroma, self.region)
+            give_stroma(state, model, self.stroma, self.region, turn)
             return True
         for number, (name, cells) in enumerate(composition(self.cells, model).items()):
-            rng = generator(model.seed, (GRAFT << 32) + state.hour * 64 + number)
+            rng = generator(model.seed, (GRAFT << 32) + (turn << 26) + state.hour * 64 + number)
             lodged = rng.binomial(_whole(cells, rng), model.species.stem_cells.seeding)  # each on its own
             if name in STEM:
                 give_stem_cells(state, model, lodged, name == "tip", rng)
@@ -109,15 +113,14 @@ def give_cells(state, model, cells, name, rng):
         np.add.at(state.counts[row], where, 1)
 
 
-def give_stroma(state, model, share, region):
+def give_stroma(state, model, share, region, turn=0):
     """Healthy stroma takes the place of a `share` of the stromal cells of the region, chosen by lot, intact and wild type."""
-    lattice, niche = model.lattice, model.geometry.niches
+    niche = model.geometry.niches
     here = np.ones(len(niche.stroma), bool)
     if region is not None:
-        centres = lattice.centres(np.arange(lattice.n))
-        low, high = centres.min(axis=0) - lattice.spacing / 2, centres.max(axis=0) + lattice.spacing / 2
+        low, high = corners(model)
         here = region.inside(niche.stroma, low, high, model.long_axis)
-    lot = uniforms(np.arange(len(niche.stroma), dtype=np.int64), model.seed, state.hour, GRAFT, 2**15)[:, 0]
+    lot = uniforms(np.arange(len(niche.stroma), dtype=np.int64), model.seed, state.hour, GRAFT, 2**15 + turn)[:, 0]
     taken = here & (lot < share)
     state.stroma.stroma[taken] = 1.0
     state.stroma.membrane[taken] = 1.0

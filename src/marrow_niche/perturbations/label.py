@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from marrow_niche.kernels.stem_cells import uniforms
+from marrow_niche.perturbations.once import Once
 from marrow_niche.quantities.parameters import entry, quantity
 from marrow_niche.quantities.words import percent
 
@@ -11,24 +12,19 @@ LABEL = 72
 
 
 @dataclass(frozen=True, kw_only=True)
-class Label:
+class Label(Once):
     """Marks stem cells without changing anything they do."""
 
     kind = "label"
     marks = True
-    at: float = quantity("h", "when the label is induced", low=0)
     cells: Literal["tip", "HSC", "all"] = entry("which stem cells: of the tip, the others, or all", default="tip")
     share: float = quantity("", "share of them that takes the label", low=0, high=1, default=1.0)
 
-    def due(self, hour):
-        """Whether it falls in the hour that begins at `hour`."""
-        return hour <= self.at < hour + 1
-
-    def strike(self, state, model):
-        """Label them, in place; False: nothing in the marrow is another for it."""
+    def strike(self, state, model, turn=0):
+        """Label them, in place, as the `turn`-th of the hour; False: nothing in the marrow is another for it."""
         s = state.stem
         which = s.tip if self.cells == "tip" else ~s.tip if self.cells == "HSC" else s.tip | True
-        takes = uniforms(s.id, model.seed, state.hour, LABEL, 0)[:, 0] < self.share
+        takes = uniforms(s.id, model.seed, state.hour, LABEL, turn)[:, 0] < self.share
         s.line[which & takes] = model.tree.marked
         return False
 

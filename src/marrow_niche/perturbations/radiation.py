@@ -8,7 +8,7 @@ import numpy as np
 from marrow_niche.kernels.lineages import kill
 from marrow_niche.kernels.stem_cells import uniforms
 from marrow_niche.marrow import damage
-from marrow_niche.perturbations.dose import Beam
+from marrow_niche.perturbations.dose import MOST, Beam
 from marrow_niche.perturbations.region import Region
 from marrow_niche.quantities.parameters import entry, quantity
 from marrow_niche.state import take
@@ -23,7 +23,7 @@ class Radiation:
     kind = "radiation"
     marks = False
     at: float = quantity("h", "when the first fraction begins", low=0)
-    dose: float | None = quantity("Gy", "dose of each fraction, where it falls in full", low=0, high=100, default=None)
+    dose: float | None = quantity("Gy", "dose of each fraction, where it falls in full", low=0, high=MOST, default=None)
     fractions: int = 1
     every: float | None = quantity("h", "time from fraction to fraction", low=0, default=None)
     duration: float | None = quantity("h", "time over which each fraction is given", low=0, default=None)
@@ -78,7 +78,7 @@ class Radiation:
             yield "every", f"{self.every:g} h is no longer than one fraction lasts ({self.length():g} h)."
 
 
-def expose(state, model, linear, quadratic, dose, hour):
+def expose(state, model, linear, quadratic, dose):
     """Kill what the dose kills; `linear` [Gy] and `quadratic` [Gy²] are those of `marrow.damage.advance`, and `dose` [Gy] what
     was received, one number or (n,) each.
 
@@ -87,8 +87,8 @@ def expose(state, model, linear, quadratic, dose, hour):
     space. Survivors may be senescent.
     """
     r, niche, g = model.species.radiation, state.stroma, model.geometry.niches
-    expose_stem_cells(state, model, linear, quadratic, dose, hour)
-    expose_lineages(state, model, linear, quadratic, hour)
+    expose_stem_cells(state, model, linear, quadratic, dose)
+    expose_lineages(state, model, linear, quadratic)
     expose_body(state, model, linear, quadratic)
 
     def working(spared, lq):
@@ -119,7 +119,7 @@ def oxygen(state, model, stem):
     return damage.oxygen_effect(state.fields[row], ratio, r.oxygen_half) / at_rest.mean(), at_rest / at_rest.mean()
 
 
-def expose_stem_cells(state, model, linear, quadratic, dose, hour):
+def expose_stem_cells(state, model, linear, quadratic, dose):
     """Stem cells live or die one by one, by the dose of their voxel; those in blood by the mean of the marrow. Survivors carry
     the `dose` [Gy], and are senescent by its `linear` effect."""
     r, s = model.species.radiation, state.stem
@@ -137,7 +137,7 @@ def expose_stem_cells(state, model, linear, quadratic, dose, hour):
         survives[mine] = np.where(s.cycling[mine], both[1], both[0])
         if air is not None:
             survives[mine] *= damage.relative(r.stem_cells, g * effect[mine], quad[mine], at_cells(air[0])[mine], air[1])
-    draw = uniforms(s.id, model.seed, hour, HIT, 0)
+    draw = uniforms(s.id, model.seed, state.hour, HIT, 0)
     lives = draw[:, 0] < survives
     s.dose += at_cells(dose)
     s.senescent |= draw[:, 1] < -np.expm1(-effect / model.species.stem_cells.senescence_dose)
@@ -145,22 +145,23 @@ def expose_stem_cells(state, model, linear, quadratic, dose, hour):
     state.stem = take(s, lives)
 
 
-def expose_lineages(state, model, linear, quadratic, hour):
+def expose_lineages(state, model, linear, quadratic):
     """Stored cells live, die, or divide on for a while, one by one. The doomed are hit first, so that nobody is hit twice by
     one dose; those of them that are hit again die."""
     r, tree = model.species.radiation, model.tree
     air, doomed = oxygen(state, model, stem=False), tree.lines.index("doomed") if "doomed" in tree.lines else None
+    lives: dict[tuple, np.ndarray] = {}  # by sensitivity: many compartments share theirs
     for name, lq in r.lineages.items():
-        lives = {}
         for line, g in reversed(list(enumerate(sensitivities(model)))):
-            if g not in lives:
-                lives[g] = damage.survival(lq, g * linear, quadratic)
+            if (lq, g) not in lives:
+                share = damage.survival(lq, g * linear, quadratic)
                 if air is not None:
-                    lives[g] = lives[g] * damage.relative(lq, g * linear, quadratic, *air)
+                    share = share * damage.relative(lq, g * linear, quadratic, *air)
+                lives[lq, g] = np.atleast_1d(share)
             rows = tree.rows(name, line)
             rows = np.arange(rows.start, rows.stop)
             into = rows if doomed is None else rows + (doomed - line) * tree.size
-            kill(state.counts, rows, into, np.atleast_1d(lives[g]), r.doomed_share, model.seed, hour)
+            kill(state.counts, rows, into, lives[lq, g], r.doomed_share, model.seed, state.hour)
 
 
 def expose_body(state, model, linear, quadratic):

@@ -39,3 +39,9 @@ class Region:
                 share = (points[:, d] - low[d]) / (high[d] - low[d])
                 here &= (share >= ends[0]) & (share <= ends[1])
         return here
+
+
+def corners(model):
+    """(3,) and (3,) the corners of the piece's marrow [um]."""
+    centres = model.lattice.centres(np.arange(model.n))
+    return centres.min(axis=0) - model.lattice.spacing / 2, centres.max(axis=0) + model.lattice.spacing / 2

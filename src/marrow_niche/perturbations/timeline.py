@@ -13,7 +13,8 @@ def apply_due(state, model):
     """Do to `state` what falls in the hour that begins now; True when the marrow is another one after it, and what was known
     of its fields is of the past. A dose spread over weeks works as slowly as cells do.
 
-    Events other than radiation are specs with `due(hour)` and `strike(state, model)`, which tells whether it is.
+    Events other than radiation are specs with `due(hour)` and `strike(state, model, turn)`, which tells whether it is; `turn`
+    counts those of a kind that fall in the same hour, so that each has draws of its own.
     """
     hour = state.hour
     r, before = model.species.radiation, state.damage.dose
@@ -21,6 +22,8 @@ def apply_due(state, model):
         state.damage, model.exposures, hour, hour + 1, r.repair_half_time, r.straight_from, model.patterns
     )
     if np.any(linear):
-        radiation.expose(state, model, linear, quadratic, state.damage.dose - before, hour)
-    struck = [event.strike(state, model) for event in model.events if event.due(hour)]
+        radiation.expose(state, model, linear, quadratic, state.damage.dose - before)
+    now = [event for event in model.events if event.due(hour)]
+    turns = [sum(other.kind == event.kind for other in now[:k]) for k, event in enumerate(now)]
+    struck = [event.strike(state, model, turn) for event, turn in zip(now, turns)]
     return bool(np.max(linear) >= BLOW) or any(struck)

@@ -91,7 +91,7 @@ class Ledger:
         """
         lines = [_OWN.format(version=version), "", f"References of the {len(self)} parameters in use:"]
         for reference, paths in self.references().items():
-            lines += [f"  {reference}", f"      {_in_short(paths)}"]
+            lines += [f"  {reference}", f"      {in_short(paths)}"]
         if unmeasured := self.unmeasured():
             lines += ["", "Parameters without a reference (provenance.json of a run names each):"]
             for word, paths in unmeasured.items():
@@ -101,6 +101,7 @@ class Ledger:
         return "\n".join(lines)
 
 
-def _in_short(paths: list[str], limit: int = 6) -> str:
+def in_short(paths: list[str], limit: int = 6) -> str:
+    """The first of many paths, and how many more there are."""
     more = f" and {len(paths) - limit} more" if len(paths) > limit else ""
     return ", ".join(paths[:limit]) + more

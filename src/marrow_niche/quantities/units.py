@@ -198,13 +198,15 @@ def to_one_of(given: Any, canonical_units: tuple[str, ...]) -> tuple[float, str]
     Raises
     ------
     UnitError
-        For a number without a unit, an unknown unit, one of another kind.
+        For a number without a unit, an unknown unit, one of another kind, a number that is not finite.
     """
     *first, last = (f"'{_EXAMPLES.get(unit, example(unit))}'" for unit in canonical_units)
     wanted = f"{', '.join(first)} or {last}" if first else last
     if not isinstance(given, str) or _NUMBER.fullmatch(given) is None or not split(given)[1]:
         raise UnitError(f"{shown(given)} is a number without a unit; write it like {wanted}.")
     number, unit = split(given)
+    if not math.isfinite(number):
+        raise UnitError(f"{shown(given)} is not a finite number; write it like {wanted}.")
     for canonical in canonical_units:
         if _unit(unit).dimensionality == _unit(canonical).dimensionality and _over_mass(unit) == _over_mass(canonical):
             return number * factor(unit, canonical), canonical

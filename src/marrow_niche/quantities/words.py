@@ -1,6 +1,7 @@
 """Numbers and names as a reader wants them: three digits, thousands apart, lineages by their names."""
 
 import math
+from collections.abc import Sequence
 
 NAMES = {
     "neutrophils": "neutrophils",
@@ -88,6 +89,21 @@ def title(stem: str) -> str:
     """The same at the head of a panel: "Red cells"."""
     text = name(stem)
     return text[0].upper() + text[1:] if text[:1].islower() else text
+
+
+def clock(seconds: float) -> str:
+    """A length of time in the unit that suits it: 75, "75 s"; 600, "10 min"; 7200, "2.0 h"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a table for the terminal: the first column to the left, the others to the right, two blanks between them."""
+    wide = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join([row[0].ljust(wide[0]), *(cell.rjust(w) for cell, w in zip(row[1:], wide[1:]))]).rstrip() for row in rows
+    ]
 
 
 def listed(items: list[str], last: str = "and") -> str:

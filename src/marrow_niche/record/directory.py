@@ -138,10 +138,6 @@ class RunDirectory:
             )
         return self
 
-    def write_text(self, path: Path, text: str) -> None:
-        """Write a text file of this run atomically."""
-        write_text(path, text)
-
     def write_scenario(self, scenario: dict[str, Any]) -> str:
         """Write scenario.toml from a plain dict (None: left out) and return its SHA-256."""
         import tomli_w

@@ -18,7 +18,7 @@ from marrow_niche import coupling
 from marrow_niche.errors import NumericsError
 from marrow_niche.kernels.streams import generator
 from marrow_niche.marrow import lineages
-from marrow_niche.marrow.lineages import EXITS, SIGNALS
+from marrow_niche.marrow.lineages import EXITS
 from marrow_niche.quantities.response import saturating_probability, saturating_rate
 from marrow_niche.state import resting_stem_cells, take
 from marrow_niche.transport.steady import solve_compact
@@ -31,15 +31,12 @@ BEFORE = 2**32 - 1  # the step of the draws before the first hour: none of the r
 
 @dataclass(frozen=True, kw_only=True)
 class Rest:
-    """`level` (2,) stem cells, others and tip, over the species' density; `expected` (n_stage, n) stored cells; `output`
-    cells/h by exit (n_exit,); `growth` (2,) the mean net rate left [1/h]; `felt` mean signals of stem cells; `rounds` taken."""
+    """`level` stem cells over the species' density, others and tip in its proportion; `expected` (n_stage, n) stored cells;
+    `output` cells/h by exit (n_exit,)."""
 
-    level: np.ndarray
+    level: float
     expected: np.ndarray
     output: np.ndarray
-    growth: np.ndarray
-    felt: dict[str, float]
-    rounds: int
 
 
 def dwelling(number, model):
@@ -79,7 +76,7 @@ def stage_rates(row, logs, tree):
     )
     hurry = 0.0
     if tree.burst_rate[row] > 0:
-        hurry = tree.burst_rate[row] * lineages.demand(np.exp(logs[SIGNALS.index("SCF")]), tree)
+        hurry = tree.burst_rate[row] * lineages.demand(np.exp(logs[tree.burst_signal[row]]), tree)
     return rate, live, renew, hurry
 
 
@@ -166,12 +163,14 @@ def net_growth(rates, cycle_time):
 
 
 def both_kinds(felt, model):
-    """What stem cells and cells of the tip do at places where this is `felt`: two `fate.Rates`, division and net growth
-    rates [1/h], (2, k) each."""
-    k = len(felt["scf"])
-    rates = [coupling.stem_rates(felt, np.full(k, tip), model) for tip in (False, True)]
-    division, net = np.stack([net_growth(r, model.species.stem_cells.cycle_time) for r in rates], axis=1)
-    return rates, division, net
+    """What stem cells do at places where this is `felt`, and cells of the tip: `fate.Rates` of the first, division rates (2, k)
+    and mean growth rates (2,) of both [1/h], in the proportion of the species: others with what the tip gives them."""
+    k, stem = len(felt["scf"]), model.species.stem_cells
+    rates, of_tip = (coupling.stem_rates(felt, np.full(k, tip), model) for tip in (False, True))
+    division, net = np.stack([net_growth(r, stem.cycle_time) for r in (rates, of_tip)], axis=1)
+    growth = net.mean(axis=1)
+    growth[0] += (2 * (1 - of_tip.renewal) * division[1]).mean() * stem.tip_number / stem.number
+    return rates, division, growth
 
 
 def find(state, model, *, calibrate=False, tolerance=2e-3, most=60, report=None):
@@ -184,29 +183,27 @@ def find(state, model, *, calibrate=False, tolerance=2e-3, most=60, report=None)
     sample, numbers = state.stem, species.stem_cells.numbers * model.piece_share
     here = coupling.halves(sample, model.n) / len(sample.id)
     nominal = model.piece_share * tree.rest / model.weight
-    expected = (nominal[:, None] * (model.space / model.space.sum())[None, :]).astype(np.float32)
+    even, expected = model.space / model.space.sum(), np.empty((len(nominal), model.n), np.float32)
+    for row, number in zip(expected, nominal):
+        row[:] = number * even
     from_burst: dict[int, np.ndarray] = {}
-    level, growth = np.ones(2), np.full(2, np.inf)
-    output, moved = np.zeros(len(EXITS)), 1.0
+    level, output, moved = 1.0, np.zeros(len(EXITS)), 1.0
     for turn in range(1, most + 1):
         part = 1.0 / (1 + turn // 10)  # ever smaller steps, should it swing to and fro
         coupling.solve_fields(
-            expected, level @ numbers * here, state.stroma, state.hormones, state.fields, state.around, model, rtol=1e-3
+            expected, level * numbers.sum() * here, state.stroma, state.hormones, state.fields, state.around, model, rtol=1e-3
         )
         state.counts = expected
         if calibrate:
             model = recalibrated(state, expected, model)
             species = model.species
-        logs = coupling.voxel_signals(state, model, level @ numbers)
-        felt = coupling.stem_signals(state, model, level @ numbers)
-        (rates, of_tip), division, net = both_kinds(felt, model)
-        growth = net.mean(axis=1)
-        growth[0] += (2 * (1 - of_tip.renewal) * division[1]).mean() * level[1] * numbers[1] / (level[0] * numbers[0])
+        logs = coupling.voxel_signals(state, model, level * numbers.sum())
+        felt = coupling.stem_signals(state, model, level * numbers.sum())
+        rates, division, growth = both_kinds(felt, model)
         if not calibrate:
-            together = float(level * numbers @ growth / (level @ numbers))  # of both, in the proportion of the species
-            change = float(np.clip(part * together * STEP_HOURS, -0.3, 0.3))
+            change = float(np.clip(part * (numbers @ growth / numbers.sum()) * STEP_HOURS, -0.3, 0.3))
             level *= np.exp(change)
-        leaving = 2 * (1 - rates.renewal) * division[0] * (level[0] * numbers[0] / len(sample.id))
+        leaving = 2 * (1 - rates.renewal) * division[0] * (level * numbers[0] / len(sample.id))
         inflow = {
             tree.first[name]: np.bincount(sample.voxel, leaving * share, minlength=model.n)
             for name, share in (("MPP", 1 - rates.share_mkp), ("MkP", rates.share_mkp))
@@ -220,7 +217,7 @@ def find(state, model, *, calibrate=False, tolerance=2e-3, most=60, report=None)
             stage += part * MIX * (new - stage)
         if report:
             report(turn, level, growth, moved)
-        if level[0] < 1e-3:
+        if level < 1e-3:
             raise NumericsError(
                 "No stem cells can live in this marrow: division never makes good what dies. "
                 "Give it more stroma or vessels (see `marrow-niche check`), or a larger piece."
@@ -233,8 +230,7 @@ def find(state, model, *, calibrate=False, tolerance=2e-3, most=60, report=None)
             f"{2400 * growth[0]:.2g} % a day, those of the tip by {2400 * growth[1]:.2g} %."
         )
     settle(state, sample, level * numbers / model.stem_weight, division, fresh, model)
-    mean = {name: float(np.mean(value)) for name, value in felt.items()}
-    return Rest(level=level, expected=fresh, output=output, growth=growth, felt=mean, rounds=turn), model
+    return Rest(level=float(level), expected=fresh, output=output), model
 
 
 def settle(state, sample, number, division, expected, model):
@@ -284,10 +280,8 @@ def recalibrated(state, expected, model):
 
     def answers(touch, quiet):
         there = felt | {"membrane_scf": felt["membrane_scf"] / touch, "tgf": felt["tgf"] / quiet}
-        (_, of_tip), division, growth = both_kinds(there, trial)
-        fed = (2 * (1 - of_tip.renewal) * division[1]).mean()
-        together = stem.numbers @ (growth.mean(axis=1) + np.array([fed * stem.tip_number / stem.number, 0.0]))
-        return division[0].mean() - stem.division, together / stem.everyone
+        _, division, growth = both_kinds(there, trial)
+        return division[0].mean() - stem.division, stem.numbers @ growth / stem.everyone
 
     touch = quiet = 1.0
     for _ in range(5):

@@ -30,7 +30,7 @@ from marrow_niche.marrow.stem_cells import StemCells
 from marrow_niche.marrow.stroma import Stroma
 from marrow_niche.perturbations.bleed import Bleed
 from marrow_niche.perturbations.factor import Treatment
-from marrow_niche.perturbations.graft import MIXTURES, STEM, Graft
+from marrow_niche.perturbations.graft import Graft
 from marrow_niche.perturbations.label import Label
 from marrow_niche.perturbations.radiation import Radiation
 from marrow_niche.quantities.ledger import Ledger
@@ -215,8 +215,7 @@ def scenario_from(
     written = reader.spec(ScenarioFile, tables)
     mistakes = [*reader.mistakes, *_late_events(tables), *_missing_files(tables, folder)]
     parameters, ledger, fields, more = _parameters(tables.get("species"), tables.get("parameters", {}))
-    mistakes += _unknown_cells(tables.get("events"), parameters) + _marked_apart(tables)
-    mistakes += _labelled_mutants(tables, parameters)
+    mistakes += _marked_apart(tables) + _labelled_mutants(tables, parameters)
     mistakes += _unknown_to_species(tables.get("events"), parameters)
     mistakes += _unknown_fields(tables.get("record"), fields) + more
     if mistakes:
@@ -279,33 +278,24 @@ def _late_events(tables: Mapping[str, Any]) -> Iterator[str]:
             yield f"events[{number}]: {late}; lengthen the run's duration, or shorten the event."
 
 
-def _unknown_cells(events: Any, parameters: Any) -> list[str]:
-    """Cells of a graft that the species does not have."""
-    grafts = {
-        number: table["cells"]
-        for number, table in enumerate(events if isinstance(events, list) else (), 1)
-        if isinstance(table, Mapping) and table.get("kind") == "graft" and isinstance(table.get("cells"), Mapping)
-    }
-    if parameters is None or not grafts:
-        return []
-    known = [*STEM, *MIXTURES, *parameters.lineages]
-    return [
-        f"events[{number}].cells.{name}: no cell has this name.{suggestion(name, known)}"
-        for number, cells in grafts.items()
-        for name in cells
-        if name not in known
-    ]
+def _tables(events: Any) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Each event that says its kind, with its number; what else stands there the Reader tells of."""
+    for number, table in enumerate(events if isinstance(events, list) else (), 1):
+        if isinstance(table, Mapping) and isinstance(table.get("kind"), str):
+            yield number, table
 
 
 def _unknown_to_species(events: Any, parameters: Any) -> list[str]:
     """What events name that the species does not have, of the kinds that offer `unknown(table, species)`."""
+    if parameters is None:
+        return []
     asking: dict[str, Any] = {kind_of(cls): cls for cls in EVENTS if hasattr(cls, "unknown")}
     mistakes = []
-    for number, table in enumerate(events if isinstance(events, list) and parameters is not None else (), 1):
-        if isinstance(table, Mapping) and table.get("kind") in asking:
-            for name, what, known in asking[table["kind"]].unknown(table, parameters):
-                near = suggestion(table[name], known) if known else ""
-                mistakes.append(f"events[{number}].{name}: {what}{near}")
+    for number, table in _tables(events):
+        asked = asking.get(table["kind"])
+        for path, what, known in asked.unknown(table, parameters) if asked else ():
+            said = table.get(path, path.rpartition(".")[2])  # an entry's text; or, within an entry, the name that stands there
+            mistakes.append(f"events[{number}].{path}: {what}{suggestion(said, known) if known else ''}")
     return mistakes
 
 
@@ -315,12 +305,11 @@ def _marked_apart(tables: Mapping[str, Any]) -> list[str]:
     if not isinstance(organism, Mapping) or organism.get("rest") != "unirradiated":
         return []
     marking = {kind_of(cls) for cls in EVENTS if getattr(cls, "marks", False)}
-    events = tables.get("events")
     return [
         f'events[{number}]: with rest = "unirradiated" the marrow outside the piece has no marked cells; '
         'a graft or a label needs rest = "same".'
-        for number, table in enumerate(events if isinstance(events, list) else (), 1)
-        if isinstance(table, Mapping) and table.get("kind") in marking
+        for number, table in _tables(tables.get("events"))
+        if table["kind"] in marking
     ]
 
 
@@ -328,12 +317,11 @@ def _labelled_mutants(tables: Mapping[str, Any], parameters: Any) -> list[str]:
     """Labels of a mutant: the marked line is of the wild type, as what is grafted is."""
     if parameters is None or getattr(parameters, "genes", Genes()) == Genes():
         return []
-    events = tables.get("events")
     return [
         f"events[{number}]: marked cells are of the wild type, so a label would heal the mutation of the cells that take it; "
         "leave out the label, or genes of [parameters]."
-        for number, table in enumerate(events if isinstance(events, list) else (), 1)
-        if isinstance(table, Mapping) and table.get("kind") == "label"
+        for number, table in _tables(tables.get("events"))
+        if table["kind"] == "label"
     ]
 
 
@@ -343,12 +331,10 @@ def _of_event(number: int) -> str:
 
 
 def _missing_files(tables: Mapping[str, Any], folder: Path) -> list[str]:
-    geometry, events, named, mistakes = tables.get("geometry"), tables.get("events"), {}, []
+    geometry, named, mistakes = tables.get("geometry"), {}, []
     if isinstance(geometry, Mapping):
         named = {f"geometry.{name}": geometry.get(name) for name in FILE_ENTRIES}
-    for number, table in enumerate(events if isinstance(events, list) else (), 1):
-        if isinstance(table, Mapping):
-            named[_of_event(number)] = table.get(EVENT_FILE)
+    named |= {_of_event(number): table.get(EVENT_FILE) for number, table in _tables(tables.get("events"))}
     for name, given in named.items():
         if not isinstance(given, str) or beside(folder, given).exists():
             continue

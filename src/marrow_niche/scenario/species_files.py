@@ -57,7 +57,7 @@ def _read(name: str, before: list[str]) -> dict[str, Any]:
 def _over(tree: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """`tree` with the leaves of `changes` in the place of its own."""
     tree["published"] = {}
-    for path, leaf in _leaves(changes, ""):
+    for path, leaf in leaves(changes):
         _set(tree, path.split("."), leaf)
     return tree
 
@@ -86,7 +86,7 @@ def override(
     """
     changed, paths, mistakes = copy.deepcopy(dict(tree)), [], []
     known = dict(_parameters(cls, tree, ""))
-    for path, leaf in _leaves(overrides, ""):
+    for path, leaf in leaves(overrides):
         if path in known:
             _set(changed, path.split("."), copy.deepcopy(leaf))
             paths.append(path)
@@ -95,11 +95,12 @@ def override(
     return changed, paths, mistakes
 
 
-def _leaves(table: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
+def leaves(table: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    """Each parameter that `table` gives, by its whole path below `path`."""
     for name, item in table.items():
         where = f"{path}.{name}" if path else name
         if isinstance(item, Mapping) and item and "value" not in item and "source" not in item and "unit" not in item:
-            yield from _leaves(item, where)
+            yield from leaves(item, where)
         else:
             yield where, item
 

@@ -94,6 +94,7 @@ def lay_out(scenario, geometry, lineage_step=LINEAGE_STEP, field_step=FIELD_STEP
     rounds = max(1, int(np.ceil(hop * 12)))
     stride = np.sqrt(2 * stem.motility)
     hops = max(1, int(np.ceil((stride / 5.0) ** 2)))
+    laid = lineages.lined(tree, lines, species.radiation.doomed_survival)
     model = Model(
         geometry=geometry,
         domain=with_pattern(prepare(lattice.neighbour), geometry.extravascular),
@@ -109,7 +110,7 @@ def lay_out(scenario, geometry, lineage_step=LINEAGE_STEP, field_step=FIELD_STEP
         species=species,
         switches=scenario.switches,
         seed=scenario.seed,
-        tree=lineages.lined(tree, lines, species.radiation.doomed_survival),
+        tree=laid,
         genes=genes.Genes(),
         gains=np.ones((len(lines), len(lineages.SIGNALS))),
         stem_rest=stem_rest,
@@ -138,7 +139,7 @@ def lay_out(scenario, geometry, lineage_step=LINEAGE_STEP, field_step=FIELD_STEP
         stride=stride / np.sqrt(hops),
         rounds=hops,
         share=np.full(len(lines) * len(EXITS), share),
-        rest_cells=np.concatenate([share * tree.rest, np.zeros((len(lines) - 1) * len(tree.rest))]),
+        rest_cells=share * laid.rest,
         mixed_rest={},
         facts=dict(geometry.facts) | variation.facts(animal),
         dwelling_cost=stem_cells.dwelling_cost(geometry.to_arteriole, geometry.to_endosteum, stem),
@@ -249,8 +250,8 @@ def at_rest(model, report=None, calibrate=False):
     here = state.stem.voxel >= 0
     facts = dict(
         model.facts,
-        stem_cells_over_species=float(rest.level @ species.stem_cells.numbers / species.stem_cells.everyone),
-        tip_over_species=float(rest.level[1]),
+        stem_cells_over_species=rest.level,
+        tip_over_species=rest.level,
         piece_share=model.piece_share,
         stem_weight=model.stem_weight,
         **{f"share_{name}": float(s) for name, s in zip(EXITS, share)},

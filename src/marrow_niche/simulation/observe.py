@@ -4,6 +4,7 @@ import numpy as np
 
 from marrow_niche import coupling
 from marrow_niche.body import blood, lymphoid
+from marrow_niche.kernels.cells import by_stage
 
 EXTRA_FIELDS = {"cellularity": "", "vessel_integrity": "", "fat_share": ""}
 
@@ -78,10 +79,10 @@ def marked_shares(state):
     return {f"marked_share_of_{name}": some / whole if whole > 0 else 0.0 for name, (some, whole) in pools.items()}
 
 
-def marked_marrow(state, model):
-    """Of each compartment of the piece the share that is of the marked line, by column; stem cells and tip first."""
+def marked_marrow(state, model, real):
+    """Of each compartment of the piece the share that is of the marked line, by column; stem cells and tip first. `real`
+    (n_stage,) cells of the piece."""
     s, tree, marked = state.stem, model.tree, model.tree.marked
-    real = model.weight * state.counts.sum(axis=1, dtype=np.int64)
     here = s.voxel >= 0
     pools = {
         "tip": (((s.line == marked) & s.tip & here).sum(), (s.tip & here).sum()),
@@ -95,7 +96,7 @@ def marrow_row(state, model):
     s, tree = state.stem, model.tree
     here = s.voxel >= 0
     w = model.stem_weight
-    real = model.weight * state.counts.sum(axis=1, dtype=np.int64)
+    real = model.weight * by_stage(state.counts)
     row = {
         "stem_cells": w * here.sum(),
         "tip_cells": w * (here & s.tip).sum(),
@@ -124,7 +125,7 @@ def marrow_row(state, model):
         "field_budget_gap": coupling.gaps(state.flows).max(),
         "dose_Gy": model.mean(state.damage.dose),
     }
-    return row | (marked_marrow(state, model) if model.tree.marked is not None else {})
+    return row | (marked_marrow(state, model, real) if model.tree.marked is not None else {})
 
 
 def budget_row(state, model):

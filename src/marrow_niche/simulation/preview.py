@@ -8,12 +8,12 @@ from marrow_niche import coupling
 from marrow_niche.body.hormones import HormoneState
 from marrow_niche.geometry.morphometry import WITHIN
 from marrow_niche.marrow import damage
-from marrow_niche.marrow.cytokines import Surroundings, terms
+from marrow_niche.marrow.cytokines import terms
 from marrow_niche.marrow.genes import Genes
 from marrow_niche.quantities.words import number, percent, plain
 from marrow_niche.simulation.assembly import build
 
-BYTES, BYTES_PER_VOXEL = 9e8, 1500.0
+BYTES, BYTES_PER_VOXEL, BYTES_PER_LINE = 9e8, 1500.0, 590.0
 SECONDS_PER_VOXEL = 5e-5
 SECONDS_PER_VOXEL_DAY = 4e-6
 SECONDS_PER_CELL_DAY = 1.5e-5
@@ -200,12 +200,12 @@ def _span(values):
 def _fields(model, state):
     lines = ["The fields at rest: mean, and reach sqrt(D/k)"]
     stem = coupling.stem_density(state, model).sum(axis=0)
-    everyone = coupling.cells_of(state.counts, model.tree.first, model) + stem
+    everyone = coupling.everyone_of(state.counts, coupling.stem_density(state, model), model)
     for k, (name, c) in enumerate(model.species.cytokines.items()):
         meets = coupling.surroundings(c, state.counts, stem, everyone, state.stroma, model)
         _, loss, exchange, _ = terms(
             c,
-            Surroundings(**vars(meets)),
+            meets,
             model.lattice.volume,
             coupling.blood_level(c, HormoneState(), model.species),
             state.fields[k],
@@ -236,7 +236,7 @@ def _events(scenario, model):
 
 def _dose(event, told, model):
     """How much falls where, what it leaves of each kind of cell, and what the reader must be warned of."""
-    r, given, whole = model.species.radiation, event.dose, event.fractions
+    r, given, whole, g = model.species.radiation, event.dose, event.fractions, model.genes.radiosensitivity
     unit = 1.0 if given is None else given  # of what is told: Gy, or the dose of a fraction
     mean, least, greatest = (unit * told[name] for name in ("mean", "least", "greatest"))
     how = "at once" if event.length() == 0 else f"over {plain(event.length())} h"
@@ -258,14 +258,15 @@ def _dose(event, told, model):
         scaled = "" if given is None else f"; it is scaled to {plain(given)} Gy"
         lines.append(f"    The map's mean on the marrow is {plain(told['map_mean_Gy'])} Gy{own}{scaled}.")
     at = greatest if part else mean
-    state, exposures = damage.DamageState(), [e._replace(dose=at, pattern=0) for e in event.exposures()]
+    received = at * model.facts.get("animal_delivered_dose", 1.0)
+    state, exposures = damage.DamageState(), [e._replace(dose=received, pattern=0) for e in event.exposures()]
     last = max(e.end for e in exposures)
     linear, quadratic = damage.advance(state, exposures, 0.0, last + 1.0, r.repair_half_time, r.straight_from)
     survive = {
-        "stem cells": damage.survival(r.stem_cells, linear, quadratic),
-        "MPP": damage.survival(r.lineages["MPP"], linear, quadratic),
-        "GMP": damage.survival(r.lineages["GMP"], linear, quadratic),
-        "erythroblasts": damage.survival(r.lineages["erythroblast"], linear, quadratic),
+        "stem cells": damage.survival(r.stem_cells, g * linear, quadratic),
+        "MPP": damage.survival(r.lineages["MPP"], g * linear, quadratic),
+        "GMP": damage.survival(r.lineages["GMP"], g * linear, quadratic),
+        "erythroblasts": damage.survival(r.lineages["erythroblast"], g * linear, quadratic),
         "B and T cells": damage.lymphocyte_survival(r, linear, quadratic),
         "stroma": damage.survival(r.stroma, linear, quadratic),
     }
@@ -283,6 +284,7 @@ def _share(s):
 
 def _size(scenario, model, state):
     days, n = scenario.duration / 24, model.n
+    memory = BYTES + n * (BYTES_PER_VOXEL + BYTES_PER_LINE * (len(model.tree.lines) - 1))
     records = int(scenario.duration // scenario.record.every) + 2
     box = int(np.prod(model.lattice.shape))
     disk = records * (box * 2 + n * 3.2 * (len(scenario.record.fields) + 3) + 70 * len(state.stem.id)) / 1e6
@@ -290,6 +292,6 @@ def _size(scenario, model, state):
     minutes = (SECONDS_PER_VOXEL * n + days * daily + SECONDS_OF_REPORT) / 60
     return [
         "Size",
-        f"  About {(BYTES + n * BYTES_PER_VOXEL) / 1e9:.1f} GB of memory, {max(disk, 1):.0f} MB on disk in {records} records, "
+        f"  About {memory / 1e9:.1f} GB of memory, {max(disk, 1):.0f} MB on disk in {records} records, "
         f"{max(minutes, 0.1):.1f} minutes on {os.cpu_count()} cores.",
     ]

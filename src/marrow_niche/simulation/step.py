@@ -202,9 +202,7 @@ def advance_body(state, cells, model):
     def ratio(name, receptor=None, stages=None, line=None):
         """Cells of the organism in the first stages of a compartment, over rest, each by what its `receptor` takes up; of all
         lines, or of one."""
-        if line is not None:
-            return float(cells[t.rows(name, line)].sum() / model.rest_cells[t.rows(name, 0)].sum())
-        takes = genes.uptake(receptor, model.genes, len(t.lines))
+        takes = genes.uptake(receptor, model.genes, len(t.lines)) if line is None else np.eye(len(t.lines))[line]
 
         def over_rest(here, at_rest):
             return t.total(here, name, stages=stages, value=takes) / t.total(at_rest, name, stages=stages)

@@ -23,6 +23,8 @@ fills its receptors (Nicola & Metcalf 1985)."""
 Hormones = Literal["normal", "saturating"]
 """To what they are lifted."""
 LINEAGES = ("neutrophils", "platelets", "red_cells")
+LEVEL = 0.9
+"""Share of rest at which a count is back."""
 EVERY = 6
 """Hours between readings of the blood."""
 
@@ -140,7 +142,7 @@ def follow(
     return np.array(day), np.array(pools).reshape(-1, len(LINEAGES))
 
 
-def recovered(day: np.ndarray, pool: np.ndarray, level: float = 0.9) -> float:
+def recovered(day: np.ndarray, pool: np.ndarray, level: float = LEVEL) -> float:
     """Day on which a pool over rest (t,) is back at `level` after its lowest point: 0 where it never fell below it, infinite
     where it is not back by the end."""
     from marrow_niche.analysis.recovery import course

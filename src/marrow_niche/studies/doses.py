@@ -4,21 +4,21 @@ Each animal is one run with a seed of its own. Its probability of death follows 
 dose-response from all of them (`analysis.lethality`), of the scenario as it is and of each arm that is treated.
 """
 
-import csv
-import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from marrow_niche.errors import RunError, ScenarioError
+from marrow_niche.errors import RunError, ScenarioError, StudyError
+from marrow_niche.quantities import words
 from marrow_niche.quantities.parameters import entry, quantity
+from marrow_niche.quantities.units import to_canonical
 from marrow_niche.scenario.reader import Reader
 from marrow_niche.scenario.scenario import Scenario
+from marrow_niche.scenario.species_files import leaves
 from marrow_niche.studies import members
-from marrow_niche.studies.members import FOLDER, Member, StudyError
+from marrow_niche.studies.members import FOLDER, Member
 from marrow_niche.studies.processes import Failed, Show, run_all
-from marrow_niche.studies.sweep import _tables, quiet, seed_mistakes
 
 TABLE, SUMMARY = "doses.csv", "doses.json"
 EVERY = "6 h"
@@ -72,12 +72,12 @@ def read_doses(file: Path | str) -> Doses:
     """Read a dose-response and all scenarios it asks for. Raises StudyError or ScenarioError with every mistake."""
     file = Path(file)
     reader = Reader()
-    asked = reader.spec(DosesFile, _tables(file))
+    asked = reader.spec(DosesFile, members.read_study(file))
     if asked is None:
         raise StudyError(file, reader.mistakes)
     tables, folder = members.read_tables(file.parent / asked.scenario)
-    seeds, mistakes = members.seeds_of(asked.seeds, tables), []
-    mistakes += seed_mistakes(seeds)
+    seeds = members.seeds_of(asked.seeds, tables)
+    mistakes = members.seed_mistakes(seeds)
     doses = tuple(sorted(set(asked.doses)))
     if len(doses) < 2:
         mistakes.append("doses: a curve needs at least two different ones.")
@@ -86,7 +86,7 @@ def read_doses(file: Path | str) -> Doses:
     number, begin, mistake = _event(tables, asked.event)
     if mistake:
         raise StudyError(file, [*mistakes, mistake])
-    base = quiet({**tables, "duration": f"{begin + asked.until:g} h"})
+    base = members.quiet({**tables, "duration": f"{begin + asked.until:g} h"})
     base["record"]["every"] = EVERY
     base["switches"] = {**base.get("switches", {}), "animals_differ": asked.animals_differ}
     wanted = []
@@ -95,12 +95,12 @@ def read_doses(file: Path | str) -> Doses:
             this = members.changed(base, f"events.{number}.dose", f"{dose:g} Gy")
             if arm is not None:
                 this["events"] = [*this["events"], *arm.events]
-                this["parameters"] = {**members._flat(this.get("parameters", {})), **members._flat(arm.parameters)}
+                this["parameters"] = dict([*leaves(this.get("parameters", {})), *leaves(arm.parameters)])
             wanted += [({"arm": name, "dose_Gy": dose}, seed, this) for seed in seeds]
     try:
-        found = members.read_all(str(file), folder, wanted)
+        found = members.read_all(str(file), folder, wanted, told=False)
     except ScenarioError as error:
-        raise StudyError(file, list(dict.fromkeys([*mistakes, *(m.split(" (with ")[0] for m in error.mistakes)]))) from None
+        raise StudyError(file, [*mistakes, *error.mistakes]) from None
     if mistakes:
         raise StudyError(file, mistakes)
     return Doses(
@@ -111,8 +111,7 @@ def read_doses(file: Path | str) -> Doses:
 def _event(tables: dict[str, Any], asked: int | None) -> tuple[int, float, str]:
     """Number of the radiation event, when it begins [h], and what is wrong."""
     events = tables.get("events", [])
-    events = events if isinstance(events, list) else []
-    radiation = [k for k, e in enumerate(events, 1) if isinstance(e, dict) and e.get("kind") == "radiation"]
+    radiation = [k for k, e in enumerate(events, 1) if e["kind"] == "radiation"]
     if not radiation:
         return 0, 0.0, "scenario: has no radiation event; add one to it: [[events]] with kind, at and dose."
     if asked is None and len(radiation) > 1:
@@ -121,13 +120,7 @@ def _event(tables: dict[str, Any], asked: int | None) -> tuple[int, float, str]:
     if asked is not None and asked not in radiation:
         return 0, 0.0, f"event: number {asked} is no radiation event; those are {', '.join(map(str, radiation))}."
     number = asked or radiation[0]
-    from marrow_niche.errors import UnitError
-    from marrow_niche.quantities.units import to_canonical
-
-    try:
-        return number, to_canonical(events[number - 1].get("at"), "h"), ""
-    except UnitError as error:
-        return 0, 0.0, f"scenario: events[{number}].at: {error}"
+    return number, to_canonical(events[number - 1]["at"], "h"), ""
 
 
 def run_doses(doses: Doses, *, into: Path, jobs: int | None = None, show: Show | None = None) -> Path:
@@ -150,11 +143,9 @@ def write_summary(doses: Doses, into: Path) -> Path:
     from marrow_niche.record.atomic import write_text
 
     rows = [animal(doses, member, into) for member in doses.members]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()} for row in rows)
-    write_text(into / TABLE, text.getvalue())
+    members.write_rows(
+        into / TABLE, [{k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()} for row in rows]
+    )
     found = summary(doses, rows)
     write_text(into / SUMMARY, json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     return into / SUMMARY
@@ -163,14 +154,12 @@ def write_summary(doses: Doses, into: Path) -> Path:
 def animal(doses: Doses, member: Member, into: Path) -> dict[str, Any]:
     """Days at risk, probability of death and nadirs of one animal."""
     from marrow_niche.analysis import lethality
-    from marrow_niche.body.survival import danger
     from marrow_niche.record.tables import read_table
 
     blood, p = read_table(into / FOLDER / member.name / "blood.csv"), member.scenario.parameters.lethality
     day = blood["day"].to_numpy()
     neutrophils, platelets = blood["neutrophils_per_uL"].to_numpy(), blood["platelets_per_uL"].to_numpy()
-    end = doses.begin + doses.until
-    risk = lethality.days_at_risk(day, danger(neutrophils, platelets, p), doses.begin, end)
+    risk, dead = lethality.death(day, neutrophils, platelets, p, doses.begin, doses.begin + doses.until)
     after = day >= doses.begin
     total = float(risk[-1])
     half = float(day[int((risk >= 0.5 * total).argmax())]) - doses.begin if total > 0 else 0.0
@@ -179,7 +168,7 @@ def animal(doses: Doses, member: Member, into: Path) -> dict[str, Any]:
         "dose_Gy": float(member.values["dose_Gy"]),
         "seed": member.seed,
         "days_at_risk": total,
-        "probability_of_death": float(lethality.dies(total, 24.0 * p.kappa)),
+        "probability_of_death": float(dead[-1]),
         "half_of_the_risk_by_day": half,
         "neutrophils_per_uL_lowest": float(neutrophils[after].min()),
         "neutrophils_lowest_day": float(day[after][neutrophils[after].argmin()]) - doses.begin,
@@ -254,11 +243,8 @@ def told(found: dict[str, Any]) -> str:
         f"({found['fit']}).",
         "",
     ]
-    wide = max(len(arm["name"]) for arm in found["arms"])
-    lines.append("  ".join(["died at".ljust(wide), *(f"{dose:g} Gy".rjust(8) for dose in found["doses_Gy"])]))
-    for arm in found["arms"]:
-        lines.append("  ".join([arm["name"].ljust(wide), *(f"{100 * share:.0f} %".rjust(8) for share in arm["died"])]))
-    lines.append("")
+    shares = [(arm["name"], *(f"{100 * share:.0f} %" for share in arm["died"])) for arm in found["arms"]]
+    lines += [*words.aligned([("died at", *(f"{dose:g} Gy" for dose in found["doses_Gy"])), *shares]), ""]
     for arm in found["arms"]:
         if arm["LD50_Gy"] is None:
             fate, cure = ("die", "lower") if sum(arm["died"]) > 0.5 * len(arm["died"]) else ("live", "higher")

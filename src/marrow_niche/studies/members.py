@@ -1,11 +1,14 @@
-"""Members of a study: runs of one scenario with some of its values changed, each in a directory named by what it is.
+"""What studies share. Members: runs of one scenario with some of its values changed, each in a directory named by what it is.
 
 A member is named by a digest of its resolved scenario, the bytes of the files it reads and the source of the package, so that
 what was run once is not run again, and nothing that was run by other code is taken for it.
 """
 
 import copy
+import csv
+import functools
 import hashlib
+import io
 import json
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,16 +17,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from marrow_niche.errors import MarrowError, RunError, ScenarioError
+from marrow_niche.errors import RunError, ScenarioError, StudyError
 from marrow_niche.quantities.digest import digest
+from marrow_niche.record.atomic import write_text
+from marrow_niche.record.directory import RunDirectory
 from marrow_niche.scenario import toml
 from marrow_niche.scenario.reader import suggestion
 from marrow_niche.scenario.scenario import Scenario, scenario_from
-from marrow_niche.scenario.species_files import known_species, read_species
+from marrow_niche.scenario.species_files import known_species, leaves, read_species
 from marrow_niche.studies.processes import Progress
 
 LIBRARIES = ("numpy", "scipy", "numba")
-APART = ("view", "analysis", "studies", "cli.py", "__main__.py")
+APART = ("view", "analysis", "studies", "cli.py", "progress.py", "__main__.py")
 """Rooms that no run enters."""
 SOURCE = "set by a study"
 FOLDER = "members"
@@ -50,18 +55,46 @@ class Task:
     into: Path
 
 
+def read_study(file: Path) -> dict[str, Any]:
+    """The tables of a study file. Raises StudyError where it cannot be read."""
+    try:
+        return toml.load(file)
+    except ScenarioError as error:
+        raise StudyError(file, [m.replace("'marrow-niche new' writes a scenario to start from", "give the path of a study file")
+                                for m in error.mistakes]) from None  # fmt: skip
+
+
 def read_tables(path: Path) -> tuple[dict[str, Any], Path]:
-    """The tables of a scenario file (or of a run directory), and its folder. Raises ScenarioError."""
+    """The tables of a scenario file (or of a run directory) that can be simulated as it is, and its folder.
+
+    Raises ScenarioError with every mistake in it, so that those of the study are told apart from them.
+    """
     path = path / "scenario.toml" if path.is_dir() else path
-    return {"title": path.stem, **toml.load(path)}, path.parent
+    tables = {"title": path.stem, **toml.load(path)}
+    scenario_from(tables, folder=path.parent, name=str(path))
+    return tables, path.parent
+
+
+def quiet(tables: Mapping[str, Any]) -> dict[str, Any]:
+    """Tables that ask for the tables alone."""
+    return {**tables, "record": {**tables.get("record", {}), "fields": [], "space": False}}
 
 
 def seeds_of(asked: int | Sequence[int], tables: Mapping[str, Any]) -> list[int]:
     """The seeds of a study: those listed, or so many from the scenario's own on."""
     if isinstance(asked, int):
         first = tables.get("seed", 1)
-        return list(range(first, first + asked)) if isinstance(first, int) else []
+        return list(range(first, first + asked))
     return list(asked)
+
+
+def seed_mistakes(seeds: Sequence[int]) -> list[str]:
+    """What is wrong with the seeds of a study."""
+    if not seeds:
+        return ["seeds: there is none; write seeds = 3, or a list of them."]
+    if len(set(seeds)) < len(seeds):
+        return ["seeds: one of them stands there twice; a run with the same seed is the same run."]
+    return []
 
 
 def changed(tables: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
@@ -80,7 +113,7 @@ def changed(tables: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
         if len(names) < 2:
             raise ValueError("name a parameter, such as parameters.stem_cells.number.")
         entry = ".".join(names[1:])
-        out["parameters"] = {**_flat(out.get("parameters", {})), entry: _leaf(out, names[1:], value)}
+        out["parameters"] = {**dict(leaves(out.get("parameters", {}))), entry: _leaf(out, names[1:], value)}
         return out
     place: Any = out
     for depth, name in enumerate(names[:-1]):
@@ -91,6 +124,8 @@ def changed(tables: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
             place = place[int(name) - 1]
         elif name not in place and depth == 0 and name in ("record", "organism", "switches", "geometry"):
             place = place.setdefault(name, {})
+        elif not isinstance(place, dict):
+            raise ValueError(f"{path}: {here} holds no table; name an entry of one, such as events.1.dose.")
         elif name not in place:
             known = [key for key, item in place.items() if isinstance(item, (dict, list))]
             raise ValueError(f"{'.'.join(names[: depth + 1])}: the scenario has no such table.{suggestion(name, known)}")
@@ -99,18 +134,6 @@ def changed(tables: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
     if isinstance(place, list) or not isinstance(place, dict):
         raise ValueError(f"{path}: name an entry of one table, such as events.1.dose.")
     place[names[-1]] = copy.deepcopy(value)
-    return out
-
-
-def _flat(table: Mapping[str, Any], path: str = "") -> dict[str, Any]:
-    """Overrides by their whole path."""
-    out: dict[str, Any] = {}
-    for name, item in table.items():
-        where = f"{path}.{name}" if path else name
-        if isinstance(item, Mapping) and "value" not in item:
-            out |= _flat(item, where)
-        else:
-            out[where] = item
     return out
 
 
@@ -128,9 +151,9 @@ def _leaf(tables: Mapping[str, Any], names: Sequence[str], value: Any) -> Any:
 
 
 def read_all(
-    name: str, folder: Path, wanted: Iterable[tuple[Mapping[str, Any], int, Mapping[str, Any]]]
+    name: str, folder: Path, wanted: Iterable[tuple[Mapping[str, Any], int, Mapping[str, Any]]], *, told: bool = True
 ) -> list[Member]:
-    """The members of (values, seed, tables), each read.
+    """The members of (values, seed, tables), each read; `told`: a mistake is told with the values it comes with.
 
     Raises
     ------
@@ -143,7 +166,7 @@ def read_all(
             scenario = scenario_from(tables, folder=folder, name=name, seed=seed)
         except ScenarioError as error:
             said = ", ".join(f"{path} = {value}" for path, value in values.items())
-            mistakes += [f"{mistake}" + (f" (with {said})" if said else "") for mistake in error.mistakes]
+            mistakes += [mistake + (f" (with {said})" if told and said else "") for mistake in error.mistakes]
             continue
         members.append(Member(values=dict(values), seed=seed, scenario=scenario, name=name_of(scenario)))
     if mistakes:
@@ -158,6 +181,7 @@ def name_of(scenario: Scenario) -> str:
     return hashlib.sha256(f"{asked}\0{json.dumps(files)}\0{code_digest()}".encode()).hexdigest()[:16]
 
 
+@functools.cache
 def code_digest() -> str:
     """Of every source and data file of the package that a run uses, and the libraries that do the arithmetic."""
     source, total = Path(__file__).parents[1], hashlib.sha256()
@@ -197,12 +221,21 @@ def simulate_member(task: Task, progress: Progress) -> str:
 
 def finished(directory: Path) -> bool:
     """Whether the run of a member came to its end."""
+    from marrow_niche.record.results import Results
+
     try:
-        return (directory / "provenance.json").is_file() and bool(
-            json.loads((directory / "provenance.json").read_text(encoding="utf-8")).get("finished")
-        )
-    except ValueError:
+        return Results(RunDirectory(directory)).finished
+    except RunError:  # damaged
         return False
+
+
+def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Rows as a .csv with every column that one of them has, empty where another has none."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)), restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
 
 
 def open_study(into: Path, file: Path) -> Path:
@@ -218,12 +251,3 @@ def open_study(into: Path, file: Path) -> Path:
     except OSError as error:
         raise RunError(f"{into}: cannot be written ({error.strerror}). Choose another directory (--into).") from error
     return into
-
-
-class StudyError(MarrowError):
-    """A study file that asks for what cannot be; every mistake at once."""
-
-    def __init__(self, name: Path | str, mistakes: Sequence[str]) -> None:
-        self.mistakes = list(mistakes)
-        count = f"{len(self.mistakes)} mistake" + ("s" if len(self.mistakes) != 1 else "")
-        super().__init__("\n".join([f"{name} cannot be run; {count}:", *("  " + m for m in self.mistakes)]))

@@ -1,18 +1,15 @@
 """A sweep: one scenario at every combination of some values, over seeds, and one table of what came of it."""
 
-import csv
-import io
 import itertools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from marrow_niche.errors import ScenarioError
+from marrow_niche.errors import ScenarioError, StudyError
 from marrow_niche.quantities.parameters import entry
-from marrow_niche.scenario import toml
 from marrow_niche.scenario.reader import Reader
 from marrow_niche.studies import members
-from marrow_niche.studies.members import FOLDER, Member, StudyError
+from marrow_niche.studies.members import FOLDER, Member
 from marrow_niche.studies.processes import Failed, Show, run_all
 
 TABLE = "sweep.csv"
@@ -43,26 +40,25 @@ class Sweep:
 
     file: Path
     members: list[Member]
-    paths: list[str]
 
 
 def read_sweep(file: Path | str) -> Sweep:
     """Read a sweep and all scenarios it asks for. Raises StudyError or ScenarioError with every mistake."""
     file = Path(file)
     reader = Reader()
-    asked = reader.spec(SweepFile, _tables(file))
+    asked = reader.spec(SweepFile, members.read_study(file))
     mistakes = list(reader.mistakes)
     if asked is None:
         raise StudyError(file, mistakes)
     tables, folder = members.read_tables(file.parent / asked.scenario)
     seeds = members.seeds_of(asked.seeds, tables)
-    mistakes += seed_mistakes(seeds)
+    mistakes += members.seed_mistakes(seeds)
     for number, vary in enumerate(asked.vary, 1):
         if not vary.values:
             mistakes.append(f"vary[{number}].values: the list is empty; say at least one value.")
         if vary.path in [other.path for other in asked.vary[: number - 1]]:
             mistakes.append(f"vary[{number}].path: '{vary.path}' is varied twice; keep one of the two.")
-    base = quiet(tables) if asked.keep == "tables" else tables
+    base = members.quiet(tables) if asked.keep == "tables" else tables
     wanted = []
     for chosen in itertools.product(*(vary.values for vary in asked.vary)):
         values, changed = dict(zip((vary.path for vary in asked.vary), chosen)), base
@@ -79,7 +75,7 @@ def read_sweep(file: Path | str) -> Sweep:
         raise StudyError(file, list(dict.fromkeys([*mistakes, *error.mistakes]))) from None
     if mistakes:
         raise StudyError(file, mistakes)
-    return Sweep(file=file, members=found, paths=[vary.path for vary in asked.vary])
+    return Sweep(file=file, members=found)
 
 
 def run_sweep(sweep: Sweep, *, into: Path, jobs: int | None = None, show: Show | None = None) -> tuple[Path, list[str]]:
@@ -108,14 +104,7 @@ def write_table(sweep: Sweep, into: Path, failed: dict[str, str]) -> Path:
         state = "done" if done else "failed" if member.name in failed else "not finished"
         row: dict[str, Any] = {"member": member.name, "state": state, "seed": member.seed}
         rows.append(row | member.values | (_courses(directory) if done else {}))
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    from marrow_niche.record.atomic import write_text
-
-    write_text(into / TABLE, text.getvalue())
+    members.write_rows(into / TABLE, rows)
     return into / TABLE
 
 
@@ -151,26 +140,3 @@ def _courses(directory: Path) -> dict[str, Any]:
 
 def _text(value: float | None) -> str:
     return "" if value is None or value != value else f"{value:.6g}"
-
-
-def quiet(tables: dict[str, Any]) -> dict[str, Any]:
-    """Tables that ask for the tables alone."""
-    record = tables.get("record", {})
-    return {**tables, "record": {**record, "fields": [], "space": False}} if isinstance(record, dict) else tables
-
-
-def seed_mistakes(seeds: list[int]) -> list[str]:
-    """What is wrong with the seeds of a study."""
-    if not seeds:
-        return ["seeds: there is none; write seeds = 3, or a list of them."]
-    if len(set(seeds)) < len(seeds):
-        return ["seeds: one of them stands there twice; a run with the same seed is the same run."]
-    return []
-
-
-def _tables(file: Path) -> dict[str, Any]:
-    try:
-        return toml.load(file)
-    except ScenarioError as error:
-        raise StudyError(file, [m.replace("'marrow-niche new' writes a scenario to start from", "give the path of a study file")
-                                for m in error.mistakes]) from None  # fmt: skip

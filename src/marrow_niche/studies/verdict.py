@@ -5,6 +5,7 @@ every combination of limits lifted (`studies.arms`). Their days to recovery give
 """
 
 import json
+import math
 import pickle
 import tempfile
 from dataclasses import asdict, dataclass
@@ -12,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from marrow_niche.errors import RunError
+from marrow_niche.record.atomic import write_text
 from marrow_niche.record.directory import RunDirectory
 from marrow_niche.scenario.scenario import Scenario, read_scenario
-from marrow_niche.studies.arms import Hormones, effective
+from marrow_niche.studies.arms import LEVEL, Hormones, effective
 from marrow_niche.studies.processes import Failed, Progress, Show, run_all
 
 SEEDS = 3
 AFTER = 24.0
-LEVEL = 0.9
 TOGETHER = "blood"
 """All lineages: back when the last of them is."""
 
@@ -83,7 +84,7 @@ def judge_run(
     run.check_inputs()
     scenario = read_scenario(run.scenario)
     end, until = injury(scenario), round(scenario.duration)
-    hour = int(end + after + 0.999)
+    hour = math.ceil(end + after)
     if seeds < 1:
         raise RunError(f"--seeds {seeds}: at least one is needed, and three to know how sure the verdict is.")
     if until - hour < 24:
@@ -115,7 +116,7 @@ def judge_run(
     ]
     days = {"injury_day": end / 24, "fork_day": hour / 24, "last_day": until / 24}
     out = {"hormones": hormones} | weighed(by_seed, numbers=numbers, **days)
-    run.write_text(run.verdict, json.dumps(out, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(run.verdict, json.dumps(out, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     return out
 
 
@@ -198,7 +199,7 @@ def weighed(
             for arm in by_seed[0]
         ],
     }
-    return out | {"words": words(out)}
+    return out | {"words": words(out), "words_of_shares": words_of_shares(out)}
 
 
 def _plain(verdict: Any) -> dict[str, Any]:
@@ -215,8 +216,20 @@ def _plain(verdict: Any) -> dict[str, Any]:
     }
 
 
+def words_of_shares(found: dict[str, Any]) -> str:
+    """The shares of the delay in a sentence; empty where nothing had to recover."""
+    if found["recovery_days"]["mean"] <= 0:
+        return ""
+    names = {"niche": "the niche", "stem_cells": "stem cells", "hormones": "hormones"}
+    parts = []
+    for limit, each in found["share_days"].items():
+        span = "" if each["low"] is None else f" ({each['low']:.1f} to {each['high']:.1f})"
+        parts.append(f"{names[limit]} {each['mean']:.1f}{span}".replace("-0.0", "0.0"))
+    return f"Shares of the delay in days: {', '.join(parts)}."
+
+
 def words(found: dict[str, Any]) -> list[str]:
-    """verdict.json in sentences."""
+    """verdict.json in sentences, but for the shares, which a report shows as a table."""
     time, delay = found["recovery_days"]["mean"], found["delay_days"]["mean"]
     late = "more than " if found["not_back_by_the_end"] else ""
     first = {
@@ -232,12 +245,6 @@ def words(found: dict[str, Any]) -> list[str]:
             f"Neutrophils, platelets and red cells are all back at {100 * found['level']:.0f} % {late}{time:.1f} days after "
             f"the injury; {late}{delay:.1f} days sooner with every limit lifted."
         )
-        names = {"niche": "the niche", "stem_cells": "stem cells", "hormones": "hormones"}
-        parts = []
-        for limit, each in found["share_days"].items():
-            span = "" if each["low"] is None else f" ({each['low']:.1f} to {each['high']:.1f})"
-            parts.append(f"{names[limit]} {each['mean']:.1f}{span}".replace("-0.0", "0.0"))
-        out.append(f"Shares of the delay in days: {', '.join(parts)}.")
         kinds = ", ".join(f"{name.replace('_', ' ')} {v['verdict']}" for name, v in found["by_lineage"].items())
         out.append(f"By itself: {kinds}.")
     if found["not_back_by_the_end"]:

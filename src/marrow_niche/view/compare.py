@@ -66,11 +66,8 @@ def told(numbers: "pd.DataFrame", relative: bool) -> list[str]:
         )
         for row in numbers.to_dict("records")
     ]
-    table = [head, *rows]
-    wide = [max(len(line[k]) for line in table) for k in range(len(head))]
-    lines = ["  ".join([line[0].ljust(wide[0]), *(c.rjust(w) for c, w in zip(line[1:], wide[1:]))]).rstrip() for line in table]
     what = "model over measured" + (", both over their own first value" if relative else "")
-    return [f"Factors are {what}; the typical one is exp(rms of ln ratio), never below 1.", "", *lines]
+    return [f"Factors are {what}; the typical one is exp(rms of ln ratio), never below 1.", "", *words.aligned([head, *rows])]
 
 
 def figure(compared: Sequence[Compared], day: np.ndarray, done: Sequence[events.Event] = ()) -> "Figure":

@@ -1,12 +1,11 @@
 """The figure of a dose-response: the share of animals that die at each dose, and the curve through them."""
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from marrow_niche.errors import RunError
+from marrow_niche.analysis import lethality
 from marrow_niche.view import style
 
 if TYPE_CHECKING:
@@ -19,10 +18,7 @@ def draw(found: dict[str, Any], path: Path) -> Path:
     """Draw what doses.json holds to a .png; returns its path. Raises RunError when the disk refuses."""
     with style.styled():
         made = figure(found)
-    try:
-        return style.save(made, path)
-    except OSError as error:
-        raise RunError(f"{path}: cannot be written ({error.strerror}). Is the disk full or read-only?") from error
+    return style.save(made, path)
 
 
 def figure(found: dict[str, Any]) -> "Figure":
@@ -41,7 +37,7 @@ def figure(found: dict[str, Any]) -> "Figure":
         axes.plot(given, arm["died"], "o", color=colour, markersize=4.5)
         label = arm["name"]
         if arm["LD50_Gy"] is not None:
-            axes.plot(dose, curve(dose, arm["LD50_Gy"], arm["width"], found["fit"]), color=colour)
+            axes.plot(dose, lethality.share(dose, arm["LD50_Gy"], arm["width"], found["fit"]), color=colour)
             label += f", LD50 {arm['LD50_Gy']:.2f} Gy"
             low, high = arm["LD50_interval_Gy"]
             if low is not None and high is not None:
@@ -49,11 +45,3 @@ def figure(found: dict[str, Any]) -> "Figure":
         axes.plot([], [], "o-", color=colour, markersize=4.5, label=label)
     axes.legend(loc="upper left")
     return made
-
-
-def curve(dose: np.ndarray, ld50: float, width: float, fit: str) -> np.ndarray:
-    """Share that dies at `dose` (d,) [Gy]."""
-    z = np.log(dose / ld50) / width
-    if fit == "logit":
-        return 0.5 * (1.0 + np.tanh(0.5 * z))
-    return np.array([0.5 * math.erfc(-one / math.sqrt(2.0)) for one in z])

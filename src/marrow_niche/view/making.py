@@ -1,15 +1,13 @@
 """The report's account of how a run was made: its bone, seed, versions and inputs, numbers without a source, what to cite."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from marrow_niche.quantities import words
+from marrow_niche.quantities.ledger import Ledger, in_short
 from marrow_niche.record.directory import RunDirectory
 from marrow_niche.record.results import Results
 from marrow_niche.view import findings, page
-
-if TYPE_CHECKING:
-    from marrow_niche.quantities.ledger import Ledger
 
 FACTS = (
     ("source", "bone", ""),
@@ -99,7 +97,7 @@ def making(run: Results) -> list[str]:
         ),
         ("begun", str(made.get("started") or "–")),
         ("ended", str(made.get("ended") or "not yet")),
-        ("time taken", _clock(float(made.get("wall_seconds") or 0.0))),
+        ("time taken", words.clock(float(made.get("wall_seconds") or 0.0))),
         ("threads", "all" if made.get("threads") is None else str(made["threads"])),
         ("machine", ", ".join(str(system[key]) for key in ("system", "machine") if system.get(key)) or "–"),
         (
@@ -137,7 +135,7 @@ def parameters(run: Results) -> list[str]:
         parts.append(page.fold(f"{len(paths)} {_kind(word)}", inner))
     version = (findings.provenance(run).get("versions") or {}).get("marrow_niche", "")
     items = [(f"marrow_niche: a spatial bone-marrow niche simulator, version {version}.", "this simulator")]
-    items += [(reference, _gave(paths)) for reference, paths in references.items()]
+    items += [(reference, in_short(paths, 3)) for reference, paths in references.items()]
     return [*parts, page.heading("What to cite"), page.bullets(items)]
 
 
@@ -154,9 +152,7 @@ def files(run: Results) -> list[str]:
     return [page.heading("Files beside this one"), page.bullets(names)]
 
 
-def _ledger(run: Results) -> "Ledger | None":
-    from marrow_niche.quantities.ledger import Ledger
-
+def _ledger(run: Results) -> Ledger | None:
     entries = findings.provenance(run).get("parameters")
     usable = isinstance(entries, list) and all(isinstance(entry, Mapping) for entry in entries)
     return Ledger.from_plain(entries) if entries and usable else None
@@ -179,20 +175,9 @@ def _kind(word: str) -> str:
     }.get(word, f"are {word.replace('default', 'defaults')}" if word.startswith("default") else word)
 
 
-def _gave(paths: list[str], limit: int = 3) -> str:
-    more = f" and {len(paths) - limit} more" if len(paths) > limit else ""
-    return ", ".join(paths[:limit]) + more
-
-
 def _fact(value: Any) -> str:
     if isinstance(value, Mapping):
         return "; ".join(f"{name}: {_fact(item)}" for name, item in value.items())
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return ", ".join(_fact(item) for item in value) if isinstance(value, (list, tuple)) else str(value)
     return f"{value:,}" if isinstance(value, int) else words.plain(value, 4)
-
-
-def _clock(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

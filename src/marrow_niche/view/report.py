@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from marrow_niche.errors import MarrowError, RunError
+from marrow_niche.errors import MarrowError
 from marrow_niche.quantities import words
 from marrow_niche.record.atomic import write_text
 from marrow_niche.record.directory import RunDirectory
@@ -92,7 +92,7 @@ def summary(results: "Results | Path | str") -> str:
     if len(run.days):
         rows = findings.rows(run.blood, {name: label for name, label in PRINTED.items() if name in run.blood})
         rows += findings.rows(run.marrow, {"stem_cells": "stem cells here"})
-        lines += ["", *_aligned(rows), ""] if rows else []
+        lines += ["", *words.aligned(_table(rows)), ""] if rows else []
     lines += books.unclosed(run) if len(run.days) else []
     if not run.finished:
         lines.append(f"Not finished; go on with: marrow-niche resume {place.path}")
@@ -105,16 +105,11 @@ def summary(results: "Results | Path | str") -> str:
     return text
 
 
-def _aligned(rows: list[findings.Row]) -> list[str]:
-    """Lines of a table for the terminal."""
+def _table(rows: list[findings.Row]) -> list[tuple[str, ...]]:
+    """The columns of findings that a terminal has room for."""
     chosen = [findings.COLUMNS.index(name) for name in ("start", "lowest", "on day", "90 % again, day", "end")]
-    table = [("", *(findings.COLUMNS[k] for k in chosen))]
-    table += [(f"{row.name} [{row.unit}]" if row.unit else row.name, *(row.cells[k] for k in chosen)) for row in rows]
-    wide = [max(len(line[k]) for line in table) for k in range(len(table[0]))]
-    return [
-        "  ".join([line[0].ljust(wide[0]), *(cell.rjust(w) for cell, w in zip(line[1:], wide[1:], strict=True))])
-        for line in table
-    ]
+    table: list[tuple[str, ...]] = [("", *(findings.COLUMNS[k] for k in chosen))]
+    return table + [(f"{row.name} [{row.unit}]" if row.unit else row.name, *(row.cells[k] for k in chosen)) for row in rows]
 
 
 class _Drawer:
@@ -137,10 +132,7 @@ class _Drawer:
         if made is None:
             return []
         path = self.folder / f"{name}.png"
-        try:
-            style.save(made, path)
-        except OSError as error:
-            raise RunError(f"{path}: cannot be written ({error.strerror}). Is the disk full or read-only?") from error
+        style.save(made, path)
         self.written.append(name)
         return [page.picture(path, alt, caption, kind)]
 

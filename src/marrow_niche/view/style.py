@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from marrow_niche.errors import RunError
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -92,8 +94,11 @@ def figure(width: float, height: float, **options: Any) -> "Figure":
 
 
 def save(drawn: "Figure", path: Path) -> Path:
-    """Write a figure as a .png whose bytes depend on what it shows alone."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with styled():
-        drawn.savefig(path, dpi=DPI, metadata={"Software": None})
+    """Write a figure as a .png whose bytes depend on what it shows alone. Raises RunError when the disk refuses."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with styled():
+            drawn.savefig(path, dpi=DPI, metadata={"Software": None})
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written ({error.strerror}). Is the disk full or read-only?") from error
     return path

@@ -43,7 +43,7 @@ def _told(found: dict[str, Any]) -> list[str]:
         page.heading("What limits recovery"),
         page.paragraph(f"{first} {others[0] if others else ''}"),
         page.table(("of the delay", "days", "95 %"), rows),
-        *(page.paragraph(text) for text in others[1:] if not text.startswith("Shares of the delay")),
+        *(page.paragraph(text) for text in others[1:]),
         page.fold(
             "Days to 90 % in each arm",
             page.table(("lifted", *LINEAGES.values()), arms)

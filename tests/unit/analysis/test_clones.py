@@ -73,7 +73,8 @@ def test_a_label_is_halved_by_divisions_and_lost_by_decay():
 
 
 def test_decay_alone_looks_like_a_division():
-    """Cells that rest lose a stable label by none, and one of 1 in ln 2 days by half a day: then nobody retains it."""
+    """Cells that rest keep all of a stable label. Of one that decays by half in two days they keep 1/32 after ten, as if they had
+    divided five times, and nobody retains it."""
     one = clones.dilution(RUN, decay=0.0)
     assert one["retaining_share"].to_list()[:2] == [1.0, 0.8]  # four divisions leave 1/16
     assert one["mean_label"][1] == pytest.approx((0.5 + 0.5 + 1 + 0.25 + 0.0625) / 5)

@@ -103,3 +103,20 @@ def test_kappa_is_found_from_days_at_risk():
     assert lethality.calibrated(at_risk, 8.4) < 0.4
     with pytest.raises(ValueError, match="no rate of death"):
         lethality.calibrated({d: [0.0] * 3 for d in DOSE}, 7.4)
+
+
+def test_death_of_an_animal_without_cells_for_a_known_time():
+    """No cells from day 2 on and few for a moment before: e-folding at kappa, counted from `begin` to `end`."""
+    day, none = np.array([0.0, 2.0, 2.0 + 1e-9, 5.0, 20.0]), np.array([1e9, 1e9, 0.0, 0.0, 0.0])
+    risk, p = lethality.death(day, none, none, SPEC, 3.0, 10.0)
+    assert risk == pytest.approx([0.0, 0.0, 0.0, 2.0, 7.0], abs=1e-6)
+    assert p == pytest.approx(-np.expm1(-0.5 * risk))
+
+
+@pytest.mark.parametrize("link", ["probit", "logit"])
+def test_the_share_that_dies_is_the_inverse_of_the_dose_that_kills_it(link):
+    fitted = lethality.DoseResponse(ld50=7.2, width=0.15, link=link, likelihood=0.0, low=None, high=None, inside=True)
+    shares = np.array([0.01, 0.3, 0.5, 0.99])
+    doses = [fitted.dose(x) for x in shares]
+    assert lethality.share(doses, 7.2, 0.15, link) == pytest.approx(shares)
+    assert lethality.share(7.2, 7.2, 0.15, link) == 0.5

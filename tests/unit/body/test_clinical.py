@@ -1,8 +1,10 @@
 """Degrees of the haematopoietic syndrome: the published table, and what the mouse takes from it."""
 
+import lab
 import pytest
 
 from marrow_niche.body.clinical import Clinical, degree
+from marrow_niche.errors import ScenarioError
 from marrow_niche.scenario.reader import Reader
 from marrow_niche.scenario.species_files import read_species
 
@@ -46,3 +48,10 @@ def test_the_mouse_has_the_same_shares_of_its_own_counts():
 def test_bounds_that_do_not_fall_are_refused(bounds):
     with pytest.raises(ValueError, match="bounds that fall"):
         degree(1.0, bounds)
+
+
+@pytest.mark.parametrize("bounds", [[1.0, 2.0, 3.0], [2.0, 1.0], [3.0, 3.0, 1.0]])
+def test_a_scenario_whose_bounds_do_not_fall_is_refused_before_it_runs(bounds):
+    leaf = {"value": bounds, "unit": "1/uL", "source": "estimate"}
+    with pytest.raises(ScenarioError, match=r"clinical\.platelet_degrees: these bounds part no degrees; give 3 that fall"):
+        lab.scenario(parameters={"clinical.platelet_degrees": leaf})

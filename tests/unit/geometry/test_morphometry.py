@@ -7,7 +7,7 @@ import pytest
 from marrow_niche.geometry import morphometry
 from marrow_niche.geometry.tubes import tube_distance
 from marrow_niche.geometry.vessels import ARTERIOLE
-from marrow_niche.kernels import distance
+from marrow_niche.kernels.voxels import find_voxels
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_cells_are_told_where_they_are(rod):
     off = np.tile([1.0, 7.0, 15.0], 200)
     cells = 0.5 * (v.a[edge] + v.b[edge]) + (v.radius[edge] + off)[:, None] * side
     voxel = np.empty(len(cells), np.int32)
-    distance.find_voxels(cells, rod.lattice.origin, rod.lattice.spacing, rod.lattice.index(), 0, voxel)
+    find_voxels(cells, rod.lattice.origin, rod.lattice.spacing, rod.lattice.index(), 0, voxel)
     there = voxel >= 0
     assert there.sum() > 20
     facts = morphometry.cell_nearness(rod, cells[there], voxel[there])

@@ -7,7 +7,8 @@ import pytest
 
 from marrow_niche.geometry.lattice import MARROW, make_lattice
 from marrow_niche.geometry.near import boxed, distance_at, make_blocks, middled, nearest, search, share_inside
-from marrow_niche.kernels import distance
+from marrow_niche.kernels.distance import FEW, distance_to_points, nearest_point
+from marrow_niche.kernels.voxels import find_voxels
 
 
 def tubes(number, seed=1, size=200.0, long=60.0):
@@ -57,8 +58,8 @@ def test_points_are_found_like_tubes_of_no_length():
     for v in range(0, grid.n, 10):
         p = grid.centres()[v] + 25.0 * (draws.random(3) - 0.5)
         each = np.linalg.norm(objects - p, axis=1)
-        assert distance.distance_to_points(*p, v, near.start, near.item, objects) == pytest.approx(each.min())
-        assert distance.nearest_point(*p, v, near.start, near.item, objects) == each.argmin()
+        assert distance_to_points(*p, v, near.start, near.item, objects) == pytest.approx(each.min())
+        assert nearest_point(*p, v, near.start, near.item, objects) == each.argmin()
 
 
 def test_nothing_to_find():
@@ -162,7 +163,7 @@ def test_same_bits_with_any_number_of_threads():
 
 def test_few_points_are_held_as_many_are():
     a, b, radius = tubes(50, seed=13)
-    points = np.random.default_rng(14).uniform(0.0, 200.0, (2 * distance.FEW, 3))
+    points = np.random.default_rng(14).uniform(0.0, 200.0, (2 * FEW, 3))
     grid = boxed(a, b, radius, cell=25.0)
     assert np.array_equal(grid.hold(points)[:100], grid.hold(points[:100]))
 
@@ -174,5 +175,22 @@ def test_voxel_of_a_point_is_its_own_or_the_nearest(reach):
     origin = np.array([5.0, -3.0, 2.0])
     points = origin + 4.0 * np.random.default_rng(16).uniform(-0.2, 9.2, (500, 3))
     found = np.empty(500, np.int32)
-    distance.find_voxels(points, origin, 4.0, index.astype(np.int32), reach, found)
+    find_voxels(points, origin, 4.0, index.astype(np.int32), reach, found)
     assert list(found) == [naive.voxel_of(p, origin, 4.0, index, reach) for p in points]
+
+
+@pytest.mark.parametrize("shape", [(12, 12, 12), (1, 40, 40), (60, 5, 5)])
+def test_lists_do_not_depend_on_how_many_voxels_are_searched_at_a_time(shape, monkeypatch):
+    """Layers in several parts or several at once, rows too short at first: the same lists."""
+    a, b, radius = tubes(1500, seed=17, size=100.0, long=5.0)
+    tissue = np.where(np.random.default_rng(18).random(shape) < 0.7, MARROW, 1)
+    blocks = make_blocks(make_lattice(tissue, spacing=8.0, origin=np.zeros(3)))
+    made = []
+    for chunk in (10**6, 700, 1):
+        monkeypatch.setattr("marrow_niche.geometry.near.CHUNK", chunk)
+        made.append(search(middled(a, b, radius, cell=40.0), blocks, cap=100.0))
+    assert np.diff(made[0][1].start).max() > 32
+    for away, near in made[1:]:
+        assert np.array_equal(away, made[0][0])
+        assert np.array_equal(near.start, made[0][1].start)
+        assert np.array_equal(near.item, made[0][1].item)

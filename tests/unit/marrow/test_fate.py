@@ -12,11 +12,11 @@ K, CYCLE = 60_000, 18.0
 IDS = np.arange(K)
 
 
-def decide(*, wake=0.02, renewal=0.7, death=0.01, share=0.4, cycling=True, senescent=False, here=True, tip=False, dt=1.0, step=0, ids=IDS):
+def decide(*, wake=0.02, renewal=0.7, death=0.01, share=0.4, cycling=True, senescent=False, here=True, tip=False, dt=1.0, step=0, ids=IDS, attrition=None):
     k = len(ids)
-    rates = fate.Rates(*(), wake=np.full(k, wake), renewal=np.full(k, renewal), death=np.full(k, death), share_mkp=np.full(k, share))
+    rates = fate.Rates(wake=np.full(k, wake), renewal=np.full(k, renewal), death=np.full(k, death), share_mkp=np.full(k, share))
     flag = [np.broadcast_to(f, k).copy() for f in (cycling, senescent, here, tip)]
-    return fate.decide(ids, *flag, rates, CYCLE, dt, 5, step)
+    return fate.decide(ids, *flag, rates, CYCLE, dt, 5, step, attrition)
 
 
 def near(found, p, n=K):
@@ -35,6 +35,16 @@ def test_events_happen_at_their_rates(dt):
     assert near(out.wakes.sum(), (1 - dead) * -math.expm1(-0.02 * dt), K // 2)
     assert not (out.divides & ~cycling).any() and not (out.wakes & cycling).any()
     assert not (out.dies & (out.divides | out.wakes)).any()
+
+
+def test_attrition_takes_its_share_of_those_that_divide_and_leaves_the_others():
+    """Of half of the cells a half of the divisions ends in death; what becomes of all others is the same to the bit."""
+    without, with_ = decide(), decide(attrition=np.where(IDS % 2 == 0, 0.5, 0.0))
+    lost = without.divides & ~with_.divides
+    assert near(lost.sum(), 0.5, int(without.divides[::2].sum())) and not lost[1::2].any()
+    assert (with_.dies == (without.dies | lost)).all() and (with_.wakes == without.wakes).all()
+    for name in ("stay", "descend", "mkp", "mpp"):
+        assert (getattr(with_, name) == np.where(lost, 0, getattr(without, name))).all(), name
 
 
 def test_two_daughters_each_by_its_own_chance():

@@ -48,6 +48,14 @@ def test_the_marrow_keeps_its_cells_and_blood_loses_its_share_of_stem_cells():
     assert gone == pytest.approx(0.4 * in_blood, abs=4.5 * np.sqrt(0.24 * in_blood))  # odds of failing by chance 1e-5
 
 
+def test_a_piece_that_is_apart_loses_its_share_of_the_organisms_stem_cells_in_blood():
+    model, state = lab.marrow()
+    model = dataclasses.replace(model, apart=True, events=(Bleed(at=0.0, fraction=0.4),))
+    before = state.twin.in_blood.copy()
+    timeline.apply_due(state, model)
+    assert (before > 0).all() and state.twin.in_blood == pytest.approx(0.6 * before, rel=1e-12)
+
+
 def test_marked_blood_is_taken_as_the_other():
     def grafted(state, model):
         state.marked.blood.red += 100.0

@@ -30,6 +30,18 @@ def test_whom_it_marks(cells, share):
     assert (state.counts == before.counts).all() and state.next_id == before.next_id
 
 
+def test_two_labels_of_one_hour_have_draws_of_their_own():
+    """Of those the first left unmarked the second marks its share: 1 - 0.7^2; the first marks as it does alone."""
+    marked = []
+    for number in (1, 2):
+        model, state = lab.marrow(marked=True, events=[Label(at=0.0, cells="all", share=0.3)] * number)
+        timeline.apply_due(state, model)
+        marked.append(state.stem.line == 1)
+    k = len(marked[0])
+    assert (marked[0] <= marked[1]).all()
+    assert abs(marked[1].sum() - 0.51 * k) < 4.5 * np.sqrt(0.51 * 0.49 * k)
+
+
 def test_who_takes_a_small_share_is_among_those_who_take_a_large_one():
     marked = []
     for share in (0.1, 0.4):

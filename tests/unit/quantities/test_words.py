@@ -50,3 +50,7 @@ def test_columns_are_split_into_name_and_unit():
 def test_lists_in_a_sentence():
     assert words.listed(["a", "b", "c"]) == "a, b and c"
     assert words.listed(["a"]) == "a" and words.listed([]) == ""
+
+
+def test_columns_stand_below_each_other():
+    assert words.aligned([("", "day"), ("platelets", "7"), ("B cells", "")]) == ["           day", "platelets    7", "B cells"]

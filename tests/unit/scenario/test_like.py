@@ -9,7 +9,7 @@ from marrow_niche.scenario.species_files import FOLDER, known_species, read_spec
 
 
 def leaves(tree):
-    return {path: leaf for path, leaf in species_files._leaves(tree, "")}
+    return dict(species_files.leaves(tree))
 
 
 def test_human_differs_from_mouse_only_where_its_file_says():

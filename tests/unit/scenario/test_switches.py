@@ -93,6 +93,14 @@ def test_without_contact_soluble_scf_holds_stem_cells():
     assert all(np.array_equal(on[name], soft[name]) for name in on if name != "membrane_scf")
 
 
+def test_in_stirred_marrow_too():
+    model, state = lab.marrow(local=False)
+    off = dataclasses.replace(model, switches=dataclasses.replace(model.switches, contact_scf=False))
+    state.stroma.membrane[:] = 0.5
+    on, soft = coupling.stem_signals(state, model), coupling.stem_signals(state, off)
+    assert np.array_equal(soft["membrane_scf"], soft["scf"]) and not np.allclose(on["membrane_scf"], on["scf"], rtol=0.05)
+
+
 def test_oxygen_counts_only_while_it_is_on():
     model, state = lab.marrow()
     off = dataclasses.replace(model, switches=dataclasses.replace(model.switches, oxygen_effect=False))

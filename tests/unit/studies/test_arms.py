@@ -81,8 +81,8 @@ def test_an_arm_leaves_the_fork_as_it_was_and_lifting_nothing_is_the_run_itself(
     assert pools[0].tolist() == [1.0, 1.0, 1.0]
     assert found.state.hour == before.hour == 24
     assert np.array_equal(found.state.counts, before.counts)
-    again = arms.arm_course(found, frozenset(), 48)[1]
-    assert np.array_equal(pools, again)
+    alone = arms.follow(model, copy.deepcopy(before), rest, 48)[1]
+    assert np.abs(pools[-len(alone):] - alone).max() < 0.01  # the arms solve the fields anew at the fork
     held = arms.arm_course(found, frozenset({"niche"}), 48)[1]
     assert np.abs(held - pools).max() < 0.05  # an intact niche that stays intact
 

@@ -3,12 +3,11 @@
 import json
 import math
 
-import numpy as np
 import pytest
 from tasks import SCENARIO
 
+from marrow_niche.errors import ScenarioError, StudyError
 from marrow_niche.studies import doses, members
-from marrow_niche.studies.members import StudyError
 
 STUDY = """
 scenario = "mouse.toml"
@@ -118,7 +117,8 @@ def test_the_summary_is_that_of_the_animals(study, tmp_path):
     bare, treated = told["arms"]
     assert bare["LD50_Gy"] == pytest.approx(7.2, rel=1e-4)
     assert bare["width"] == pytest.approx(0.15, rel=1e-3)
-    assert bare["LD30_Gy"] < bare["LD50_interval_Gy"][0] + 1 < bare["LD70_Gy"] + 1
+    low, high = bare["LD50_interval_Gy"]
+    assert low < bare["LD50_Gy"] < high
     assert treated["dose_reduction_factor"] == pytest.approx(1.2, rel=1e-3)
     assert treated["dose_reduction_factor_over_seeds"] == pytest.approx([1.2, 1.2], rel=1e-3)
     text = doses.told(told)
@@ -128,9 +128,8 @@ def test_the_summary_is_that_of_the_animals(study, tmp_path):
     assert len(lines) == 25
     assert lines[0].startswith("arm,dose_Gy,seed,days_at_risk,probability_of_death,")
 
-    from marrow_niche.view.doses import curve, draw
+    from marrow_niche.view.doses import draw
 
-    assert curve(np.array([7.2]), 7.2, 0.15, "probit")[0] == curve(np.array([7.2]), 7.2, 0.15, "logit")[0] == 0.5
     assert draw(told, tmp_path / "doses.png").stat().st_size > 5000
 
 
@@ -143,3 +142,28 @@ def test_animals_that_all_live_have_no_ld50_and_this_is_said(study, tmp_path):
     told = json.loads(doses.write_summary(found, tmp_path / "out").read_text())
     assert told["arms"][0]["LD50_Gy"] is None
     assert "no LD50; all live at these doses. Give higher ones." in doses.told(told)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("record = 5", "record: 5 stands where a table is expected"),
+        ("switches = 5", "switches: 5 stands where a table is expected"),
+        ("parameters = 5", "parameters: 5 stands where a table is expected"),
+        ('seed = "x"', "seed: 'x' is not a plain number"),
+    ],
+)
+def test_mistakes_of_the_scenario_come_once_and_under_its_own_name(study, tmp_path, text, said):
+    (tmp_path / "mouse.toml").write_text(text + "\n" + SCENARIO.replace("seed = 3\n", ""))
+    with pytest.raises(ScenarioError) as error:
+        doses.read_doses(study(STUDY))
+    assert str(error.value).startswith(f"{tmp_path / 'mouse.toml'} cannot be simulated; 1 mistake:")
+    assert said in str(error.value)
+
+
+def test_parameters_of_an_arm_take_the_place_of_the_scenarios_own(study, tmp_path):
+    """Also where one says them by path and the other table by table."""
+    (tmp_path / "mouse.toml").write_text(SCENARIO + "[parameters.stem_cells]\nnumber = { value = 2e4, source = 'estimate' }\n")
+    arm = '[[arm]]\nname = "many"\n[arm.parameters]\n"stem_cells.number" = { value = 3e4, source = "estimate" }\n'
+    found = doses.read_doses(study(STUDY + arm)).members
+    assert [m.scenario.parameters.stem_cells.number for m in (found[0], found[-1])] == [2e4, 3e4]

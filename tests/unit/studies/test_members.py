@@ -59,6 +59,7 @@ def test_a_parameter_that_the_scenario_replaced_is_replaced_again():
         ("parameters", "name a parameter"),
         ("seed", "seeds are not varied but listed"),
         ("events..dose", "is no path"),
+        ("duration.days.whole", "duration holds no table"),
     ],
 )
 def test_a_path_that_leads_nowhere_is_told_with_the_cure(path, said):
@@ -125,3 +126,20 @@ def test_what_is_finished_is_kept_and_what_had_not_begun_is_begun(tmp_path, monk
     said = [members.simulate_member(members.Task(TABLES, tmp_path, place), lambda *_: None) for place in (done, going, empty)]
     assert said == ["kept", "resumed", "run"]
     assert calls == [("resume", going), ("run", empty, False)]
+
+
+def test_an_override_without_a_value_is_told_and_not_lost():
+    """It stays beside the others that the study keeps."""
+    kept = {**TABLES, "parameters": {"stem_cells": {"division": {"source": "estimate"}}}}
+    out = changed(kept, "parameters.stem_cells.number", 3e4)["parameters"]
+    assert out["stem_cells.division"] == {"source": "estimate"}
+
+
+def test_a_table_of_rows_has_every_column_that_one_of_them_has(tmp_path):
+    members.write_rows(tmp_path / "rows.csv", [{"a": 1}, {"a": 2, "b": "x, y"}])
+    assert (tmp_path / "rows.csv").read_text() == 'a,b\n1,\n2,"x, y"\n'
+
+
+def test_a_member_whose_provenance_is_damaged_is_not_finished(tmp_path):
+    (tmp_path / "provenance.json").write_text('{"finished": tr')
+    assert not members.finished(tmp_path)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from marrow_niche.analysis.space import Placement
+from marrow_niche.errors import RunError
 from marrow_niche.view import curves, events, slices, style
 
 
@@ -101,6 +102,12 @@ def test_telling_days(recorded, run_of):
 def test_scale_bars_are_round():
     assert [slices.round_length(x) for x in (999.0, 1000.0, 260.0, 49.0)] == [500.0, 1000.0, 200.0, 20.0]
     assert (slices.length_text(200.0), slices.length_text(2000.0)) == ("200 µm", "2 mm")
+
+
+def test_a_disk_that_refuses_is_told_for_what_it_is(recorded, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match=r"one\.png: cannot be written"):
+        style.save(curves.blood(recorded.blood), tmp_path / "file" / "one.png")
 
 
 def test_a_saved_figure_is_the_same_each_time(recorded, tmp_path):

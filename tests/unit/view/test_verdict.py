@@ -30,6 +30,8 @@ def test_the_section_tells_verdict_shares_and_arms(run):
     assert "<td>niche</td><td>20</td>" in text
     assert "nothing (the run)" in text
     assert text.count("<tr>") == 1 + 4 + 1 + 8
+    assert found["words_of_shares"].startswith("Shares of the delay in days: the niche 20.")
+    assert "Shares of the delay" not in text and "Shares of the delay" not in " ".join(found["words"])
 
 
 def test_a_damaged_verdict_is_told_and_does_not_stop_the_report(run):
