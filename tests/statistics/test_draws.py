@@ -43,8 +43,8 @@ def purposes():
 
 
 def value(module, expression):
-    """What a purpose is in its own module, given as a path; of one that takes the hour and a number, in hour 0 the first."""
-    names = {"state": SimpleNamespace(hour=0), "number": 0} | vars(importlib.import_module("marrow_niche." + module.removesuffix(".py").replace("/", ".")))
+    """What a purpose is in its own module, given as a path; of one that takes the hour and numbers, in hour 0 the first."""
+    names = {"state": SimpleNamespace(hour=0), "number": 0, "turn": 0} | vars(importlib.import_module("marrow_niche." + module.removesuffix(".py").replace("/", ".")))
     return eval(expression, {"__builtins__": {}}, names)
 
 
