@@ -77,3 +77,21 @@ def test_stem_cells_halved_or_doubled_come_back_at_the_rate_the_model_says(facto
     assert (now - start)[1] == pytest.approx(predicted[1], abs=4.5 * np.sqrt(start[1] * 24 * TIP_EVENTS))
     assert now.sum() - start.sum() == pytest.approx(predicted.sum(), abs=0.06 * start.sum())
     assert abs(np.log(len(state.stem.id) / rest)) < 0.67 * abs(np.log(factor))
+
+
+def test_the_tip_has_a_room_of_its_own():
+    """With half of the tip gone what is left of it gains, whatever the others do; without half of the others the tip neither
+    gains nor loses by it, while the others gain. So neither kind drives out the other."""
+    gains = {}
+    for kept in ((1.0, 1.0), (1.0, 0.5), (0.5, 1.0)):  # others, tip
+        model, state = lab.marrow()
+        share = np.array(kept)[state.stem.tip.astype(int)]
+        state.stem = take(state.stem, np.random.default_rng(5).random(len(share)) < share)
+        step.update_fields(state, model, anew=True)
+        rates = coupling.stem_rates(coupling.stem_signals(state, model), state.stem.tip, model)
+        net = 24 * net_growth(rates, model.species.stem_cells.cycle_time)[1]
+        gains[kept] = np.array([net[~state.stem.tip].mean(), net[state.stem.tip].mean()])
+    others, tip = (gains[1.0, 0.5] - gains[1.0, 1.0])
+    assert tip > 0.002 and 0 <= others < tip
+    others, tip = (gains[0.5, 1.0] - gains[1.0, 1.0])
+    assert others > 0.005 and abs(tip) < 0.2 * 0.002

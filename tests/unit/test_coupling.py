@@ -99,8 +99,8 @@ def test_where_the_stroma_is_gone_so_is_its_cytokine():
 
 def test_a_field_is_eaten_by_every_cell_once():
     model, state = lab.marrow()
-    halves = coupling.stem_density(state, model)
-    stem, everyone = halves.sum(axis=0), coupling.everyone_of(state.counts, halves, model)
+    quarters = coupling.stem_density(state, model)
+    stem, everyone = quarters.sum(axis=0), coupling.everyone_of(state.counts, quarters, model)
     assert everyone == pytest.approx(coupling.cells_of(state.counts, model.tree.first, model) + stem, rel=1e-12)
     for name, c in model.species.cytokines.items():
         expected = sum(
@@ -120,14 +120,14 @@ def densities(counts, stem, model):
 
 
 def test_smoothed_densities_are_one_at_the_species_own_density_and_keep_their_mean():
-    """Cellularity, primitive load and Kit+ load of a piece filled at the species' densities; spread out, none is lost."""
+    """Cellularity, what competes and Kit+ load of a piece filled at the species' densities; spread out, none is lost."""
     model, state = lab.marrow()
     even = model.space / model.space.sum()
     counts = (model.piece_share * model.tree.rest / model.weight)[:, None] * even[None]
-    stem = model.piece_share * model.species.stem_cells.everyone * even
-    for density in densities(counts, np.stack([0.3 * stem, 0.7 * stem]), model)[::3]:
+    stem = model.piece_share * np.repeat(model.species.stem_cells.numbers, 2)[:, None] * even
+    for density in densities(counts, np.array([0.3, 0.7, 0.6, 0.4])[:, None] * stem, model)[[coupling.CELLS, coupling.KIT]]:
         assert density.sum() / model.space.sum() == pytest.approx(1.0, rel=1e-9)
-    for density in densities(counts, np.stack([0.5 * stem, 0.5 * stem]), model):
+    for density in densities(counts, 0.5 * stem, model):
         assert density.sum() / model.space.sum() == pytest.approx(1.0, rel=1e-9)
     around = state.around.copy()
     stem = coupling.stem_density(state, model)
@@ -138,21 +138,23 @@ def test_smoothed_densities_are_one_at_the_species_own_density_and_keep_their_me
 
 
 def test_primitive_and_kit_load_are_counted_as_they_say():
-    """HSC 0.7, MPP 0.2 and HPC1 0.1 of primitive load at rest, HSC of the other half twice; Kit+ load is the mean of that, of
-    all stem cells once, and of the load on soluble SCF."""
+    """Stem cells 0.7, MPP 0.2 and HPC1 0.1 of primitive load at rest, stem cells of the other half twice; of the tip the tip
+    alone; Kit+ load is the mean of primitive load, of all stem cells once, and of the load on soluble SCF."""
     model, state = lab.marrow()
     rng, tree, number = np.random.default_rng(3), model.tree, model.species.stem_cells.everyone
-    counts, stem = rng.integers(0, 5, state.counts.shape), rng.random((2, model.n))
+    counts, stem = rng.integers(0, 5, state.counts.shape), rng.random((4, model.n))
     organism = model.species.organism.marrow_volume * model.species.organism.extravascular
 
     def over_rest(name):
         return coupling.cells_of(counts, [name], model) / tree.rest[tree.rows(name)].sum()
 
-    cells, even, odd, kit = densities(counts, stem, model) / organism
+    cells, even, odd, tip_even, tip_odd, kit = densities(counts, stem, model) / organism
     assert cells * (tree.rest.sum() + number) == pytest.approx(model.weight @ counts + stem.sum(axis=0), rel=1e-12)
     others = 0.2 * over_rest("MPP") + 0.1 * over_rest("HPC1")
-    assert even == pytest.approx(others + 1.4 * stem[1] / number, rel=1e-12)
-    assert odd == pytest.approx(others + 1.4 * stem[0] / number, rel=1e-12)
+    assert even == pytest.approx(others + 1.4 * (stem[1] + stem[3]) / number, rel=1e-12)
+    assert odd == pytest.approx(others + 1.4 * (stem[0] + stem[2]) / number, rel=1e-12)
+    assert tip_even == pytest.approx(2 * stem[3] / model.species.stem_cells.tip_number, rel=1e-12)
+    assert tip_odd == pytest.approx(2 * stem[2] / model.species.stem_cells.tip_number, rel=1e-12)
     uptake = model.species.cytokines["SCF"].uptake
     rest = {name: number if name == "HSC" else tree.rest[tree.rows(name)].sum() for name in uptake}
     soluble = sum(volume * (stem.sum(axis=0) if name == "HSC" else coupling.cells_of(counts, [name], model))
@@ -166,19 +168,20 @@ def test_loads_of_the_piece_are_the_means_of_the_densities():
     cells = model.weight * state.counts.sum(axis=1)
     found = coupling.loads(cells, stem.sum(axis=1), model.piece_share, model)
     assert found == pytest.approx(densities(state.counts, stem, model).sum(axis=1) / model.space.sum(), rel=1e-9)
-    assert coupling.levels(state, model)[-4:] == pytest.approx(found, rel=1e-12)
+    assert coupling.levels(state, model)[-6:] == pytest.approx(found, rel=1e-12)
 
 
-def test_no_stem_cell_crowds_itself():
-    """One stem cell alone feels the MPP and HPC1 around and no load of its own, whatever it weighs; a second one of the other
-    half at the same place feels twice its weight, one of the same half nothing."""
+@pytest.mark.parametrize("tip", [False, True])
+def test_no_stem_cell_crowds_itself(tip):
+    """One stem cell alone feels the MPP and HPC1 around, one of the tip nothing, and no load of its own, whatever it weighs; a
+    second one of the other half at the same place feels twice its weight, one of the same half nothing."""
     model, state = lab.marrow()
-    state.stem = take(state.stem, np.array([0, 1, 2]))
-    state.stem.voxel[:], state.stem.id[:] = state.stem.voxel[0], [4, 9, 6]
+    state.stem = take(state.stem, np.array([0, 1, 2, 3]))
+    state.stem.voxel[:], state.stem.id[:], state.stem.tip[:] = state.stem.voxel[0], [4, 9, 6, 3], [tip, tip, tip, not tip]
 
     def felt(*here, weight=1.0):
         heavy = dataclasses.replace(model, stem_weight=weight)
-        state.stem.voxel[[k for k in range(3) if k not in here]] = -1
+        state.stem.voxel[[k for k in range(4) if k not in here]] = -1
         coupling.solve_fields(state.counts, coupling.stem_density(state, heavy), state.stroma, state.hormones, state.fields,
                               state.around, heavy, rtol=1e-8)
         state.stem.voxel[:] = v
@@ -189,6 +192,11 @@ def test_no_stem_cell_crowds_itself():
     assert felt(0, weight=50.0)[0] == pytest.approx(alone[0], rel=1e-5)
     assert felt(0, 2, weight=50.0)[0] == pytest.approx(alone[0], rel=1e-5)
     assert felt(0, 1, weight=50.0)[0] < 0.5 * alone[0]
+    with_other_kind = felt(0, 3, weight=50.0)[0]
+    if tip:  # the tip has its own room, but takes of that of the others
+        assert with_other_kind == pytest.approx(alone[0], rel=1e-5)
+    else:
+        assert with_other_kind < 0.5 * alone[0]
 
 
 def test_fields_are_solved_and_their_books_close():
@@ -220,7 +228,7 @@ def test_only_the_rows_asked_for_are_solved_and_told_how_far_off_they_were():
         before = 1.1 * (state.fields[k] if k < 7 else state.around[k - 7])
         assert some.off[i] == pytest.approx([before.mean() / now.mean() - 1, np.abs(before - now).mean() / now.mean()], rel=1e-9)
     left = [k for k in range(7) if k not in (5, 1)]
-    assert (fields_now[left] == 1.1 * state.fields[left]).all() and (around_now[[0, 2, 3]] == 1.1 * state.around[[0, 2, 3]]).all()
+    assert (fields_now[left] == 1.1 * state.fields[left]).all() and (around_now[[0, *range(2, 6)]] == 1.1 * state.around[[0, *range(2, 6)]]).all()
 
 
 def test_a_field_that_cannot_be_solved_is_named(monkeypatch):
@@ -262,11 +270,11 @@ def test_the_ledger_of_a_solve_is_what_cells_and_vessels_do():
 
 def test_loads_are_one_at_rest():
     model, _ = lab.marrow()
-    number = model.species.stem_cells.everyone
-    assert coupling.loads(model.tree.rest, number, 1.0, model) == pytest.approx(np.ones(4), rel=1e-12)
-    assert (coupling.loads(0 * model.tree.rest, 0.0, 1.0, model) == 0.0).all()
-    assert coupling.loads(2 * model.tree.rest, 2 * number, 1.0, model) == pytest.approx(np.full(4, 2.0), rel=1e-12)
-    assert coupling.loads(model.tree.rest, number, 0.5, model) == pytest.approx(np.full(4, 2.0), rel=1e-12)
+    number = model.species.stem_cells.numbers
+    assert coupling.loads(model.tree.rest, number, 1.0, model) == pytest.approx(np.ones(6), rel=1e-12)
+    assert (coupling.loads(0 * model.tree.rest, 0 * number, 1.0, model) == 0.0).all()
+    assert coupling.loads(2 * model.tree.rest, 2 * number, 1.0, model) == pytest.approx(np.full(6, 2.0), rel=1e-12)
+    assert coupling.loads(model.tree.rest, number, 0.5, model) == pytest.approx(np.full(6, 2.0), rel=1e-12)
 
 
 # ------------------------------------------------------------------------------------------------ what cells hear
@@ -280,7 +288,8 @@ def expected_renewal(state, model, i):
     touched = naive.contact(s.position[i], min(wall, model.walls.cap), g.niches.stroma, state.stroma.stroma, state.stroma.vessel[v],
                             p.membrane_wall_share, p.process_range, p.membrane_range)
     q = p.membrane_competition
-    membrane = touched / p.membrane_reference * (1 + q) / (1 + q * state.around[1 + state.stem.id[i] % 2, v])
+    reference, row = (p.tip_membrane_reference, 3) if state.stem.tip[i] else (p.membrane_reference, 1)
+    membrane = touched / reference * (1 + q) / (1 + q * state.around[row + state.stem.id[i] % 2, v])
     tpo = state.fields[list(model.species.cytokines).index("TPO")][v] / model.species.cytokines["TPO"].reference
     t = tpo * (1 + p.mpl_saturation) / (tpo + p.mpl_saturation)
     vessel = 1.25 * state.stroma.vessel[v] / (state.stroma.vessel[v] + 0.25)
@@ -327,8 +336,8 @@ def contact_of_all(state, model, integrity):
     """(contact as the model reads it, contact by brute force) of every stem cell for stroma of this integrity."""
     p = model.species.stem_cells
     state.stroma.stroma[:] = integrity
-    state.around[1:3] = 1.0
-    read = coupling.stem_signals(state, model)["membrane_scf"] * p.membrane_reference
+    state.around[1:5] = 1.0
+    read = coupling.stem_signals(state, model)["membrane_scf"] * np.where(state.stem.tip, p.tip_membrane_reference, p.membrane_reference)
     best = np.zeros(len(read))
     for part in np.array_split(np.arange(len(read)), 20):
         away = np.linalg.norm(state.stem.position[part, None] - model.geometry.niches.stroma[None], axis=2)
@@ -389,7 +398,8 @@ def test_without_local_responses_every_cell_hears_the_same():
     assert (np.ptp(logs, axis=1) == 0).all()
     assert np.exp(logs[:, 0]) == pytest.approx(1.0, abs=0.01)
     for name, value in felt.items():
-        assert np.ptp(value) == 0 and value[0] == pytest.approx(1.0, abs=0.01), name
+        for kind in (state.stem.tip, ~state.stem.tip):  # each has its own room
+            assert np.ptp(value[kind]) == 0 and value[kind][0] == pytest.approx(1.0, abs=0.01), name
     state.stem.position[:] = state.stem.position[::-1].copy()
     state.fields[:] *= np.linspace(0.1, 3, model.n)
     assert (coupling.voxel_signals(state, model) == logs).all()
@@ -414,7 +424,7 @@ def test_the_stirred_marrow_hears_a_loss_of_cells_and_of_stroma():
     assert bare["membrane"] == pytest.approx(0.5 * (1 - w) + w, rel=1e-12)
     assert bare["CXCL12"] < 0.7 and bare["SCF"] < 0.9
     naked = felt(membrane=0.5 * rest.membrane)
-    assert naked["membrane"] == bare["membrane"] and naked["SCF"] == 1.0 == naked["CXCL12"]
+    assert (naked["membrane"] == bare["membrane"]).all() and naked["SCF"] == 1.0 == naked["CXCL12"]
     assert felt(wall=0.0)["vessel"] == 0.0
 
 
@@ -587,8 +597,8 @@ def test_the_organism_sends_a_piece_apart_as_many_as_it_takes():
         assert len(state.stem.id) == before + fresh.sum() and (state.stem.voxel >= 0).all()
         assert (state.stem.clone[fresh] == state.stem.id[fresh]).all()
     per_hour = np.array([p.number, p.tip_number]) * -math.expm1(-p.egress) * model.piece_share / model.stem_weight
-    level = model.facts["stem_cells_over_species"]
-    assert level * per_hour.sum() == pytest.approx(k * -math.expm1(-p.egress), rel=2e-3)
+    level = np.array([model.facts["stem_cells_over_species"], model.facts["tip_over_species"]])
+    assert level @ per_hour == pytest.approx(k * -math.expm1(-p.egress), rel=2e-3)
     assert (np.abs(came - 80 * per_hour) < 4.5 * math.sqrt(80 * 0.25)).all() and came.min() > 10
 
 

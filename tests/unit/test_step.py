@@ -11,7 +11,7 @@ from marrow_niche.kernels import exchange
 from marrow_niche.marrow.lineages import SIGNALS
 from marrow_niche.simulation import step
 
-ROWS = 11
+ROWS = 13
 
 
 class Made:

@@ -5,12 +5,14 @@ the same sources and sinks without the space between them (`stirred`), which is 
 """
 
 from marrow_niche.coupling.densities import (
+    CELLS,
     DENSITIES,
+    KIT,
     cells_of,
     density,
     everyone_of,
-    halves,
     loads,
+    quarters,
     reach,
     stem_density,
 )
@@ -34,9 +36,11 @@ from marrow_niche.coupling.secretion import (
 from marrow_niche.coupling.senses import drift, lineage_signals, stem_rates, stem_signals, voxel_signals
 
 __all__ = [
+    "CELLS",
     "DENSITIES",
     "DENSITY_RTOL",
     "FLOWS",
+    "KIT",
     "MEGAKARYOCYTE",
     "RTOL",
     "Solved",
@@ -51,7 +55,6 @@ __all__ = [
     "everyone_of",
     "flows",
     "gaps",
-    "halves",
     "hand_over",
     "home",
     "levels",
@@ -59,6 +62,7 @@ __all__ = [
     "loads",
     "megakaryocytes",
     "place",
+    "quarters",
     "reach",
     "resting_totals",
     "settle_fates",

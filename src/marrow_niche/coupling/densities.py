@@ -1,10 +1,10 @@
 """Who is there: cells by voxel, and the smoothed densities that niche and stem cells feel.
 
-Four densities, each over the species' rest: cellularity, the primitive load twice, and the Kit+ load. Primitive load is what
-competes for membrane SCF (0.7 HSC, 0.2 MPP, 0.1 HPC1 at rest): first what stem cells of even id feel, then those of odd. No
-cell competes with itself, so each half of the stem cells feels the other half, twice; else a stored cell would crowd itself
-by its weight, and a piece fare worse the fewer cells stand for it. Kit+ load is the mean of primitive load and of the load on
-soluble SCF, by uptake.
+Six densities, each over the species' rest: cellularity, four of what competes with a stem cell for membrane SCF, and the Kit+
+load. Other stem cells compete with the primitive load (0.7 stem cells of both kinds, 0.2 MPP, 0.1 HPC1 at rest), those of the
+tip with the tip alone: first what stem cells of even id feel, then those of odd. No cell competes with itself, so each half
+feels the other half, twice; else a stored cell would crowd itself by its weight, and a piece fare worse the fewer cells stand
+for it. Kit+ load is the mean of primitive load and of the load on soluble SCF, by uptake.
 """
 
 import numpy as np
@@ -12,18 +12,24 @@ import numpy as np
 from marrow_niche.kernels import cells as kernel
 from marrow_niche.kernels.exchange import accumulate
 
-DENSITIES = ("cells nearby", "primitive cells nearby", "primitive cells nearby", "Kit+ cells nearby")
+DENSITIES = ("cells nearby", *2 * ("primitive cells nearby",), *2 * ("tip nearby",), "Kit+ cells nearby")
+CELLS, KIT = 0, 5
+CROWD = slice(1, 5)
+"""What competes with stem cells of even id and of odd, then with those of the tip: rows in the order of `quarters`."""
+OF_TIP = (3, 4)
 PRIMITIVE = {"HSC": 0.7, "MPP": 0.2, "HPC1": 0.1}
 
 
 def stem_density(state, model):
-    """(2, n) stem cells of the piece in each voxel, by weight [cells]: those of even id, and of odd."""
-    return model.stem_weight * halves(state.stem, model.n)
+    """(4, n) stem cells of the piece in each voxel, by weight [cells], in the order of `quarters`."""
+    s = state.stem
+    place = np.where(s.voxel >= 0, quarters(s) * model.n + s.voxel, 4 * model.n)  # those in blood come last
+    return model.stem_weight * np.bincount(place, minlength=4 * model.n + 1)[:-1].reshape(4, model.n)
 
 
-def halves(stem, n):
-    """(2, n) number of those stored stem cells in each voxel whose id is even, and odd."""
-    return np.stack([np.bincount(stem.voxel[(stem.voxel >= 0) & (stem.id % 2 == k)], minlength=n) for k in (0, 1)])
+def quarters(stem):
+    """(k,) 0 or 1 for stem cells of even id and of odd, 2 or 3 for those of the tip."""
+    return 2 * stem.tip + stem.id % 2
 
 
 def cells_of(counts, names, model):
@@ -43,26 +49,28 @@ def weighed(counts, value, model, by_line=1.0):
 
 
 def everyone_of(counts, stem, model):
-    """(n,) all real cells of each voxel; `stem` (2, n) by halves."""
-    return kernel.by_voxel(counts, model.weight) + stem[0] + stem[1]
+    """(n,) all real cells of each voxel; `stem` (4, n) by quarters."""
+    return kernel.by_voxel(counts, model.weight) + stem.sum(axis=0)
 
 
 def shares(k, model):
-    """What one real cell adds to density `k` of a whole organism: (n_stage,), and a stem cell of each half (2,)."""
+    """What one real cell adds to density `k` of a whole organism: (n_stage,), and a stem cell of each quarter (4,)."""
     species, tree = model.species, model.tree
-    stages, stem = np.zeros(len(tree.rest)), np.zeros(2)
-    if k == 0:
+    stages, stem = np.zeros(len(tree.rest)), np.zeros(4)
+    if k == CELLS:
         each = 1.0 / (tree.total(tree.rest) + species.stem_cells.everyone)
         return stages + each, stem + each
+    other_half = np.arange(4) % 2 == k % 2  # k is 1 or 3 for what those of even id feel
+    if k in OF_TIP:
+        return stages, stem + 2.0 * other_half * (np.arange(4) > 1) / species.stem_cells.tip_number
     part = {name: share / _rest(name, model) for name, share in PRIMITIVE.items()}
-    if k == 3:
+    if k == KIT:
         uptake = species.cytokines["SCF"].uptake
         whole = sum(volume * _rest(name, model) for name, volume in uptake.items())
         part = {name: 0.5 * (part.get(name, 0.0) + uptake.get(name, 0.0) / whole) for name in part | uptake}
     for name in part.keys() - {"HSC"}:
         stages[tree.rows(name)] = part[name]
-    stem[:] = part["HSC"] * np.array({1: (0.0, 2.0), 2: (2.0, 0.0), 3: (1.0, 1.0)}[k])
-    return stages, stem
+    return stages, stem + part["HSC"] * (1.0 if k == KIT else 2.0 * other_half)
 
 
 def _rest(name, model):
@@ -72,27 +80,27 @@ def _rest(name, model):
 
 def reach(k, species):
     """Over how far density `k` is felt [um]."""
-    return species.stem_cells.crowd_length if k in (1, 2) else species.stroma.reach
+    return species.stroma.reach if k in (CELLS, KIT) else species.stem_cells.crowd_length
 
 
 def density(k, counts, stem, everyone, model, out):
     """Density `k` of each voxel, times its volume, into `out` (n,); `everyone` from `everyone_of`."""
     organism = model.species.organism.marrow_volume * model.species.organism.extravascular
     stages, each = shares(k, model)
-    if k == 0:
+    if k == CELLS:
         np.multiply(everyone, organism * each[0], out=out)
         return
     out[:] = kernel.by_voxel(counts, organism * stages * model.weight)
-    for half, one in zip(stem, each):
+    for quarter, one in zip(stem, each):
         if one:
-            accumulate(out, half, organism * one)
+            accumulate(out, quarter, organism * one)
 
 
 def loads(cells, stem, share, model):
-    """(4,) the densities of a stirred `share` of the organism's marrow, over rest; real cells of it by stage (n_stage,), and
-    stem cells by halves (2,) or their number, which is halved."""
-    halved = np.full(2, 0.5 * stem) if np.ndim(stem) == 0 else stem
+    """(6,) the densities of a stirred `share` of the organism's marrow, over rest; real cells of it by stage (n_stage,), and
+    stem cells by quarters (4,), or by kind (2,): others, tip, each of which is halved."""
+    quartered = stem if len(stem) == 4 else np.repeat(0.5 * stem, 2)
     found = [shares(k, model) for k in range(len(DENSITIES))]
     lines = len(model.tree.lines)  # one without cells changes no bit
     kept = [sum(line @ part for line, part in zip(np.split(stages, lines), np.split(cells, lines))) for stages, _ in found]
-    return np.array([here + each @ halved for here, (_, each) in zip(kept, found)]) / share
+    return np.array([here + each @ quartered for here, (_, each) in zip(kept, found)]) / share

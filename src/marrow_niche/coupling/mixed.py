@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marrow_niche.coupling.densities import loads
+from marrow_niche.coupling.densities import CROWD, loads, quarters
 from marrow_niche.coupling.secretion import MEGAKARYOCYTE, blood_level
 from marrow_niche.kernels.cells import by_stage, product_sum
 from marrow_niche.marrow import cytokines, genes, stem_cells
@@ -12,11 +12,11 @@ from marrow_niche.marrow import cytokines, genes, stem_cells
 
 @dataclass(frozen=True, kw_only=True)
 class Totals:
-    """The piece without its space: real cells by stage (n_stage,), stem cells, and what stroma (`membrane`: with SCF
-    on its membranes) and vessels amount to."""
+    """The piece without its space: real cells by stage (n_stage,), stem cells by kind (2,), and what stroma (`membrane`: with
+    SCF on its membranes) and vessels amount to."""
 
     cells: np.ndarray
-    stem: float
+    stem: np.ndarray
     stroma: float
     membrane: float
     osteoblasts: float
@@ -27,11 +27,11 @@ class Totals:
 
 
 def totals(state, model, number=None):
-    """`Totals` of the piece now; `number` of stem cells [cells] instead of those in the list."""
-    g, niche = model.geometry, state.stroma
+    """`Totals` of the piece now; `number` (2,) of stem cells [cells] instead of those in the list."""
+    g, niche, s = model.geometry, state.stroma, state.stem
     return Totals(
         cells=model.weight * by_stage(state.counts),
-        stem=model.stem_weight * float((state.stem.voxel >= 0).sum()) if number is None else number,
+        stem=model.stem_weight * np.bincount(s.tip[s.voxel >= 0], minlength=2) if number is None else number,
         stroma=float(niche.stroma.sum()),
         membrane=product_sum(niche.stroma, niche.membrane),
         osteoblasts=float(niche.osteoblast.sum()),
@@ -47,7 +47,7 @@ def resting_totals(model):
     g, fat = model.geometry, model.species.stroma.fat_at_rest
     return Totals(
         cells=model.piece_share * model.tree.rest,
-        stem=model.piece_share * model.species.stem_cells.everyone,
+        stem=model.piece_share * model.species.stem_cells.numbers,
         stroma=float(len(g.niches.stroma)),
         membrane=float(len(g.niches.stroma)),
         osteoblasts=float(len(g.niches.osteoblast)),
@@ -65,9 +65,9 @@ def stirred_level(c, t, hormones, model):
     receptor = genes.uptake(c.receptor, model.genes, len(tree.lines))
     for name, volume in c.uptake.items():
         if name == "HSC":
-            eaten += volume * t.stem
+            eaten += volume * t.stem.sum()
         elif name == "cells":
-            eaten += volume * (tree.total(t.cells) + t.stem)
+            eaten += volume * (tree.total(t.cells) + t.stem.sum())
         else:
             eaten += volume * tree.total(t.cells, name, value=receptor)
     made = (
@@ -83,15 +83,16 @@ def stirred_level(c, t, hormones, model):
 
 
 def levels(state, model):
-    """(n_field + 4,) concentrations [nM] and densities of the stirred marrow now: what fields and densities follow."""
+    """(n_field + 6,) concentrations [nM] and densities of the stirred marrow now: what fields and densities follow."""
     now, s = totals(state, model), state.stem
+    quarter = model.stem_weight * np.bincount(quarters(s)[s.voxel >= 0], minlength=4)
     fields = [stirred_level(c, now, state.hormones, model) for c in model.species.cytokines.values()]
-    odd = model.stem_weight * np.count_nonzero((s.voxel >= 0) & (s.id % 2 == 1))
-    return np.array([*fields, *loads(now.cells, np.array([now.stem - odd, odd]), model.piece_share, model)])
+    return np.array([*fields, *loads(now.cells, quarter, model.piece_share, model)])
 
 
 def stirred(t, hormones, model):
-    """Signals of the stirred marrow over their value at the species' rest, by name, and 'membrane' and 'vessel'."""
+    """Signals of the stirred marrow over their value at the species' rest, by name; 'vessel', and 'membrane' (2,) by kind of
+    stem cell: others, tip."""
     felt = {
         name: stirred_level(c, t, hormones, model) / model.mixed_rest[name]
         for name, c in model.species.cytokines.items()
@@ -100,9 +101,9 @@ def stirred(t, hormones, model):
     vessel = t.wall / rest.wall
     on_stroma = (1 - stem.membrane_wall_share) * t.membrane / max(rest.stroma, 1e-300)
     supply = on_stroma + stem.membrane_wall_share * vessel * model.genes.membrane_scf
-    load = loads(t.cells, t.stem, model.piece_share, model)[1]
+    load = loads(t.cells, t.stem, model.piece_share, model)[CROWD][::2]
     q = stem.membrane_competition
-    felt["membrane"] = supply * (1 + q) / (1 + q * load) if model.switches.contact_scf else felt["SCF"]
+    felt["membrane"] = supply * (1 + q) / (1 + q * load) if model.switches.contact_scf else np.full(2, felt["SCF"])
     felt["vessel"] = stem_cells.vessel_signal(vessel)
     felt["EPO"], felt["FLT3L"] = hormones.epo, hormones.flt3l
     return felt

@@ -111,11 +111,11 @@ class Solved(NamedTuple):
 
 
 def solve_fields(counts, stem, niche, hormones, fields, around, model, *, rtol=None, rows=None):
-    """Solve fields and smoothed densities anew, in place of `fields` (n_field, n) and `around` (4, n); returns `Solved`.
+    """Solve fields and smoothed densities anew, in place of `fields` (n_field, n) and `around` (6, n); returns `Solved`.
 
     A density is smoothed by the same equation: −∇·(φ L² ∇c) + φ c = density keeps its mean and spreads it over L.
 
-    `counts` (n_stage, n) and `stem` (2, n) are stored cells of the lineages and real stem cells by halves. `rows` of fields
+    `counts` (n_stage, n) and `stem` (4, n) are stored cells of the lineages and real stem cells by quarters. `rows` of fields
     and then densities are solved, all by default, to `rtol`, or `RTOL` and `DENSITY_RTOL`.
     """
     species, n_field, f = model.species, len(fields), model.geometry.extravascular
@@ -124,7 +124,7 @@ def solve_fields(counts, stem, niche, hormones, fields, around, model, *, rtol=N
     names = [*species.cytokines, *DENSITIES]
     eaten_by_all = any(k < n_field and "cells" in cytokine[k].uptake for k in rows)
     everyone = everyone_of(counts, stem, model) if eaten_by_all or n_field in rows else None  # all stages are read for it
-    whole = stem[0] + stem[1]
+    whole = stem.sum(axis=0)
     solved = Solved(rows, np.zeros(len(rows)), np.zeros((len(rows), len(FLOWS))), np.zeros((len(rows), 2)))
     # fields and densities apart, as many together as are solved at once
     parts = [[i for i, k in enumerate(rows) if k < n_field], [i for i, k in enumerate(rows) if k >= n_field]]

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from marrow_niche.coupling.densities import CROWD, quarters
 from marrow_niche.coupling.mixed import stirred, totals
 from marrow_niche.kernels.lineages import SAME, VESSEL, Felt
 from marrow_niche.kernels.stem_cells import contact
@@ -13,7 +14,7 @@ from marrow_niche.quantities.response import log_signals
 def lineage_signals(state, model, number=None):
     """What the lineages of each voxel feel: `kernels.lineages.Felt`, signals in the order of `lineages.SIGNALS`.
 
-    Fields and EPO as they are expected in the middle of the step, so that none lags. `number` of stem cells [cells] of a
+    Fields and EPO as they are expected in the middle of the step, so that none lags. `number` (2,) of stem cells [cells] of a
     stirred marrow, instead of those in the list.
     """
     cytokine, epo = model.species.cytokines, state.hormones.epo
@@ -46,7 +47,7 @@ def drift(before, now, hours):
 
 
 def drifted(state, hour):
-    """(n_field + 4,) factors by which fields and densities are expected to differ from what they are, at `hour`."""
+    """(n_field + 6,) factors by which fields and densities are expected to differ from what they are, at `hour`."""
     return carried(state.drift, hour - state.updated)
 
 
@@ -72,10 +73,12 @@ def stem_signals(state, model, number=None):
     gain = dict(zip(SIGNALS, model.gains[s.line].T))
     if not model.switches.local_responses:
         felt = stirred(totals(state, model, number), state.hormones, model)
+        felt["membrane"] = felt["membrane"][s.tip.astype(np.int64)]
         return {k: felt[name] * gain[GAIN[k]] if k in GAIN else np.full(len(s.id), felt[name]) for k, name in FELT.items()}
     v = np.maximum(s.voxel, 0)
     names, ahead = list(species.cytokines), drifted(state, state.hour + 0.5)
-    crowd = ahead[len(names) :][1 + s.id % 2] * state.around[1 + s.id % 2, v]
+    quarter = quarters(s)
+    crowd = ahead[len(names) :][CROWD][quarter] * state.around[CROWD][quarter, v]
 
     def field(name):
         k = names.index(name)
@@ -112,7 +115,7 @@ def touched_scf(state, model):
         stem.membrane_range,
         touched,
     )
-    return touched / stem.membrane_reference
+    return touched / stem.membrane_references[s.tip.astype(np.int64)]
 
 
 GAIN = {"membrane_scf": "SCF", "scf": "SCF", "tpo": "TPO"}

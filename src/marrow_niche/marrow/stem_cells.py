@@ -46,7 +46,8 @@ class StemCells:
     membrane_range: float = quantity("um", "reach of membrane SCF on a sinusoid wall", low=1)
     process_range: float = quantity("um", "reach of membrane SCF on stromal processes, from the cell's centre", low=1)
     membrane_wall_share: float = quantity("", "share of membrane SCF on the sinusoid wall", low=0, high=1)
-    membrane_reference: float = quantity("", "mean contact of stem cells at rest in a mouse femur", low=0)
+    membrane_reference: float = quantity("", "contact at which stem cells besides the tip keep their number", low=0)
+    tip_membrane_reference: float = quantity("", "contact at which those of the tip keep theirs", low=0)
     membrane_competition: float = quantity("", "competition for membrane SCF at rest, load over free", low=0)
     crowd_length: float = quantity("um", "distance over which primitive cells compete for membrane SCF", low=1)
     affinity_length: float = quantity(
@@ -72,6 +73,11 @@ class StemCells:
     def numbers(self):
         """(2,) stem cells of the organism: others, tip."""
         return np.array([self.number, self.tip_number])
+
+    @property
+    def membrane_references(self):
+        """(2,) contact at which others and tip keep their number."""
+        return np.array([self.membrane_reference, self.tip_membrane_reference])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,9 @@ stage of the tree has a stationary density n that balances arrivals, its own eve
 
     −∇·(D f ∇(n/f)) + k n = inflow,       k = r (1 − b σ p) + entry into the emergency chain,
 
-and given densities the fields follow. Both are repeated, part of the way each time, while the number of stem cells grows
-or falls at its mean net rate until gain equals loss. References come from the species, so a poorer niche holds fewer.
+and given densities the fields follow. Both are repeated, part of the way each time, while the numbers of stem cells and of
+their tip grow or fall at their mean net rates until gain equals loss of each. References come from the species, so a poorer
+niche holds fewer.
 """
 
 import dataclasses
@@ -24,17 +25,18 @@ from marrow_niche.state import resting_stem_cells, take
 from marrow_niche.transport.steady import solve_compact
 
 DWELL = 61
-STEP_HOURS = 480.0
+STEP_HOURS = np.array([480.0, 2400.0])
+"""How far one round goes, for stem cells and for the tip, whose number answers to what it feels more slowly."""
 MIX = 0.3
 BEFORE = 2**32 - 1  # the step of the draws before the first hour: none of the run's own
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rest:
-    """`level` stem cells over the species' density, others and tip in its proportion; `expected` (n_stage, n) stored cells;
-    `output` cells/h by exit (n_exit,)."""
+    """`level` (2,) stem cells over the species' density, others and tip; `expected` (n_stage, n) stored cells; `output` cells/h
+    by exit (n_exit,)."""
 
-    level: float
+    level: np.ndarray
     expected: np.ndarray
     output: np.ndarray
 
@@ -162,14 +164,23 @@ def net_growth(rates, cycle_time):
     return division, (2 * rates.renewal - 1) * division - rates.death
 
 
-def both_kinds(felt, model):
-    """What stem cells do at places where this is `felt`, and cells of the tip: `fate.Rates` of the first, division rates (2, k)
-    and mean growth rates (2,) of both [1/h], in the proportion of the species: others with what the tip gives them."""
-    k, stem = len(felt["scf"]), model.species.stem_cells
-    rates, of_tip = (coupling.stem_rates(felt, np.full(k, tip), model) for tip in (False, True))
-    division, net = np.stack([net_growth(r, stem.cycle_time) for r in (rates, of_tip)], axis=1)
+def felt_by_both(state, model, number=None):
+    """What the sample of places would feel as stem cells, and as cells of the tip: `coupling.stem_signals` of each."""
+    stem, felt = state.stem, []
+    for tip in (False, True):
+        state.stem = dataclasses.replace(stem, tip=np.full(len(stem.id), tip))
+        felt.append(coupling.stem_signals(state, model, number))
+    state.stem = stem
+    return felt
+
+
+def both_kinds(felt, number, model):
+    """What stem cells do at places where this is `felt` (by both kinds), and cells of the tip: `fate.Rates` of the first,
+    division rates (2, k) and mean growth rates (2,) of both [1/h], others with what the tip gives them at `number` (2,)."""
+    rates, of_tip = (coupling.stem_rates(f, np.full(len(f["scf"]), tip), model) for f, tip in zip(felt, (False, True)))
+    division, net = np.stack([net_growth(r, model.species.stem_cells.cycle_time) for r in (rates, of_tip)], axis=1)
     growth = net.mean(axis=1)
-    growth[0] += (2 * (1 - of_tip.renewal) * division[1]).mean() * stem.tip_number / stem.number
+    growth[0] += (2 * (1 - of_tip.renewal) * division[1]).mean() * number[1] / number[0]
     return rates, division, growth
 
 
@@ -181,29 +192,31 @@ def find(state, model, *, calibrate=False, tolerance=2e-3, most=60, report=None)
     """
     species, tree = model.species, model.tree
     sample, numbers = state.stem, species.stem_cells.numbers * model.piece_share
-    here = coupling.halves(sample, model.n) / len(sample.id)
+    parity = [sample.id % 2 == k for k in (0, 1, 0, 1)]
+    here = np.stack([np.bincount(sample.voxel[one], minlength=model.n) for one in parity]) / len(sample.id)  # by quarters
     nominal = model.piece_share * tree.rest / model.weight
     even, expected = model.space / model.space.sum(), np.empty((len(nominal), model.n), np.float32)
     for row, number in zip(expected, nominal):
         row[:] = number * even
     from_burst: dict[int, np.ndarray] = {}
-    level, output, moved = 1.0, np.zeros(len(EXITS)), 1.0
+    level, output, moved = np.ones(2), np.zeros(len(EXITS)), 1.0
     for turn in range(1, most + 1):
         part = 1.0 / (1 + turn // 10)  # ever smaller steps, should it swing to and fro
+        number = level * numbers
+        stem = np.repeat(number, 2)[:, np.newaxis] * here
         coupling.solve_fields(
-            expected, level * numbers.sum() * here, state.stroma, state.hormones, state.fields, state.around, model, rtol=1e-3
+            expected, stem, state.stroma, state.hormones, state.fields, state.around, model, rtol=1e-3
         )
         state.counts = expected
         if calibrate:
             model = recalibrated(state, expected, model)
             species = model.species
-        logs = coupling.voxel_signals(state, model, level * numbers.sum())
-        felt = coupling.stem_signals(state, model, level * numbers.sum())
-        rates, division, growth = both_kinds(felt, model)
+        logs = coupling.voxel_signals(state, model, number)
+        rates, division, growth = both_kinds(felt_by_both(state, model, number), number, model)
         if not calibrate:
-            change = float(np.clip(part * (numbers @ growth / numbers.sum()) * STEP_HOURS, -0.3, 0.3))
+            change = np.clip(part * growth * STEP_HOURS, -0.3, 0.3)
             level *= np.exp(change)
-        leaving = 2 * (1 - rates.renewal) * division[0] * (level * numbers[0] / len(sample.id))
+        leaving = 2 * (1 - rates.renewal) * division[0] * (level[0] * numbers[0] / len(sample.id))
         inflow = {
             tree.first[name]: np.bincount(sample.voxel, leaving * share, minlength=model.n)
             for name, share in (("MPP", 1 - rates.share_mkp), ("MkP", rates.share_mkp))
@@ -217,12 +230,12 @@ def find(state, model, *, calibrate=False, tolerance=2e-3, most=60, report=None)
             stage += part * MIX * (new - stage)
         if report:
             report(turn, level, growth, moved)
-        if level < 1e-3:
+        if level.min() < 1e-3:
             raise NumericsError(
                 "No stem cells can live in this marrow: division never makes good what dies. "
                 "Give it more stroma or vessels (see `marrow-niche check`), or a larger piece."
             )
-        if turn > 3 and moved < 10 * tolerance and (calibrate or abs(change) < tolerance):
+        if turn > 3 and moved < 10 * tolerance and (calibrate or (np.abs(change) < tolerance).all()):
             break
     else:
         raise NumericsError(
@@ -230,7 +243,7 @@ def find(state, model, *, calibrate=False, tolerance=2e-3, most=60, report=None)
             f"{2400 * growth[0]:.2g} % a day, those of the tip by {2400 * growth[1]:.2g} %."
         )
     settle(state, sample, level * numbers / model.stem_weight, division, fresh, model)
-    return Rest(level=float(level), expected=fresh, output=output), model
+    return Rest(level=level, expected=fresh, output=output), model
 
 
 def settle(state, sample, number, division, expected, model):
@@ -256,8 +269,8 @@ def settle(state, sample, number, division, expected, model):
 def recalibrated(state, expected, model):
     """The model with every reference at what its target cells feel now.
 
-    Two follow from what stem cells do, since their answers are curved: TGF-beta's is where the mean stem cell divides at
-    the species' rate, that of contact SCF where stem cells and tip together gain what they lose.
+    Three follow from what stem cells do, since their answers are curved: TGF-beta's is where the mean stem cell divides at
+    the species' rate, those of contact SCF where stem cells, and the tip, gain what they lose.
     """
     species = model.species
 
@@ -276,19 +289,24 @@ def recalibrated(state, expected, model):
         )
         cytokines[name] = dataclasses.replace(c, reference=value)
     trial = dataclasses.replace(model, species=dataclasses.replace(species, cytokines=cytokines))
-    felt, stem = coupling.stem_signals(state, trial), species.stem_cells
+    felt, stem = felt_by_both(state, trial), species.stem_cells
 
-    def answers(touch, quiet):
-        there = felt | {"membrane_scf": felt["membrane_scf"] / touch, "tgf": felt["tgf"] / quiet}
-        _, division, growth = both_kinds(there, trial)
-        return division[0].mean() - stem.division, stem.numbers @ growth / stem.everyone
+    def answers(touch, of_tip, quiet):
+        there = [f | {"membrane_scf": f["membrane_scf"] / t, "tgf": f["tgf"] / quiet} for f, t in zip(felt, (touch, of_tip))]
+        _, division, growth = both_kinds(there, stem.numbers, trial)
+        return division[0].mean() - stem.division, growth
 
-    touch = quiet = 1.0
+    touch = of_tip = quiet = 1.0
     for _ in range(5):
-        quiet = _bisect(lambda q, t=touch: answers(t, q)[0])
-        touch = _bisect(lambda t, q=quiet: -answers(t, q)[1])
+        quiet = _bisect(lambda q, t=touch, o=of_tip: answers(t, o, q)[0])
+        of_tip = _bisect(lambda o, t=touch, q=quiet: -answers(t, o, q)[1][1])
+        touch = _bisect(lambda t, o=of_tip, q=quiet: -answers(t, o, q)[1][0])
     cytokines["TGFb"] = dataclasses.replace(cytokines["TGFb"], reference=cytokines["TGFb"].reference * quiet)
-    stem = dataclasses.replace(stem, membrane_reference=stem.membrane_reference * touch)
+    stem = dataclasses.replace(
+        stem,
+        membrane_reference=stem.membrane_reference * touch,
+        tip_membrane_reference=stem.tip_membrane_reference * of_tip,
+    )
     return dataclasses.replace(model, species=dataclasses.replace(species, cytokines=cytokines, stem_cells=stem))
 
 

@@ -37,7 +37,7 @@ def totals(twin, model):
     return dataclasses.replace(
         whole,
         cells=model.piece_share * twin.counts,
-        stem=model.piece_share * float((twin.quiescent + twin.cycling).sum()),
+        stem=model.piece_share * (twin.quiescent + twin.cycling),
         stroma=whole.stroma * twin.stroma,
         membrane=whole.membrane * twin.stroma * model.genes.membrane_scf,
         osteoblasts=whole.osteoblasts * twin.osteoblast,
@@ -73,7 +73,7 @@ def advance(twin, hormones, model, dt):
     inflow[tree.first["MPP"]], inflow[tree.first["MkP"]] = leaving * (1 - share_mkp), leaving * share_mkp
     change, output = lineages.well_mixed_change(twin.counts, signals, inflow, tree)
     twin.counts = np.maximum(twin.counts + dt * change, 0.0)
-    cellularity, _, _, kit = coupling.loads(twin.counts, float((twin.quiescent + twin.cycling).sum()), 1.0, model)
+    around = coupling.loads(twin.counts, twin.quiescent + twin.cycling, 1.0, model)
     one = np.ones(1)
     niche = StromaState(
         vessel=twin.vessel * one,
@@ -82,7 +82,8 @@ def advance(twin, hormones, model, dt):
         osteoblast=twin.osteoblast * one,
         membrane=one,
     )
-    stroma.advance(niche, cellularity * one, kit * one, np.zeros(1, int), hormones.gcsf, species.stroma, dt)
+    cells, kit = around[coupling.CELLS], around[coupling.KIT]
+    stroma.advance(niche, cells * one, kit * one, np.zeros(1, int), hormones.gcsf, species.stroma, dt)
     twin.vessel, twin.fat = float(niche.vessel[0]), float(niche.fat[0])
     twin.stroma, twin.osteoblast = float(niche.stroma[0]), float(niche.osteoblast[0])
     return output

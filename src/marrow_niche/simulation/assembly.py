@@ -250,8 +250,8 @@ def at_rest(model, report=None, calibrate=False):
     here = state.stem.voxel >= 0
     facts = dict(
         model.facts,
-        stem_cells_over_species=rest.level,
-        tip_over_species=rest.level,
+        stem_cells_over_species=float(rest.level[0]),
+        tip_over_species=float(rest.level[1]),
         piece_share=model.piece_share,
         stem_weight=model.stem_weight,
         **{f"share_{name}": float(s) for name, s in zip(EXITS, share)},

@@ -153,7 +153,8 @@ def record(recorder, scenario, state, model):
         name: model.species.cytokines[name].shown_factor * state.fields[names.index(name)]
         for name in scenario.record.fields
     }
-    fields |= {"cellularity": state.around[0], "vessel_integrity": state.stroma.vessel, "fat_share": state.stroma.fat}
+    niche = state.stroma
+    fields |= {"cellularity": state.around[coupling.CELLS], "vessel_integrity": niche.vessel, "fat_share": niche.fat}
     if model.patterns is not None:  # the dose so far, where it differs from place to place
         fields["dose"] = np.broadcast_to(state.damage.dose, model.n)
     s = state.stem

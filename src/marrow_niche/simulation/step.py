@@ -100,7 +100,7 @@ def update_fields(state, model, anew=False):
 
 
 def due(state, now):
-    """(n_field + 4,) bool: which fields and densities have waited long enough, or whose level `now` has moved by `MOVED`.
+    """(n_field + 6,) bool: which fields and densities have waited long enough, or whose level `now` has moved by `MOVED`.
 
     A level that was or is zero, or without bound, says nothing of what stands in the voxels.
     """
@@ -110,12 +110,12 @@ def due(state, now):
 
 
 def telling(state, now):
-    """(n_field + 4,) bool: the level of the last solve and the one `now` are both above zero and finite."""
+    """(n_field + 6,) bool: the level of the last solve and the one `now` are both above zero and finite."""
     return np.isfinite(now) & np.isfinite(state.levels) & (now > 0.0) & (state.levels > 0.0)
 
 
 def follow(state, now):
-    """Multiply each field and density by what its level `now` (n_field + 4,) has moved by, in place, where that tells."""
+    """Multiply each field and density by what its level `now` (n_field + 6,) has moved by, in place, where that tells."""
     factor = np.divide(now, state.levels, out=np.ones(now.shape), where=telling(state, now))
     for row, by in zip([*state.fields, *state.around], factor / state.followed):
         if by != 1.0:
@@ -262,8 +262,8 @@ def advance_niche(state, model):
     """Vessels, stroma, fat and osteoblasts over the same hours."""
     stroma.advance(
         state.stroma,
-        state.around[0],
-        state.around[3],
+        state.around[coupling.CELLS],
+        state.around[coupling.KIT],
         model.geometry.niches.stroma_voxel,
         state.hormones.gcsf,
         model.species.stroma,
