@@ -63,12 +63,12 @@ class State:
 
     `counts` (n_stage, n) int32 stored cells of the lineages, of which `fresh` (k, 3) int64 came from stem cells since their
     last step: stage, voxel and number; `fields` (n_field, n) [nM]; `around` (6, n) cellularity, what competes with stem
-    cells of even and of odd id, and with those of the tip, and Kit+ load, over rest. Of each field and density
-    (n_field + 6,): hour when it was `solved` last, hours to `wait` from then on, `levels` what the stirred marrow held then,
+    cells of even and of odd id, and with those of the tip, and Kit+ load, over rest. Of each field and density (n_field +
+    6,): hour when it was `solved` last, hours to `wait` from then on, `levels` what the stirred marrow held then,
     `followed` the factor since, `latest` level of hour `updated` and its `drift`, the share by which that moves in an hour;
-    of the fields `residual` (n_field,) and `flows` (n_field, 5) [molecules/h] of that solve. `output` (n_line · n_exit,) [cells/h] what the
-    piece gave in the last step, `epo` at its beginning; `twin` the marrow outside the piece where it is apart; `marked` the
-    part of blood that is of the marked line; `born` and `died` stem cells.
+    of the fields `residual` (n_field,) and `flows` (n_field, 5) [molecules/h] of that solve. `output` (n_line · n_exit,)
+    [cells/h] what the piece gave in the last step, `epo` at its beginning; `twin` the marrow outside the piece where it is
+    apart; `marked` the part of blood that is of the marked line; `born` and `died` stem cells.
     """
 
     hour: int
