@@ -8,8 +8,12 @@ import pytest
 
 from marrow_niche import read_scenario, simulate
 
-FILES = sorted((Path(__file__).parents[2] / "examples").glob("*.toml"))
-STUDIES = {"ld50_mouse": ("doses", 48), "dose_sweep": ("sweep", 12)}
+FOLDER = Path(__file__).parents[2] / "examples"
+FILES = sorted(FOLDER.glob("*.toml"))
+RADIATION = sorted((FOLDER / "radiation").glob("*.toml"))
+STUDIES = {
+    "ld50_mouse": ("doses", 48), "dose_sweep": ("sweep", 12), "femur_doses": ("sweep", 4), "human_doses": ("sweep", 6)
+}  # fmt: skip
 """Studies among them: the command, and how many runs they are."""
 EXAMPLES = [path for path in FILES if path.stem not in STUDIES]
 
@@ -20,9 +24,17 @@ def test_study_reads(name):
     from marrow_niche.studies.sweep import read_sweep
 
     command, number = STUDIES[name]
-    path = next(path for path in FILES if path.stem == name)
+    path = next(path for path in (*FILES, *RADIATION) if path.stem == name)
     study = read_doses(path) if command == "doses" else read_sweep(path)
     assert len({member.name for member in study.members}) == number
+
+
+@pytest.mark.parametrize("path", [p for p in RADIATION if p.stem not in STUDIES], ids=lambda p: p.stem)
+def test_scenario_of_radiation_reads(path):
+    """What is run on the page of radiation: one exposure, sixty days and more, so that recovery is seen."""
+    scenario = read_scenario(path)
+    assert [event.kind for event in scenario.events] == ["radiation"]
+    assert scenario.duration >= 60 * 24
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.stem)
