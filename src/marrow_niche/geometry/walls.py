@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 
 from marrow_niche.geometry.field import Inset
-from marrow_niche.geometry.lattice import BONE, OUTSIDE, Lattice
+from marrow_niche.geometry.lattice import BONE, MARROW, OUTSIDE, Lattice
 from marrow_niche.geometry.near import Tubes
 from marrow_niche.geometry.vessels import ARTERIOLE, Vessels
 from marrow_niche.kernels import walls
@@ -86,25 +86,31 @@ def endosteal_area(lattice: Lattice, inset: Inset) -> np.ndarray:
     area. `inset` (signed distance to the endosteum) gives the normal n. A face to the outside is endosteum where bone is near
     (a cortex thinner than a voxel); elsewhere the marrow was cut there.
     """
-    h = lattice.spacing
-    place = np.stack(np.unravel_index(lattice.flat, lattice.shape), axis=1)
-    centre = lattice.centres()
+    h, tissue = lattice.spacing, lattice.tissue
+    marrow, bony = tissue == MARROW, (tissue == BONE) | (tissue == OUTSIDE)
+    rank = lattice.index().reshape(-1)
     area = np.zeros(lattice.n)
     for side in range(6):
         d, step = side // 2, 2 * (side % 2) - 1
-        other = place.copy()
+        here, there = (np.moveaxis(np.moveaxis(m, d, 0)[cut], 0, d) for m, cut in zip((marrow, bony), _ends(step)))
+        place = np.stack(np.nonzero(here & there), axis=1)
+        place[:, d] += step < 0
+        voxel, other = rank[np.ravel_multi_index(tuple(place.T), lattice.shape)], place.copy()
         other[:, d] += step
-        within = (other[:, d] >= 0) & (other[:, d] < lattice.shape[d])
-        voxel = np.flatnonzero(within)
-        label = lattice.tissue[tuple(other[voxel].T)]
-        voxel, label = voxel[(label == BONE) | (label == OUTSIDE)], label[(label == BONE) | (label == OUTSIDE)]
-        face = centre[voxel].copy()
+        label = tissue[tuple(other.T)]
+        face = lattice.centres(voxel)
         face[:, 2 - d] += 0.5 * step * h
         cut = np.flatnonzero(label == OUTSIDE)
         real = np.ones(len(voxel), bool)
         real[cut] = inset.at(face[cut]) < h
         area[voxel[real]] += h * h * np.abs(inset.gradient(face[real])[:, 2 - d])
     return area
+
+
+def _ends(step: int) -> tuple[slice, slice]:
+    """What of an axis has a neighbour at `step` (1 or -1), and those neighbours."""
+    low, high = slice(None, -1), slice(1, None)
+    return (low, high) if step > 0 else (high, low)
 
 
 def _batches(number: np.ndarray) -> list[slice]:

@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit, prange
 
-from marrow_niche.kernels.distance import segment_distance
+from marrow_niche.kernels.distance import within
 from marrow_niche.kernels.voxels import find_voxel
 
 
@@ -41,13 +41,14 @@ def _others(x0, y0, z0, x1, y1, z1, own, grid, a, b, radius):
 
 @njit(cache=True, inline="always")
 def _free(x, y, z, others, count, a, b, radius):
-    """True where a point lies inside none of the tubes listed.
+    """True where a point lies inside none of the tubes listed; the one that it lies in moves to the front of the list.
 
     A point on the common sphere of two tubes' ends is on the wall of both, and inside neither.
     """
     for q in range(count):
         e = others[q]
-        if segment_distance(x, y, z, a, b, e) < radius[e] * (1.0 - 1e-9):
+        if within(x, y, z, a, b, e, radius[e] * (1.0 - 1e-9)):
+            others[q], others[0] = others[0], e
             return False
     return True
 
@@ -85,12 +86,16 @@ def tube_wall(tube, first, along, around, grid, a, b, radius, origin, spacing, i
             max(a[e, 0], b[e, 0]) + r, max(a[e, 1], b[e, 1]) + r, max(a[e, 2], b[e, 2]) + r,
             e, grid, a, b, radius,
         )  # fmt: skip
+        turned = np.empty((2, around[t], 2))
+        for half in range(2):
+            for step in range(around[t]):
+                angle = 2.0 * np.pi * (step + 0.5 * half) / around[t]
+                turned[half, step, 0], turned[half, step, 1] = r * np.cos(angle), r * np.sin(angle)
         row = first[t]
         for ring in range(along[t]):
             s = (ring + 0.5) / along[t] * length
             for step in range(around[t]):
-                angle = 2.0 * np.pi * (step + 0.5 * (ring % 2)) / around[t]
-                c, d = r * np.cos(angle), r * np.sin(angle)
+                c, d = turned[ring % 2, step, 0], turned[ring % 2, step, 1]
                 x = a[e, 0] + s * axis[0] + c * side[0] + d * other[0]
                 y = a[e, 1] + s * axis[1] + c * side[1] + d * other[1]
                 z = a[e, 2] + s * axis[2] + c * side[2] + d * other[2]
@@ -106,14 +111,15 @@ def sphere_wall(centre, size, first, points, grid, a, b, radius, origin, spacing
 
     `centre` (t, 3), `size` (t,) radius [um]; the rest as in `tube_wall`, no tube excepted.
     """
-    golden = np.pi * (3.0 - np.sqrt(5.0))
+    golden = np.pi * (3.0 - np.sqrt(5.0)) * np.arange(points.max() if points.size else 0)
+    cosine, sine = np.cos(golden), np.sin(golden)
     for t in prange(size.size):
         cx, cy, cz, r = centre[t, 0], centre[t, 1], centre[t, 2], size[t]
         others, count = _others(cx - r, cy - r, cz - r, cx + r, cy + r, cz + r, -1, grid, a, b, radius)
         for s in range(points[t]):
             u = 1.0 - 2.0 * (s + 0.5) / points[t]
             w = r * np.sqrt(1.0 - u * u)
-            x, y, z = cx + w * np.cos(golden * s), cy + w * np.sin(golden * s), cz + r * u
+            x, y, z = cx + w * cosine[s], cy + w * sine[s], cz + r * u
             row = first[t] + s
             voxel[row] = -1
             if _free(x, y, z, others, count, a, b, radius):
