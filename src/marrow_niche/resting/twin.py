@@ -82,7 +82,7 @@ def advance(twin, hormones, model, dt):
         osteoblast=twin.osteoblast * one,
         membrane=one,
     )
-    stroma.advance(niche, cellularity * one, kit * one, np.zeros(1, int), hormones.gcsf, species.stroma, dt)
+    stroma.advance(niche, cellularity * one, kit * one, np.zeros(1, int), hormones.gcsf, species.stroma, dt, model.genes.vegfr2)
     twin.vessel, twin.fat = float(niche.vessel[0]), float(niche.fat[0])
     twin.stroma, twin.osteoblast = float(niche.stroma[0]), float(niche.osteoblast[0])
     return output
