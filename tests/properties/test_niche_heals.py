@@ -7,9 +7,12 @@ import lab
 import numpy as np
 import pytest
 
+from marrow_niche import coupling
 from marrow_niche.perturbations.blockade import Blockade
 from marrow_niche.perturbations.graft import Graft
+from marrow_niche.scenario.switches import switched
 from marrow_niche.simulation import advance, observe
+from marrow_niche.simulation.step import advance_niche, update_fields
 from marrow_niche.state import take
 
 LETHAL = ((0.0, 0.0, 9.5),)
@@ -76,3 +79,42 @@ def test_an_intact_niche_does_not_need_vegfr2(gene):
         advance(state, model), advance(other, blocked)
     assert (state.counts == other.counts).all() and state.stem.position.tobytes() == other.stem.position.tobytes()
     assert (other.stroma.vessel == 1.0).all()
+
+
+def test_without_megakaryocytes_stem_cells_leave_their_rest():
+    """Their TGF-beta falls and stem cells wake two to five times as fast (Zhao 2014, Bruns 2014); with the switch off they do
+    not, and no cell but the megakaryocytes was touched."""
+    for on, low, high in ((True, 2.0, 5.0), (False, 0.999, 1.001)):
+        model, state = lab.marrow("50 um")
+        if not on:
+            stem = dataclasses.replace(model.species.stem_cells, tgf_quiescence=0.0)
+            model = dataclasses.replace(model, species=dataclasses.replace(model.species, stem_cells=stem))
+        update_fields(state, model)
+        before = waking(state, model)
+        state.counts[model.tree.rows("megakaryocyte")] = 0
+        update_fields(state, model, anew=True)
+        assert low < waking(state, model) / before < high
+
+
+def waking(state, model):
+    """Mean rate at which stem cells wake, of what TGF-beta alone changes: soluble SCF and TPO as at rest [1/h]."""
+    felt = coupling.stem_signals(state, model)
+    felt |= {name: np.ones_like(felt[name]) for name in ("scf", "tpo")}
+    return coupling.stem_rates(felt, state.stem.tip, model).wake.mean()
+
+
+def test_fat_has_two_sides():
+    """Where marrow is fatty more SCF is made and injured sinusoids regrow slower, each by a switch of its own (Zhou 2017)."""
+    made, healed = {}, {}
+    for off in (None, "fat_scf", "fat_vessels"):
+        model, state = lab.marrow("50 um")
+        if off:
+            switches = dataclasses.replace(model.switches, **{off: False})
+            model = dataclasses.replace(model, species=switched(model.species, switches))
+        state.stroma.vessel[:], state.stroma.fat[:] = 0.5, 0.5
+        made[off] = coupling.source(model.species.cytokines["SCF"], state.counts, state.stroma, model).sum()
+        update_fields(state, model)
+        advance_niche(state, model)
+        healed[off] = state.stroma.vessel.mean() - 0.5
+    assert made[None] == made["fat_vessels"] > 1.05 * made["fat_scf"]
+    assert 0 < healed[None] == healed["fat_scf"] < 0.7 * healed["fat_vessels"]
