@@ -255,8 +255,8 @@ def _cytokines(run: Results, drawn: _Drawer) -> list[str]:
     rose = books.risen(run)
     if rose:
         told = (
-            "The highest level of each field that rose, over rest. It is what is made, and let in, over the rate at which it is "
-            "cleared: where fewer cells take it up it rises with no change in what is made, a lost sink and no surge."
+            "The highest level of each field that rose, over rest. It is what is made, and let in, over the rate at which it "
+            "is cleared: where fewer cells take it up it rises with no change in what is made, a lost sink and no surge."
         )
         found = [*found, page.paragraph(told), page.table(("", "on day", *books.RISES, "so"), rose, "counts")]
     return [page.heading("Cytokines"), *found] if found else []
