@@ -1,5 +1,6 @@
 """Model: everything that stays as it is during a run, in canonical units. Frozen; built once from a scenario."""
 
+import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -61,6 +62,8 @@ class Model:
     """(2, k) oxygen at places of equal weight at rest [nM]: of marrow cells, and of stem cells."""
     events: tuple[Any, ...]
     """Events other than radiation, each with `due(hour)` and `strike(state, model)`."""
+    blockades: tuple[Any, ...]
+    """Events that block VEGFR2, each with `left(hour)`, the share of its signal that is left."""
     lineage_step: int
     field_step: int
     niche_step: int
@@ -89,6 +92,10 @@ class Model:
     def n(self):
         """Marrow voxels."""
         return self.geometry.lattice.n
+
+    def vegfr2(self, hour):
+        """Signal of VEGFR2 on sinusoids in this hour, over the wild type's without a drug [-]."""
+        return math.prod((blockade.left(hour) for blockade in self.blockades), start=self.genes.vegfr2)
 
     @cached_property
     def space(self):

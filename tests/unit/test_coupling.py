@@ -296,7 +296,8 @@ def expected_renewal(state, model, i):
     y = membrane * (p.tpo_floor + (1 - p.tpo_floor) * 1.3 * t / (t + 0.3)) * vessel
     kind = int(state.stem.tip[i])
     limit = (p.renewal_limit, p.tip_renewal_limit)[kind]
-    return wall, limit * y / (y + limit / r.renewal[kind] - 1)
+    half = p.vessel_half / (1 - 2 * p.vessel_half)
+    return wall, limit * y / (y + limit / r.renewal[kind] - 1) * vessel * (1 + half) / (vessel + half)
 
 
 def test_a_stem_cell_renews_by_what_stands_beside_it():

@@ -181,6 +181,12 @@ def flows(fields, source, loss, exchange, wall, decay, share, volume):
     return MOLECULES_PER_NM_UM3 * volume * books.flows(fields, source, loss, exchange, wall, decay, share)
 
 
+def held(state, model):
+    """(n_field,) molecules of each field in the marrow of the piece, as it stood at its last solve."""
+    volume = MOLECULES_PER_NM_UM3 * model.space
+    return np.array([volume @ field for field in state.fields]) / state.followed[: len(state.fields)]
+
+
 def gaps(flows):
     """(n_field,) |what comes − what goes| over the largest flow of each field; `flows` (n_field, 5). Nothing is stored."""
     secreted, decayed, taken_up, entered, left = np.asarray(flows).T

@@ -27,6 +27,7 @@ class Genes:
     gcsfr: float = quantity("", "receptor of G-CSF", low=0, default=1.0)
     il7r: float = quantity("", "receptor of IL-7", low=0, default=1.0)
     membrane_scf: float = quantity("", "SCF held on the membranes of stroma and sinusoids", low=0, default=1.0)
+    vegfr2: float = quantity("", "signal of VEGFR2, the receptor of VEGF-A, on sinusoids", low=0, high=1, default=1.0)
     tpo: float = quantity("", "production of TPO by the liver", low=0, default=1.0)
     granulocyte_survival: float = quantity("", "survival of a dividing granulocyte precursor", low=0, high=1, default=1.0)
     radiosensitivity: float = quantity("", "linear sensitivity of marrow cells to radiation", low=0, default=1.0)

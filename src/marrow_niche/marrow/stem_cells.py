@@ -6,7 +6,8 @@ What a cell feels (ratios to rest) sets its own rates; docs/model.md gives the e
 
 with soluble SCF x_s, TGF-beta β and the Mpl signal t, h(t) = t³/(K³ + t³). A cell in cycle divides after a mean cycle time;
 each daughter stays a stem cell with probability p = Hill(y), else it leaves as MkP or MPP. y = x_m τ(t) V is what holds
-stem cells: contact SCF x_m, TPO and an intact vessel multiply (Antonchuk 2004). Death is δ₀ (1 + s)/(1 + s y).
+stem cells: contact SCF x_m, TPO and an intact vessel multiply (Antonchuk 2004). Death is δ₀ (1 + s)/(1 + s y). No abundance
+of the others stands in for the sinusoid: p is also multiplied by U(V) (`renewal_by_vessel`).
 
 Two kinds share this. Cells of the *tip* rest longest; a daughter that does not stay in the tip is an ordinary stem cell (HSC).
 At rest the tip keeps its number by itself, p = 1/2; the others are fed by it (Morcos 2022).
@@ -60,6 +61,9 @@ class StemCells:
     motility: float = quantity("um^2/h", "random motility of one stem cell", low=0)
     egress: float = quantity("1/h", "rate of leaving for the blood at rest", low=0)
     retention: float = quantity("", "CXCL12 binding over its half-saturation at rest", low=0)
+    vessel_half: float = quantity(
+        "", "signal of sinusoids that halves self-renewal, however well else it is held", low=1e-3, high=0.49
+    )
     homing: float = quantity("1/h", "rate at which a circulating stem cell lodges", low=0)
     seeding: float = quantity("", "share of injected cells that lodge in marrow", low=0, high=1)
     senescence_dose: float = quantity("Gy", "dose at which 1 - 1/e of the survivors are senescent", low=0.1)
@@ -145,6 +149,12 @@ def vessel_signal(integrity):
     return 1.25 * integrity / (integrity + 0.25)
 
 
+def renewal_by_vessel(vessel, s):
+    """The share of self-renewal that a sinusoid of this signal (1 at rest) allows, whatever else holds the cell [-]."""
+    c = s.vessel_half / (1 - 2 * s.vessel_half)
+    return vessel * (1 + c) / (vessel + c)
+
+
 def fate_rates(membrane_scf, scf, tpo, tgf, vessel, tip, s, r):
     """Rates of one or many stem cells from what they feel (ratios to rest, any broadcastable shape); `tip`: which are of it.
 
@@ -161,6 +171,7 @@ def fate_rates(membrane_scf, scf, tpo, tgf, vessel, tip, s, r):
     )
     hold = membrane_scf * (s.tpo_floor + (1 - s.tpo_floor) * 1.3 * t / (t + 0.3)) * vessel
     renewal = saturating_probability(r.renewal[kind], r.renewal_limit[kind], np.maximum(hold, 1e-9))
+    renewal = renewal * renewal_by_vessel(vessel, s)
     death = r.death[kind] * (1 + s.death_response) / (1 + s.death_response * hold)
     odds = (
         r.share_mkp / (1 - r.share_mkp) * (1 + s.tpo_direct * driven) / (1 + s.tpo_direct * h1) / np.maximum(scf, 1e-6)

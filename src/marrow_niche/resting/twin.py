@@ -82,8 +82,8 @@ def advance(twin, hormones, model, dt):
         osteoblast=twin.osteoblast * one,
         membrane=one,
     )
-    cells, kit = around[coupling.CELLS], around[coupling.KIT]
-    stroma.advance(niche, cells * one, kit * one, np.zeros(1, int), hormones.gcsf, species.stroma, dt)
+    cells, kit, vegfr2 = around[coupling.CELLS], around[coupling.KIT], model.genes.vegfr2
+    stroma.advance(niche, cells * one, kit * one, np.zeros(1, int), hormones.gcsf, species.stroma, dt, vegfr2)
     twin.vessel, twin.fat = float(niche.vessel[0]), float(niche.fat[0])
     twin.stroma, twin.osteoblast = float(niche.stroma[0]), float(niche.osteoblast[0])
     return output

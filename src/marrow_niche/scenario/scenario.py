@@ -29,6 +29,7 @@ from marrow_niche.marrow.lineages import Burst, Compartment
 from marrow_niche.marrow.stem_cells import StemCells
 from marrow_niche.marrow.stroma import Stroma
 from marrow_niche.perturbations.bleed import Bleed
+from marrow_niche.perturbations.blockade import Blockade
 from marrow_niche.perturbations.factor import Treatment
 from marrow_niche.perturbations.graft import Graft
 from marrow_niche.perturbations.label import Label
@@ -42,7 +43,7 @@ from marrow_niche.scenario.species_files import known_species, override, read_sp
 from marrow_niche.scenario.switches import Switches
 from marrow_niche.scenario.variation import Variation
 
-EVENTS: tuple[type, ...] = (Radiation, Treatment, Bleed, Graft, Label)
+EVENTS: tuple[type, ...] = (Radiation, Treatment, Bleed, Graft, Label, Blockade)
 """What may stand under [[events]], each by its `kind`."""
 
 FILE_ENTRIES = ("mesh", "image", "points", "vessels", "vessel_nodes")

@@ -26,6 +26,7 @@ class Switches:
     niche_injury: bool = entry("empty marrow harms vessels and stroma; false: it does not", default=True)
     oxygen_effect: bool = entry("cells with little oxygen survive more radiation; false: as the others", default=True)
     fat_scf: bool = entry("fat marrow makes SCF; false: it does not", default=True)
+    fat_vessels: bool = entry("fat marrow hinders the regrowth of sinusoids; false: it does not", default=True)
     animals_differ: bool = entry(
         "each seed is another animal: its sensitivity, dose, stem cells and counts vary; false: all are the mean", default=False
     )
@@ -47,6 +48,8 @@ def switched(species, switches):
         stem = dataclasses.replace(stem, **changes[name])
     if "niche_injury" in off:
         stroma = dataclasses.replace(stroma, vessel_injury=0.0, stroma_injury=0.0)
+    if "fat_vessels" in off:
+        stroma = dataclasses.replace(stroma, fat_on_vessels=0.0)
     if "fat_scf" in off:
         cytokines["SCF"] = dataclasses.replace(cytokines["SCF"], per_fat=0.0)
     lineages = species.lineages

@@ -131,6 +131,7 @@ def lay_out(scenario, geometry, lineage_step=LINEAGE_STEP, field_step=FIELD_STEP
         patterns=None,
         oxygen_at_rest=np.zeros((2, 1)),
         events=tuple(event for event in scenario.events if hasattr(event, "due")),
+        blockades=tuple(event for event in scenario.events if hasattr(event, "left")),
         lineage_step=lineage_step,
         field_step=field_step,
         niche_step=niche_step,

@@ -130,10 +130,13 @@ def marrow_row(state, model):
 
 def budget_row(state, model):
     """A row of fields.csv: what became of the molecules of each field at its last solve, in the piece."""
-    row, gaps = {}, coupling.gaps(state.flows)
+    row, gaps, held = {}, coupling.gaps(state.flows), coupling.held(state, model)
     for k, (name, flows, gap) in enumerate(zip(model.species.cytokines, state.flows, gaps, strict=True)):
         row[f"{name}_solved_day"] = state.solved[k] / 24
         row |= {f"{name}_{what}_molecules_per_h": flow for what, flow in zip(coupling.FLOWS, flows, strict=True)}
+        lost = sum(flows[coupling.FLOWS.index(what)] for what in ("decayed", "taken_up", "left"))
+        row[f"{name}_held_molecules"] = held[k]
+        row[f"{name}_cleared_per_h"] = lost / held[k] if held[k] > 0 else np.nan
         row[f"{name}_gap_relative"] = gap
     return row
 

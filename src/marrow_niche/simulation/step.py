@@ -268,4 +268,5 @@ def advance_niche(state, model):
         state.hormones.gcsf,
         model.species.stroma,
         float(model.niche_step),
+        model.vegfr2(state.hour),
     )

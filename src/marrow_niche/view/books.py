@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from marrow_niche.analysis.rises import rises
 from marrow_niche.errors import MarrowError
 from marrow_niche.quantities import words
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 GAP = 1e-4
 """Ten times the tolerance of a run's fields: a larger gap between what comes and what goes is told, and large."""
 COLUMNS = ("secreted", "decayed", "taken_up", "entered", "left")
+RISES = ("level", "made", "cleared")
 _GAP, _FLOW = "_gap_relative", "_molecules_per_h"
 
 
@@ -47,6 +49,15 @@ def rows(results: "Results") -> list[tuple[str, ...]]:
             f"{last[name + _GAP]:.1e}",
         )
         for name in _fields(table)
+    ]
+
+
+def risen(results: "Results") -> list[tuple[str, ...]]:
+    """Of each field that rose: name, day, `RISES` over rest, and whether its sink was lost or more of it was made."""
+    table = _table(results)
+    found = [] if table is None else rises(table)
+    return [
+        (words.name(r.name), words.day(r.day), *(words.plain(getattr(r, what)) for what in RISES), r.told) for r in found
     ]
 
 

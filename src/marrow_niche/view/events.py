@@ -56,6 +56,8 @@ def _event(table: Mapping[str, Any]) -> Event | None:
         spans = tuple((begin / 24, end / 24) for begin, end, *_ in exposures)
     elif hasattr(spec, "times"):
         spans = tuple((time / 24, time / 24) for time in spec.times())
+    elif getattr(spec, "duration", None) is not None:
+        spans = ((spec.at / 24, (spec.at + spec.duration) / 24),)
     else:
         at = _days(table.get("at"))
         if at is None:
@@ -65,7 +67,8 @@ def _event(table: Mapping[str, Any]) -> Event | None:
     if kind != "radiation":
         label = _label(table, kind)
         label = f"{len(spans)} × {label}" if len(spans) > 1 else label
-        when = f"at day {_text(spans[0][0])}" if len(spans) == 1 else f"from day {_text(spans[0][0])} to {_text(spans[-1][1])}"
+        one = len(spans) == 1 and spans[0][0] == spans[0][1]
+        when = f"at day {_text(spans[0][0])}" if one else f"from day {_text(spans[0][0])} to {_text(spans[-1][1])}"
         return Event(spans=spans, label=label, told=f"{label} {when}")
     dose = str(table.get("dose", "radiation"))
     label = f"{len(spans)} × {dose}" if len(spans) > 1 else dose
@@ -94,6 +97,9 @@ def _label(table: Mapping[str, Any], kind: str) -> str:
         share, cells = table.get("share"), table.get("cells", "tip")
         which = {"tip": "tip", "HSC": "HSC", "all": "all stem cells"}.get(str(cells), str(cells))
         return f"label of {share + ' of ' if isinstance(share, str) else ''}{which}"
+    if kind == "blockade":
+        share = table.get("share")
+        return f"blockade of {share + ' of ' if isinstance(share, str) else ''}{table.get('receptor', 'VEGFR2')}"
     amount, what = table.get("dose", table.get("fraction")), words.name(str(table.get("factor", kind)))
     return f"{amount} {what}" if isinstance(amount, str) else what
 

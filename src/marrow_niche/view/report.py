@@ -252,6 +252,13 @@ def _cytokines(run: Results, drawn: _Drawer) -> list[str]:
     )
     alt = "Cytokine concentrations in a plane through the marrow before, at the nadir and at the end"
     found = drawn.draw("cytokines", lambda: slices.slices(run), alt, caption)
+    rose = books.risen(run)
+    if rose:
+        told = (
+            "The highest level of each field that rose, over rest. It is what is made, and let in, over the rate at which it "
+            "is cleared: where fewer cells take it up it rises with no change in what is made, a lost sink and no surge."
+        )
+        found = [*found, page.paragraph(told), page.table(("", "on day", *books.RISES, "so"), rose, "counts")]
     return [page.heading("Cytokines"), *found] if found else []
 
 

@@ -132,14 +132,27 @@ def test_without_and_with_endless_signal(spec, rest):
         assert np.isfinite(value)
 
 
-def test_renewal_is_the_hill_of_the_product_of_what_holds(spec, rest):
-    """y = x_m τ(t) V: contact twice and a vessel at half are as both at rest, and so is any split of the product."""
+def test_renewal_is_the_hill_of_the_product_of_what_holds_by_what_the_sinusoid_allows(spec, rest):
+    """y = x_m τ(t) V: contact twice and a vessel at half are as both at rest, and so is any split of the product; renewal is
+    less by U(V) alone."""
+    allowed = stem_cells.renewal_by_vessel(0.5, spec)
     a = rates(spec, rest, membrane_scf=2.0, vessel=0.5)
-    assert a[RENEWAL] == pytest.approx(rest.renewal[0], rel=1e-14) and a[DEATH] == pytest.approx(rest.death[0], rel=1e-14)
+    assert a[RENEWAL] == pytest.approx(allowed * rest.renewal[0], rel=1e-14)
+    assert a[DEATH] == pytest.approx(rest.death[0], rel=1e-14)
     for y in (0.05, 0.6, 4.0):
         expected = spec.renewal_limit * y / (y + spec.renewal_limit / rest.renewal[0] - 1)
         assert rates(spec, rest, membrane_scf=y)[RENEWAL] == pytest.approx(expected, rel=1e-14)
-        assert rates(spec, rest, vessel=y)[RENEWAL] == pytest.approx(expected, rel=1e-14)
+        by_vessel = expected * stem_cells.renewal_by_vessel(y, spec)
+        assert rates(spec, rest, vessel=y)[RENEWAL] == pytest.approx(by_vessel, rel=1e-14)
+
+
+def test_no_abundance_stands_in_for_the_sinusoid(spec, rest):
+    """U is 0 without, one half at its entry and exactly 1 at rest; with endless SCF it is all that is left of the limit."""
+    assert stem_cells.renewal_by_vessel(0.0, spec) == 0.0 and stem_cells.renewal_by_vessel(1.0, spec) == 1.0
+    assert stem_cells.renewal_by_vessel(spec.vessel_half, spec) == pytest.approx(0.5, rel=1e-14)
+    for vessel in (0.1, spec.vessel_half, 0.8):
+        found = rates(spec, rest, membrane_scf=1e12, vessel=vessel)[RENEWAL]
+        assert found == pytest.approx(stem_cells.renewal_by_vessel(vessel, spec) * spec.renewal_limit, rel=1e-9)
 
 
 def test_the_mpl_signal_saturates(spec):

@@ -18,7 +18,7 @@ IN_THE_RUN = {"local_responses", "contact_scf", "oxygen_effect", "animals_differ
 PARTS = {
     "competition": ("stem_cells",), "scf_wakes": ("stem_cells",), "tgf_quiescence": ("stem_cells",), "tpo_drive": ("stem_cells",),
     "direct_platelets": ("stem_cells",), "cxcl12_retention": ("stem_cells",), "emergency": ("lineages",), "niche_injury": ("stroma",),
-    "fat_scf": ("cytokines",),
+    "fat_scf": ("cytokines",), "fat_vessels": ("stroma",),
 }  # fmt: skip
 
 

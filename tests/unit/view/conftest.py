@@ -70,6 +70,8 @@ def flows(share, gap):
     row = {}
     for name, each, open_ in (("SCF", scf, 1e-13), ("O2", oxygen, gap)):
         row |= {f"{name}_solved_day": 0.0} | {f"{name}_{what}_molecules_per_h": value for what, value in each.items()} | {f"{name}_gap_relative": open_}
+        held = 1e9 / share if name == "SCF" else 4e15
+        row |= {f"{name}_held_molecules": held, f"{name}_cleared_per_h": (each["decayed"] + each["taken_up"] + each["left"]) / held}
     return row
 
 

@@ -25,6 +25,13 @@ def test_a_run_whose_budgets_close_says_what_became_of_the_molecules(recorded):
     assert "does not close" not in summary(recorded)
 
 
+def test_a_rise_is_told_apart_by_what_made_it(own):
+    """SCF of the made-up run stands inversely to its cells, whose production falls with them: a lost sink, on their lowest day."""
+    ((name, _, level, made, cleared, told),) = books.risen(own)
+    assert (name, told) == ("SCF", "lost sink") and float(level) == pytest.approx(float(made) / float(cleared), rel=0.05)
+    assert "lost sink" in report(own, three_d=False).read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("gap", [3e-3, np.nan])
 def test_a_budget_that_does_not_close_is_told_in_the_summary_and_the_report(run_of, gap):
     run = run_of(gap=gap)

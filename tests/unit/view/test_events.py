@@ -34,6 +34,14 @@ def test_of_a_dose_it_is_told_where_it_falls():
     assert (mapped.label, mapped.told) == ("radiation", "radiation by a dose map over 2 d from day 1")
 
 
+def test_a_blockade_says_for_how_long():
+    drug = {"kind": "blockade", "at": "1 d", "duration": "14 d", "share": "80 %"}
+    (some,) = events.of_run(SimpleNamespace(scenario={"events": [drug]}))
+    assert (some.spans, some.told) == (((1.0, 15.0),), "blockade of 80 % of VEGFR2 from day 1 to 15")
+    (whole,) = events.of_run(SimpleNamespace(scenario={"events": [{"kind": "blockade", "at": "2 d"}]}))
+    assert whole.told == "blockade of VEGFR2 at day 2"
+
+
 def test_grafts_and_labels_say_what_and_how_much():
     cells = {"kind": "graft", "at": "0 d", "cells": {"HSC": 5000, "tip": 1000}}
     stroma = {"kind": "graft", "at": "10 d", "stroma": "50 %"}
