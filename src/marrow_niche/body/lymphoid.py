@@ -46,7 +46,9 @@ class Lymphoid:
     baff_other: float = quantity("", "share of the clearance of BAFF that is not by B cells", low=0.01, high=1)
     cd4: TCells
     cd8: TCells
-    il7_other: float = quantity("", "share of the clearance of IL-7 outside the marrow that is not by T cells", low=0.01, high=1)
+    il7_other: float = quantity(
+        "", "share of the clearance of IL-7 outside the marrow that is not by T cells", low=0.01, high=1
+    )
     il7_power: float = quantity("", "power with which that IL-7 drives division of T cells", low=0)
     nk_cells: float = quantity("1/uL", "resting NK cells in blood", low=0)
     nk_circulating: float = quantity("", "share of NK cells in blood", low=0, high=1)
@@ -56,7 +58,8 @@ class Lymphoid:
     dp_pool: float = quantity("", "double-positive thymocytes", low=1)
     dp_loss: float = quantity("1/h", "turnover of double-positive thymocytes", low=0)
     dn_transit: float = quantity("h", "time through the double-negative stages", low=0)
-    dn_renewal: float = quantity("1/h", "renewal of resident double-negative cells in an empty thymus without newcomers", low=0)
+    dn_occupied: float = quantity("", "share of the thymus's places for newcomers that is taken", low=0, high=0.99)
+    dn_renewal: float = quantity("1/h", "renewal of double-negative cells in an empty thymus without newcomers", low=0)
     clearance: float = quantity("1/h", "rate at which irradiated lymphocytes die", low=0)
     clearance_per_dose: float = quantity("1/h/Gy", "what of that rate each Gy adds", low=0, default=0.0)
 
@@ -88,7 +91,7 @@ class LymphoidState:
 
 @dataclass(frozen=True, kw_only=True)
 class LymphoidRest:
-    """What balance at rest fixes: cells/h that come into the thymus, amplification per DN stage and cells in these, single-positive
+    """What balance at rest fixes: DN cells of the first stage and of all, amplification per stage, single-positive
     CD4 and CD8 thymocytes that come of a DP cell (`selected`) and T cells that leave for each whose time there ends
     (`exported`), amplification of NK, pool sizes."""
 
@@ -103,13 +106,15 @@ class LymphoidRest:
 
 
 class Paces(NamedTuple):
-    """Division of CD4, CD8 and NK cells and renewal of resident DN cells [1/h]; newborn B cells that live, over rest."""
+    """Division of CD4, CD8 and NK cells and renewal of resident DN cells [1/h]; over rest, how many of those that come settle in
+    the thymus, and of newborn B cells live."""
 
     divide4: float
     divide8: float
-    renew: float
-    entry: float
     nk: float
+    renew: float
+    settle: float
+    entry: float
 
 
 def rest(p, output, volume):
@@ -121,7 +126,7 @@ def rest(p, output, volume):
     kinds = (p.cd4, p.cd8)
     ending = [k.thymocytes / k.thymocyte_transit for k in kinds]
     rates = LymphoidRest(
-        newcomers=output["thymus"],
+        newcomers=float(dn[0]),
         dn_amplification=amplification,
         dn_pool=float(dn.sum()),
         selected=tuple(end / made for end in ending),
@@ -155,19 +160,21 @@ def left_over(cells, other):
     return 1.0 / (other + (1.0 - other) * max(cells, 0.0))
 
 
-def paces(crowd, inflow, p, r):
-    """How lymphocytes answer the room there is: `crowd` is who takes it, all cells, `inflow` all that comes [cells/h].
+def paces(crowd, p, r):
+    """How lymphocytes answer the room there is; `crowd` is who takes it, all cells.
 
-    IL-7 is what all T cells leave of it, BAFF what B cells leave. Resident DN cells renew themselves where the thymus has room
-    and nobody new comes: the new would take the place of the old (Martins 2014).
+    IL-7 is what all T cells leave of it, BAFF what B cells leave. Who comes into the thymus settles in the places that
+    newcomers leave (Prockop & Petrie 2004, J Immunol 173:1604). Resident DN cells renew themselves where there is room and no
+    newcomers are: the new take the place of the old (Martins 2014).
     """
     il7 = left_over(crowd.t / (p.cd4.pool + p.cd8.pool), p.il7_other) ** p.il7_power
     divide4, divide8 = (saturating_rate(k.periphery * k.loss, k.division_limit, il7) for k in (p.cd4, p.cd8))
-    room, alone = 1.0 - crowd.dn.sum() / r.dn_pool, 1.0 - inflow["thymus"] / r.newcomers
+    room, new = 1.0 - crowd.dn.sum() / r.dn_pool, crowd.dn[0] / r.newcomers
     return Paces(
+        settle=max(1.0 - p.dn_occupied * new, 0.0) / (1.0 - p.dn_occupied),
         divide4=divide4,
         divide8=divide8,
-        renew=p.dn_renewal * max(room, 0.0) * max(alone, 0.0),
+        renew=p.dn_renewal * max(room, 0.0) * max(1.0 - new, 0.0),
         entry=saturating_probability(p.b_entry, 1.0, left_over(crowd.b / r.b_pool, p.baff_other)) / p.b_entry,
         nk=p.nk_periphery * p.nk_loss / (0.1 + 0.9 * max(crowd.nk, 0.0) / r.nk_pool),
     )
@@ -186,9 +193,9 @@ def advance(state, inflow, p, r, dt, pace=None, feeling=None, dose=0.0):
     dose : float
         Received so far [Gy]: how fast cells that were hit die.
     """
-    pace, feeling = pace or paces(state, inflow, p, r), feeling or state
+    pace, feeling = pace or paces(state, p, r), feeling or state
     moving = 4 / p.dn_transit * state.dn
-    arriving = np.concatenate(([inflow["thymus"]], r.dn_amplification * moving[:-1]))
+    arriving = np.concatenate(([pace.settle * inflow["thymus"]], r.dn_amplification * moving[:-1]))
     ripe, turned = r.dn_amplification * moving[-1], p.dp_loss * state.dp
     ending4, ending8 = state.sp4 / p.cd4.thymocyte_transit, state.sp8 / p.cd8.thymocyte_transit
     grown4, grown8 = pace.divide4 * feeling.cd4, pace.divide8 * feeling.cd8

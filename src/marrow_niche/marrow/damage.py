@@ -39,6 +39,8 @@ class LinearQuadratic:
 
     alpha: float = quantity("1/Gy", "linear sensitivity", low=0)
     beta: float = quantity("1/Gy^2", "quadratic sensitivity", low=0, default=0.0)
+    dies_at_once: bool = False
+    """Whatever is hit dies in interphase; none divides on for a while."""
 
 
 @dataclass(frozen=True, kw_only=True)

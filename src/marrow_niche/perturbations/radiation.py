@@ -161,7 +161,8 @@ def expose_lineages(state, model, linear, quadratic):
             rows = tree.rows(name, line)
             rows = np.arange(rows.start, rows.stop)
             into = rows if doomed is None else rows + (doomed - line) * tree.size
-            kill(state.counts, rows, into, lives[lq, g], r.doomed_share, model.seed, state.hour)
+            dooms = 0.0 if lq.dies_at_once else r.doomed_share
+            kill(state.counts, rows, into, lives[lq, g], dooms, model.seed, state.hour)
 
 
 def expose_body(state, model, linear, quadratic):

@@ -229,7 +229,7 @@ def advance_body(state, cells, model):
     needed, dose = blood.production(species.blood)["reticulocytes"], model.mean(state.damage.dose)
     for _ in range(round(model.lineage_step / BODY_STEP)):
         more = float(np.clip(state.hormones.tpo, 0.3, 30.0)) ** species.hormones.tpo_on_platelets
-        pace = lymphoid.paces(state.lymphoid, flows[0], species.lymphoid, model.lymphoid_rest)
+        pace = lymphoid.paces(state.lymphoid, species.lymphoid, model.lymphoid_rest)
         feeling = lymphoid.weighted(state.lymphoid, state.marked.lymphoid, model.genes.il7r)
         for (_, _, its_spleen), flow, (red, white), seed in zip(bodies, flows, made, seeds):
             more_red, more_white = spleen.advance(

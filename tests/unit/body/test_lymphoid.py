@@ -47,10 +47,12 @@ def plain(state, inflow, p, hours, dt):
         z = 1 / (p.il7_other + (1 - p.il7_other) * (s["cd4"] + s["cd8"]) / (p.cd4.pool + p.cd8.pool))
         w = 1 / (p.baff_other + (1 - p.baff_other) * s["b"] / b_rest)
         d = s["dn"]
-        renew = p.dn_renewal * max(0, 1 - d.sum() / dn_rest) * max(0, 1 - inflow["thymus"] / OUT["thymus"])
+        new_ones = d[0] / (OUT["thymus"] / q)
+        renew = p.dn_renewal * max(0, 1 - d.sum() / dn_rest) * max(0, 1 - new_ones)
+        settling = inflow["thymus"] * max(0, 1 - p.dn_occupied * new_ones) / (1 - p.dn_occupied)
         new = dict(s, dn=np.empty(4))
         for i in range(4):
-            coming = inflow["thymus"] if i == 0 else alpha * q * d[i - 1]
+            coming = settling if i == 0 else alpha * q * d[i - 1]
             new["dn"][i] = d[i] + dt * (coming - q * d[i] + (renew * d[i] if i else 0.0))
         new["dp"] = s["dp"] + dt * (alpha * q * d[3] - p.dp_loss * s["dp"])
         for kind, sp, pool in ((p.cd4, "sp4", "cd4"), (p.cd8, "sp8", "cd8")):
@@ -147,7 +149,7 @@ def test_cd4_cells_hold_cd8_cells_down(species, rested):
     """They leave less IL-7: CD8 cells divide more slowly beside CD4 cells than where these are gone."""
     state, rates = rested
     lone = dataclasses.replace(state, cd4=0.0)
-    assert lymphoid.paces(lone, OUT, species.lymphoid, rates).divide8 > 2 * lymphoid.paces(state, OUT, species.lymphoid, rates).divide8
+    assert lymphoid.paces(lone, species.lymphoid, rates).divide8 > 2 * lymphoid.paces(state, species.lymphoid, rates).divide8
 
 
 def test_more_newborn_b_cells_live_where_b_cells_are_few(species, rested):
@@ -156,7 +158,7 @@ def test_more_newborn_b_cells_live_where_b_cells_are_few(species, rested):
     p = species.lymphoid
 
     def entry(part):
-        return lymphoid.paces(dataclasses.replace(state, b=part * state.b), OUT, p, rates).entry
+        return lymphoid.paces(dataclasses.replace(state, b=part * state.b), p, rates).entry
 
     assert entry(1.0) == pytest.approx(1.0, rel=1e-12)
     assert entry(2.0) < 1.0 < entry(0.5) < entry(0.0) < 1 / p.b_entry
@@ -181,6 +183,17 @@ def test_an_empty_thymus_renews_itself_until_newcomers_come(species, rested):
     assert dn_after(120, 1.0) == pytest.approx(1.0, rel=1e-6)
 
 
+def test_few_progenitors_settle_better_where_newcomers_are_few(species, rested):
+    """With a tenth of the supply the first stage holds x = s/(1 - o + s o) of rest, 0.36 for o = 0.8; with twice of it a little
+    more than rest."""
+    state, rates = rested
+    p = dataclasses.replace(species.lymphoid, dn_renewal=0.0)
+    for supply in (0.1, 2.0):
+        run(state, rates, p, 24 * 40, inflow=dict(OUT, thymus=supply * OUT["thymus"]), dt=1.0)
+        expected = supply / (1 - p.dn_occupied + supply * p.dn_occupied)
+        assert state.dn[0] / rates.newcomers == pytest.approx(expected, rel=1e-6)
+
+
 def test_a_part_and_the_rest_add_up_to_all(species):
     """A marked fifth beside all cells, 30 days after a loss: stepped by the paces of all, it stays a fifth of each pool; where
     the others do not feel IL-7 it becomes more of the T cells."""
@@ -192,7 +205,7 @@ def test_a_part_and_the_rest_add_up_to_all(species):
         nobody = lymphoid.none(p, OUT, species.blood.volume)
         part, fifth = lymphoid.weighted(state, nobody, 0.2), {name: 0.2 * flow for name, flow in OUT.items()}
         for _ in range(30 * 24):
-            pace, feeling = lymphoid.paces(state, OUT, p, rates), lymphoid.weighted(state, part, feels)
+            pace, feeling = lymphoid.paces(state, p, rates), lymphoid.weighted(state, part, feels)
             lymphoid.advance(state, OUT, p, rates, 1.0, pace, feeling)
             lymphoid.advance(part, fifth, p, rates, 1.0, pace)
         shares = [getattr(part, name) / getattr(state, name) for name in ("b", "cd4", "cd8", "nk", "sp4", "dp")]
