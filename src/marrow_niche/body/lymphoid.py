@@ -1,9 +1,9 @@
 """Lymphocytes outside the marrow: thymus and the tissue pools that hold all but a few per cent of them.
 
 Thymus: DN (amplifying chain) → DP → single positive CD4 or CD8 → pool of these. Pools of B, CD4, CD8 and NK cells lose cells
-at constant rates. What an empty body does about it: T cells divide by the IL-7 that others leave (Surh & Sprent 2008, Immunity
-29:848), more newborn B cells live by the BAFF that others leave, NK cells divide, and a thymus into which nobody comes renews
-itself from within (Martins 2014, Nature 509:465). Irradiated lymphocytes die in interphase over hours and are counted in blood
+at constant rates. What is missed calls for what replaces it: T cells divide by the IL-7 that others leave (Surh & Sprent 2008,
+Immunity 29:848), more newborn B cells live by the BAFF that others leave, NK cells divide, more progenitors settle in a thymus
+without newcomers, and it renews itself from within (Martins 2014, Nature 509:465). Irradiated lymphocytes die in interphase over hours and are counted in blood
 until they do.
 """
 
@@ -106,8 +106,8 @@ class LymphoidRest:
 
 
 class Paces(NamedTuple):
-    """Division of CD4, CD8 and NK cells and renewal of resident DN cells [1/h]; over rest, how many of those that come settle in
-    the thymus, and of newborn B cells live."""
+    """Division of CD4, CD8 and NK cells and renewal of resident DN cells [1/h]; over rest, how many of those that come settle
+    in the thymus, and of newborn B cells live."""
 
     divide4: float
     divide8: float
