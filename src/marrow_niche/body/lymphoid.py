@@ -3,8 +3,8 @@
 Thymus: DN (amplifying chain) → DP → single positive CD4 or CD8 → pool of these. Pools of B, CD4, CD8 and NK cells lose cells
 at constant rates. What is missed calls for what replaces it: T cells divide by the IL-7 that others leave (Surh & Sprent 2008,
 Immunity 29:848), more newborn B cells live by the BAFF that others leave, NK cells divide, more progenitors settle in a thymus
-without newcomers, and it renews itself from within (Martins 2014, Nature 509:465). Irradiated lymphocytes die in interphase over
-hours and are counted in blood until they do.
+without newcomers, and it renews itself from within (Martins 2014, Nature 509:465).
+Irradiated lymphocytes die in interphase over hours and are counted in blood until they do.
 """
 
 import dataclasses
