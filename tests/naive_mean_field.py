@@ -17,16 +17,23 @@ def irradiate(marrow, body, model, dose):
     marrow.cycling *= cycling
     for name, lq in r.lineages.items():
         rows, lives = tree.rows(name, 0), damage.survival(lq, dose, dose**2)
-        if "doomed" in tree.lines:
+        if "doomed" in tree.lines and not lq.dies_at_once:
             marrow.counts[tree.rows(name, tree.lines.index("doomed"))] += (1 - lives) * r.doomed_share * marrow.counts[rows]
         marrow.counts[rows] *= lives
-    lives = damage.lymphocyte_survival(r, dose, dose**2)
-    killed = damage.survival(r.nk_cells, dose, dose**2)
-    body.dying_b, body.dying_t, body.dying_nk = body.b * (1 - lives), body.t * (1 - lives), body.nk * (1 - killed)
-    body.b, body.t, body.nk, body.nkp = body.b * lives, body.t * lives, body.nk * killed, body.nkp * killed
-    body.dn *= damage.survival(r.thymocytes_dn, dose, dose**2)
+    cd4, cd8 = model.species.lymphoid.cd4.resistant, model.species.lymphoid.cd8.resistant
+    lives = {
+        pool: damage.lymphocyte_survival(r, r.lymphocytes, share, dose, dose**2)
+        for pool, share in (("b", r.resistant_share), ("cd4", cd4), ("cd8", cd8))
+    } | {"nk": damage.survival(r.nk_cells, dose, dose**2)}
+    for pool, share in lives.items():
+        before = getattr(body, pool)
+        setattr(body, pool, share * before)
+        setattr(body, f"dying_{pool}", (1 - share) * before)
+    body.nkp *= lives["nk"]
+    body.dn = body.dn * damage.survival(r.thymocytes_dn, dose, dose**2)
     body.dp *= damage.survival(r.thymocytes_dp, dose, dose**2)
-    body.sp *= damage.survival(r.thymocytes_dp, dose, dose**2)
+    body.sp4 *= damage.lymphocyte_survival(r, r.thymocytes_dp, cd4, dose, dose**2)
+    body.sp8 *= damage.lymphocyte_survival(r, r.thymocytes_dp, cd8, dose, dose**2)
     marrow.vessel *= r.vessel_spared + (1 - r.vessel_spared) * damage.survival(r.endothelium, dose, dose**2)
     lost = (1 - r.stroma_spared) * (1 - damage.survival(r.stroma, dose, dose**2))
     marrow.stroma *= 1 - lost

@@ -120,11 +120,11 @@ def test_the_mark_of_a_share_of_all_cells_reaches_blood_and_stays():
     go(model, state, 20 * 24)
     row = observe.blood_row(state, model)
     shares = {name: value for name, value in row.items() if name.startswith("marked_share_of")}
-    assert len(shares) == 7
+    assert len(shares) == 9
     for name, value in shares.items():
         assert value == pytest.approx(0.2, abs=0.02), name
     row = observe.marrow_row(state, model)
-    for name in ("HSC", "tip", "MPP", "HPC1", "CMP", "GMP", "granulocyte", "erythroblast", "proB"):
+    for name in ("HSC", "tip", "MPP", "HPC1", "CMP", "GMP", "granulocyte", "erythroblast", "preB"):
         assert row[f"marked_share_of_{name}"] == pytest.approx(0.2, abs=0.03), name
 
 

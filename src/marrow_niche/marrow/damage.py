@@ -39,6 +39,8 @@ class LinearQuadratic:
 
     alpha: float = quantity("1/Gy", "linear sensitivity", low=0)
     beta: float = quantity("1/Gy^2", "quadratic sensitivity", low=0, default=0.0)
+    dies_at_once: bool = False
+    """Whatever is hit dies in interphase; none divides on for a while."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +54,7 @@ class Radiosensitivity:
     lineages: dict[str, LinearQuadratic]
     lymphocytes: LinearQuadratic
     resistant_lymphocytes: LinearQuadratic
-    resistant_share: float = quantity("", "share of B and T cells that resist", low=0, high=1)
+    resistant_share: float = quantity("", "share of B cells that resists", low=0, high=1)
     nk_cells: LinearQuadratic
     thymocytes_dn: LinearQuadratic
     thymocytes_dp: LinearQuadratic
@@ -193,11 +195,10 @@ def of_a_mixture(share, state, linear, quadratic):
     return share(state.linear, state.quadratic) / share(state.linear - linear, state.quadratic - quadratic)
 
 
-def lymphocyte_survival(sensitivity, linear, quadratic):
-    """Share of B and T cells that live: most are sensitive, a few resist."""
-    s = sensitivity
-    sensitive = survival(s.lymphocytes, linear, quadratic)
-    return sensitive + s.resistant_share * (survival(s.resistant_lymphocytes, linear, quadratic) - sensitive)
+def lymphocyte_survival(sensitivity, most, resistant, linear, quadratic):
+    """Share of lymphocytes that live: `most` is the sensitivity of most of them, the share `resistant` resists."""
+    sensitive = survival(most, linear, quadratic)
+    return sensitive + resistant * (survival(sensitivity.resistant_lymphocytes, linear, quadratic) - sensitive)
 
 
 def stem_survival(sensitivity, linear, quadratic, cycling):

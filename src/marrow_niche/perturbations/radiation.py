@@ -161,7 +161,8 @@ def expose_lineages(state, model, linear, quadratic):
             rows = tree.rows(name, line)
             rows = np.arange(rows.start, rows.stop)
             into = rows if doomed is None else rows + (doomed - line) * tree.size
-            kill(state.counts, rows, into, lives[lq, g], r.doomed_share, model.seed, state.hour)
+            dooms = 0.0 if lq.dies_at_once else r.doomed_share
+            kill(state.counts, rows, into, lives[lq, g], dooms, model.seed, state.hour)
 
 
 def expose_body(state, model, linear, quadratic):
@@ -176,15 +177,23 @@ def expose_body(state, model, linear, quadratic):
         """Of a pool of the whole organism; `share` is one number or (n,)."""
         return 1 - hit * (1 - model.mean(share))
 
-    lives = left(damage.of_a_mixture(partial(damage.lymphocyte_survival, r), state.damage, linear, quadratic))
+    def mixed(lq, resistant):
+        """Of a pool of which a share resists."""
+        survives = partial(damage.lymphocyte_survival, r, lq, resistant)
+        return left(damage.of_a_mixture(survives, state.damage, linear, quadratic))
+
+    cd4, cd8 = (kind.resistant for kind in (model.species.lymphoid.cd4, model.species.lymphoid.cd8))
     killers = left(damage.survival(r.nk_cells, linear, quadratic))
+    pools = {"b": r.resistant_share, "cd4": cd4, "cd8": cd8}
+    lives = {pool: mixed(r.lymphocytes, share) for pool, share in pools.items()} | {"nk": killers}
     young, ripe = (left(damage.survival(lq, linear, quadratic)) for lq in (r.thymocytes_dn, r.thymocytes_dp))
+    sp4, sp8 = (mixed(r.thymocytes_dp, share) for share in (cd4, cd8))
     for ly in (state.lymphoid, state.marked.lymphoid):
-        for pool, share in (("b", lives), ("t", lives), ("nk", killers)):
+        for pool, share in lives.items():
             before = getattr(ly, pool)
             setattr(ly, pool, before * share)
             setattr(ly, f"dying_{pool}", getattr(ly, f"dying_{pool}") + before * (1 - share))
-        ly.nkp, ly.dn, ly.dp, ly.sp = ly.nkp * killers, ly.dn * young, ly.dp * ripe, ly.sp * ripe
+        ly.nkp, ly.dn, ly.dp, ly.sp4, ly.sp8 = ly.nkp * killers, ly.dn * young, ly.dp * ripe, ly.sp4 * sp4, ly.sp8 * sp8
     for tissue in (state.spleen, state.marked.spleen):
         tissue.erythroid *= left(damage.survival(r.lineages["BFU"], linear, quadratic))
         tissue.granulocytes *= left(damage.survival(r.lineages["GM"], linear, quadratic))

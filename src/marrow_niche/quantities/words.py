@@ -9,6 +9,8 @@ NAMES = {
     "lymphocytes": "lymphocytes",
     "b_cells": "B cells",
     "t_cells": "T cells",
+    "cd4_cells": "CD4 cells",
+    "cd8_cells": "CD8 cells",
     "nk_cells": "NK cells",
     "platelets": "platelets",
     "red_cells": "red cells",

@@ -48,7 +48,6 @@ def blood_row(state, model):
     return {
         "neutrophils_per_uL": counts["neutrophils_per_uL"],
         "monocytes_per_uL": counts["monocytes_per_uL"],
-        "lymphocytes_per_uL": sum(lymph.values()),
         **lymph,
         "platelets_per_uL": counts["platelets_per_uL"],
         "red_cells_per_uL": counts["red_cells_per_uL"],
@@ -74,6 +73,8 @@ def marked_shares(state):
         "platelets": (part.platelet.sum(), all_cells.platelet.sum()),
         "b_cells": (its.b, lymph.b),
         "t_cells": (its.t, lymph.t),
+        "cd4_cells": (its.cd4, lymph.cd4),
+        "cd8_cells": (its.cd8, lymph.cd8),
         "nk_cells": (its.nk, lymph.nk),
     }
     return {f"marked_share_of_{name}": some / whole if whole > 0 else 0.0 for name, (some, whole) in pools.items()}

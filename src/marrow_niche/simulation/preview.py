@@ -237,6 +237,7 @@ def _events(scenario, model):
 def _dose(event, told, model):
     """How much falls where, what it leaves of each kind of cell, and what the reader must be warned of."""
     r, given, whole, g = model.species.radiation, event.dose, event.fractions, model.genes.radiosensitivity
+    ly = model.species.lymphoid
     unit = 1.0 if given is None else given  # of what is told: Gy, or the dose of a fraction
     mean, least, greatest = (unit * told[name] for name in ("mean", "least", "greatest"))
     how = "at once" if event.length() == 0 else f"over {plain(event.length())} h"
@@ -267,7 +268,9 @@ def _dose(event, told, model):
         "MPP": damage.survival(r.lineages["MPP"], g * linear, quadratic),
         "GMP": damage.survival(r.lineages["GMP"], g * linear, quadratic),
         "erythroblasts": damage.survival(r.lineages["erythroblast"], g * linear, quadratic),
-        "B and T cells": damage.lymphocyte_survival(r, linear, quadratic),
+        "B cells": damage.lymphocyte_survival(r, r.lymphocytes, r.resistant_share, linear, quadratic),
+        "CD4 cells": damage.lymphocyte_survival(r, r.lymphocytes, ly.cd4.resistant, linear, quadratic),
+        "CD8 cells": damage.lymphocyte_survival(r, r.lymphocytes, ly.cd8.resistant, linear, quadratic),
         "stroma": damage.survival(r.stroma, linear, quadratic),
     }
     where = "" if told["where"] == "everywhere" else " where it falls in full" if part else f" at {plain(at)} Gy"

@@ -1,7 +1,5 @@
 """The step: one hour of the marrow and its organism. The order is a modelling choice, docs/decisions/0003."""
 
-import copy
-
 import numpy as np
 
 from marrow_niche import coupling
@@ -231,7 +229,8 @@ def advance_body(state, cells, model):
     needed, dose = blood.production(species.blood)["reticulocytes"], model.mean(state.damage.dose)
     for _ in range(round(model.lineage_step / BODY_STEP)):
         more = float(np.clip(state.hormones.tpo, 0.3, 30.0)) ** species.hormones.tpo_on_platelets
-        crowd = copy.copy(state.lymphoid)  # as all pools stand before any of them moves
+        pace = lymphoid.paces(state.lymphoid, species.lymphoid, model.lymphoid_rest)
+        feeling = lymphoid.weighted(state.lymphoid, state.marked.lymphoid, model.genes.il7r)
         for (_, _, its_spleen), flow, (red, white), seed in zip(bodies, flows, made, seeds):
             more_red, more_white = spleen.advance(
                 its_spleen, *seed, state.hormones.epo, species.spleen, model.spleen_rest, BODY_STEP
@@ -242,12 +241,11 @@ def advance_body(state, cells, model):
         fed = iron.advance(
             state.iron, wanted / needed, returned / needed, species.blood.red_cell_life, species.iron, BODY_STEP
         )
-        of_t = taken_up(crowd.t, state.marked.lymphoid.t, "il7r") / crowd.t if crowd.t > 0 else 1.0
-        for (its_blood, its_lymphoid, _), flow, each, il7r in zip(bodies, flows, shed, (of_t, 1.0)):
+        for (its_blood, its_lymphoid, _), flow, each, feels in zip(bodies, flows, shed, (feeling, None)):
             flow["platelets"] = each * more
             flow["reticulocytes"] *= fed
             blood.advance(its_blood, flow, species.blood, BODY_STEP, level)
-            lymphoid.advance(its_lymphoid, flow, species.lymphoid, model.lymphoid_rest, BODY_STEP, crowd, il7r, dose)
+            lymphoid.advance(its_lymphoid, flow, species.lymphoid, model.lymphoid_rest, BODY_STEP, pace, feels, dose)
         b = state.blood
         felt |= {
             "neutrophils": taken_up(b.neutrophils, marked.neutrophils, "gcsfr") / at_rest.neutrophils,

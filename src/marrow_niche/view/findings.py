@@ -22,6 +22,8 @@ LINEAGES = (
     "lymphocytes_per_uL",
     "b_cells_per_uL",
     "t_cells_per_uL",
+    "cd4_cells_per_uL",
+    "cd8_cells_per_uL",
     "nk_cells_per_uL",
     "platelets_per_uL",
     "red_cells_per_uL",

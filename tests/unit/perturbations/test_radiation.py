@@ -102,15 +102,22 @@ def test_stored_cells_die_by_their_lineage(struck):
 def test_pools_of_lymphocytes_keep_their_share_and_the_rest_are_dying(struck):
     model, before, after = struck
     r = model.species.radiation
-    sensitive, resistant = (law(lq, 2.0, 4.0) for lq in (r.lymphocytes, r.resistant_lymphocytes))
-    mixed = (1 - r.resistant_share) * sensitive + r.resistant_share * resistant
-    for kind, p in (("b", mixed), ("t", mixed), ("nk", law(r.nk_cells, 2.0, 4.0))):
+    cd4, cd8 = (kind.resistant for kind in (model.species.lymphoid.cd4, model.species.lymphoid.cd8))
+
+    def mixed(most, tough):
+        return (1 - tough) * law(most, 2.0, 4.0) + tough * law(r.resistant_lymphocytes, 2.0, 4.0)
+
+    pools = {"b": r.resistant_share, "cd4": cd4, "cd8": cd8}
+    lives = {kind: mixed(r.lymphocytes, tough) for kind, tough in pools.items()} | {"nk": law(r.nk_cells, 2.0, 4.0)}
+    assert lives["b"] < lives["cd8"] < lives["cd4"]
+    for kind, p in lives.items():
         was, now = getattr(before.lymphoid, kind), getattr(after.lymphoid, kind)
         assert now == pytest.approx(was * p, rel=1e-12)
         assert getattr(after.lymphoid, f"dying_{kind}") == pytest.approx(was * (1 - p), rel=1e-12)
     assert after.lymphoid.dn == pytest.approx(before.lymphoid.dn * law(r.thymocytes_dn, 2.0, 4.0), rel=1e-12)
     assert after.lymphoid.dp == pytest.approx(before.lymphoid.dp * law(r.thymocytes_dp, 2.0, 4.0), rel=1e-12)
-    assert after.lymphoid.sp == pytest.approx(before.lymphoid.sp * law(r.thymocytes_dp, 2.0, 4.0), rel=1e-12)
+    assert after.lymphoid.sp4 == pytest.approx(before.lymphoid.sp4 * mixed(r.thymocytes_dp, cd4), rel=1e-12)
+    assert after.lymphoid.sp8 == pytest.approx(before.lymphoid.sp8 * mixed(r.thymocytes_dp, cd8), rel=1e-12)
     assert after.lymphoid.nkp == pytest.approx(before.lymphoid.nkp * law(r.nk_cells, 2.0, 4.0), rel=1e-12)
 
 
@@ -222,9 +229,10 @@ def test_resistant_lymphocytes_outlast_a_protracted_dose(hours):
     model, fresh = lab.marrow()
     _, state = given(Radiation(at=0.0, dose=6.0, duration=float(hours)), hours)
     r = model.species.radiation
-    share = (1 - r.resistant_share) * math.exp(-6 * r.lymphocytes.alpha) + r.resistant_share * math.exp(-6 * r.resistant_lymphocytes.alpha)
-    assert state.lymphoid.t / fresh.lymphoid.t == pytest.approx(share, rel=0.05)
-    assert state.lymphoid.b / fresh.lymphoid.b == pytest.approx(share, rel=0.05)
+    own, ly = state.lymphoid, model.species.lymphoid
+    for pool, tough in (("b", r.resistant_share), ("cd4", ly.cd4.resistant), ("cd8", ly.cd8.resistant)):
+        share = (1 - tough) * math.exp(-6 * r.lymphocytes.alpha) + tough * math.exp(-6 * r.resistant_lymphocytes.alpha)
+        assert getattr(own, pool) / getattr(fresh.lymphoid, pool) == pytest.approx(share, rel=0.05), pool
 
 
 def test_nothing_due_changes_nothing():
