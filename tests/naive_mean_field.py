@@ -18,7 +18,7 @@ def irradiate(marrow, body, model, dose):
     for name, lq in r.lineages.items():
         rows, lives = tree.rows(name, 0), damage.survival(lq, dose, dose**2)
         if "doomed" in tree.lines:
-            marrow.counts[tree.rows(name, tree.lines.index("doomed"))] += (1 - lives) * r.doomed_share * marrow.counts[rows]
+            marrow.counts[tree.rows(name, tree.lines.index("doomed"))] += (lives ** (1 - r.doomed_share) - lives) * marrow.counts[rows]
         marrow.counts[rows] *= lives
     lives = damage.lymphocyte_survival(r, dose, dose**2)
     killed = damage.survival(r.nk_cells, dose, dose**2)
