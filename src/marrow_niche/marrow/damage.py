@@ -61,7 +61,9 @@ class Radiosensitivity:
     oxygen_ratio: float = quantity("", "dose without oxygen over dose in air for the same effect", low=1, default=1.0)
     oxygen_ratio_stem: float = quantity("", "the same of stem cells", low=1, default=1.0)
     oxygen_half: float = quantity("nM", "oxygen at half of that effect", low=1, default=3900.0)
-    doomed_share: float = quantity("", "chance that a dividing cell divides on after one lethal lesion", low=0, high=1, default=0.0)
+    doomed_share: float = quantity(
+        "", "chance that a dividing cell divides on after one lethal lesion", low=0, high=1, default=0.0
+    )
     doomed_survival: float = quantity("", "share of their daughters that live", low=0, high=1, default=0.5)
     vessel_spared: float = quantity(
         "", "share of sinusoid function that outlasts the death of its cells", low=0, high=1

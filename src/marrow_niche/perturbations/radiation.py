@@ -83,8 +83,8 @@ def expose(state, model, linear, quadratic, dose):
     was received, one number or (n,) each.
 
     Stem cells and stored cells live or die one by one; of dividing stored cells that are hit a part divides on for a while,
-    doomed, the smaller the more they were hit. Pools of the body and the niche keep the surviving share; the body is hit as the marrow is, in the mean over its
-    space. Survivors may be senescent.
+    doomed, the smaller the more they were hit. Pools of the body and the niche keep the surviving share; the body is hit as
+    the marrow is, in the mean over its space. Survivors may be senescent.
     """
     r, niche, g = model.species.radiation, state.stroma, model.geometry.niches
     expose_stem_cells(state, model, linear, quadratic, dose)
