@@ -181,17 +181,17 @@ def chosen(chance, whole, u):
 
 def kill(counts, rows, into, survival, share, seed, step, luck=None):
     """Who of the `rows` lives, with probability survival (n,) or (1,); of those who do not, each joins the row `into` with
-    probability `share`, unless that is its own."""
+    probability `share` (n,), unless that is its own."""
     luck = luck or Luck(seed, step)
     after = counts.copy()
     for row, other in zip(rows, into):
-        for v, p in enumerate(np.broadcast_to(survival, counts.shape[1])):
+        for v, (p, q) in enumerate(np.broadcast(np.broadcast_to(survival, counts.shape[1]), share)):
             cells = int(after[row, v])
             if cells and p < 1:
                 lives, goes_on = luck.pair(row, v, KILL, 0)
                 after[row, v] = binomial_u(cells, p, lives)
                 if other != row:
-                    after[other, v] += binomial_u(cells - int(after[row, v]), share, goes_on)
+                    after[other, v] += binomial_u(cells - int(after[row, v]), q, goes_on)
     return after
 
 

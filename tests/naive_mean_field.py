@@ -18,7 +18,7 @@ def irradiate(marrow, body, model, dose):
     for name, lq in r.lineages.items():
         rows, lives = tree.rows(name, 0), damage.survival(lq, dose, dose**2)
         if "doomed" in tree.lines and not lq.dies_at_once:
-            marrow.counts[tree.rows(name, tree.lines.index("doomed"))] += (1 - lives) * r.doomed_share * marrow.counts[rows]
+            marrow.counts[tree.rows(name, tree.lines.index("doomed"))] += (lives ** (1 - r.doomed_share) - lives) * marrow.counts[rows]
         marrow.counts[rows] *= lives
     cd4, cd8 = model.species.lymphoid.cd4.resistant, model.species.lymphoid.cd8.resistant
     lives = {

@@ -83,7 +83,7 @@ def test_the_draws_of_a_lineage_step_and_its_hops_are_all_different():
     line = np.array([[-1, -1, -1, -1, -1, 1], [-1, -1, -1, -1, 0, 2], [-1, -1, -1, -1, 1, -1]])
     for round_ in range(40):
         after = naive.wander(after, line, np.ones(n), 1 / 12, 9, 4, round_, luck)
-    naive.kill(after, [0, 1], [2, 3], np.full(1, 0.5), 0.5, 9, 4, luck)
+    naive.kill(after, [0, 1], [2, 3], np.full(1, 0.5), np.full(1, 0.5), 9, 4, luck)
     assert len(luck.asked) > 800
 
 
@@ -164,14 +164,14 @@ def test_the_spread_of_survivors_is_binomial():
     n, p, samples = 4000, 0.3, 300
     counts = np.full((samples, 400), 10, np.int32)
     rows = np.arange(samples)
-    lineage_kernel.kill(counts, rows, rows, np.full(1, p), 0.7, 11, 3)
+    lineage_kernel.kill(counts, rows, rows, np.full(1, p), np.full(1, 0.7), 11, 3)
     survivors = counts.sum(axis=1)
     ratio = np.var(survivors, ddof=1) / (n * p * (1 - p))
     assert abs(ratio - 1) < 4.5 * np.sqrt(2 / (samples - 1))
     assert abs(survivors.mean() - n * p) < 4.5 * np.sqrt(n * p * (1 - p) / samples)
     other = counts.copy()
     other[:] = 10
-    lineage_kernel.kill(other, rows, rows, np.full(1, p), 0.7, 12, 3)
+    lineage_kernel.kill(other, rows, rows, np.full(1, p), np.full(1, 0.7), 12, 3)
     assert abs(np.corrcoef(survivors, other.sum(axis=1))[0, 1]) < 4.5 / np.sqrt(samples)
 
 
@@ -181,7 +181,7 @@ def test_the_spread_of_the_doomed_is_binomial():
     n, p, share, samples = 4000, 0.3, 0.6, 300
     counts, rows = np.zeros((2 * samples, 400), np.int32), np.arange(samples)
     counts[:samples] = 10
-    lineage_kernel.kill(counts, rows, rows + samples, np.full(1, p), share, 11, 3)
+    lineage_kernel.kill(counts, rows, rows + samples, np.full(1, p), np.full(1, share), 11, 3)
     lived, doomed = counts.sum(axis=1).reshape(2, samples)
     q = (1 - p) * share
     assert abs(np.var(doomed, ddof=1) / (n * q * (1 - q)) - 1) < 4.5 * np.sqrt(2 / (samples - 1))

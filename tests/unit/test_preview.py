@@ -90,7 +90,7 @@ def test_a_dose_on_all_of_the_marrow_is_told_with_what_it_leaves(doses):
     gmp, stem = math.exp(-10 * r.lineages["GMP"].alpha), math.exp(-10 * r.stem_cells.alpha - straight * r.stem_cells.beta)
     assert told[1] == "  day 1: 10 Gy at once, on all of the marrow alike."
     assert f"GMP {100 * gmp:.2g} %" in told[2] and f"stem cells 1 in {plain(1 / stem, 2)}" in told[2]
-    assert told[3].startswith("  Of dividing cells that are hit 70 % divide on for a while, doomed: at each division 60 %") and len(told) == 4
+    assert told[3].startswith("  Of dividing cells with one lethal lesion 70 % divide on for a while, doomed: at each division 60 %") and len(told) == 4
 
 
 @pytest.mark.parametrize(("event", "warned"), [

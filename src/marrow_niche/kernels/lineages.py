@@ -343,8 +343,8 @@ def advance(
 def kill(counts, rows, into, survival, share, seed, step):
     """Each stored cell of the `rows` (r,) of counts (n_stage, n) lives with probability survival (n,) or (1,), in place.
 
-    Of those that are hit the `share` goes on dividing for a while: they join the row `into` (r,) of the same number; where
-    that is the row itself none does.
+    Of those that are hit the `share`, (n,) or (1,), goes on dividing for a while: they join the row `into` (r,) of the same
+    number; where that is the row itself none does.
     """
     n = counts.shape[1]
     uniform = survival.size == 1
@@ -360,4 +360,4 @@ def kill(counts, rows, into, survival, share, seed, step):
                         left = binomial_u(cells, p, u0)
                         counts[c, v] = left
                         if d != c:
-                            counts[d, v] += binomial_u(cells - left, share, u1)
+                            counts[d, v] += binomial_u(cells - left, share[0] if share.size == 1 else share[v], u1)

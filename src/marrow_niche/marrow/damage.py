@@ -63,7 +63,9 @@ class Radiosensitivity:
     oxygen_ratio: float = quantity("", "dose without oxygen over dose in air for the same effect", low=1, default=1.0)
     oxygen_ratio_stem: float = quantity("", "the same of stem cells", low=1, default=1.0)
     oxygen_half: float = quantity("nM", "oxygen at half of that effect", low=1, default=3900.0)
-    doomed_share: float = quantity("", "share of dividing cells that divide on after a lethal hit", low=0, high=1, default=0.0)
+    doomed_share: float = quantity(
+        "", "chance that a dividing cell divides on after one lethal lesion", low=0, high=1, default=0.0
+    )
     doomed_survival: float = quantity("", "share of their daughters that live", low=0, high=1, default=0.5)
     vessel_spared: float = quantity(
         "", "share of sinusoid function that outlasts the death of its cells", low=0, high=1
@@ -166,6 +168,22 @@ def _risen(u, straight_from):
 def survival(lq, linear, quadratic):
     """Share of cells that live through an exposure of this linear [Gy] and quadratic [Gy²] dose: one number, or (n,)."""
     return np.exp(-lq.alpha * linear - lq.beta * quadratic)
+
+
+def goes_on(survival, chance):
+    """Share of cells that live or divide on for a while when the share `survival` lives: one number, or (n,).
+
+    Lethal lesions fall by chance, −ln S a cell in the mean, and each leaves the `chance` that the cell divides on; with k of
+    them that is chanceᵏ. Over all cells S^(1 − chance): the more a dose kills, the fewer divide on, and it makes no difference
+    in how many parts it is given.
+    """
+    return survival ** (1.0 - chance)
+
+
+def doomed(survival, chance):
+    """Share of those that are hit who divide on for a while: `chance` where a hit is one lesion, none where it is many."""
+    hit = 1.0 - survival
+    return np.where(hit > 0.0, (goes_on(survival, chance) - survival) / np.where(hit > 0.0, hit, 1.0), chance)
 
 
 def oxygen_effect(level, ratio, half):

@@ -83,8 +83,8 @@ def expose(state, model, linear, quadratic, dose):
     was received, one number or (n,) each.
 
     Stem cells and stored cells live or die one by one; of dividing stored cells that are hit a part divides on for a while,
-    doomed. Pools of the body and the niche keep the surviving share; the body is hit as the marrow is, in the mean over its
-    space. Survivors may be senescent.
+    doomed, the smaller the more they were hit. Pools of the body and the niche keep the surviving share; the body is hit as
+    the marrow is, in the mean over its space. Survivors may be senescent.
     """
     r, niche, g = model.species.radiation, state.stroma, model.geometry.niches
     expose_stem_cells(state, model, linear, quadratic, dose)
@@ -147,7 +147,7 @@ def expose_stem_cells(state, model, linear, quadratic, dose):
 
 def expose_lineages(state, model, linear, quadratic):
     """Stored cells live, die, or divide on for a while, one by one. The doomed are hit first, so that nobody is hit twice by
-    one dose; those of them that are hit again die."""
+    one dose; a new lesion leaves them the chance that the first one did."""
     r, tree = model.species.radiation, model.tree
     air, doomed = oxygen(state, model, stem=False), tree.lines.index("doomed") if "doomed" in tree.lines else None
     lives: dict[tuple, np.ndarray] = {}  # by sensitivity: many compartments share theirs
@@ -158,11 +158,13 @@ def expose_lineages(state, model, linear, quadratic):
                 if air is not None:
                     share = share * damage.relative(lq, g * linear, quadratic, *air)
                 lives[lq, g] = np.atleast_1d(share)
-            rows = tree.rows(name, line)
+            rows, alive = tree.rows(name, line), lives[lq, g]
             rows = np.arange(rows.start, rows.stop)
             into = rows if doomed is None else rows + (doomed - line) * tree.size
-            dooms = 0.0 if lq.dies_at_once else r.doomed_share
-            kill(state.counts, rows, into, lives[lq, g], dooms, model.seed, state.hour)
+            chance = 0.0 if lq.dies_at_once else r.doomed_share
+            if line == doomed:
+                alive = damage.goes_on(alive, chance)
+            kill(state.counts, rows, into, alive, damage.doomed(alive, chance), model.seed, state.hour)
 
 
 def expose_body(state, model, linear, quadratic):

@@ -228,8 +228,8 @@ def _events(scenario, model):
     r = model.species.radiation
     if doses and r.doomed_share > 0:
         lines.append(
-            f"  Of dividing cells that are hit {percent(r.doomed_share)} divide on for a while, doomed: at each division "
-            f"{percent(1 - r.doomed_survival)} of their daughters die."
+            f"  Of dividing cells with one lethal lesion {percent(r.doomed_share)} divide on for a while, doomed: at each "
+            f"division {percent(1 - r.doomed_survival)} of their daughters die."
         )
     return lines
 

@@ -183,8 +183,9 @@ def test_killing_is_its_slow_twin_cell_for_cell(by_voxel):
     cases = (([0, 1], [0, 1], rng.random(300 if by_voxel else 1)), ([2, 3], [5, 6], rng.random(300 if by_voxel else 1)),
              ([4], [7], np.full(300 if by_voxel else 1, 1.0)), ([7], [7], np.zeros(300 if by_voxel else 1)))
     for step, (rows, into, survival) in enumerate(cases):
-        expected = naive.kill(counts, rows, into, survival, 0.4, SEED, step)
-        kernel.kill(counts, np.array(rows), np.array(into), survival, 0.4, SEED, step)
+        share = rng.random(survival.size)
+        expected = naive.kill(counts, rows, into, survival, share, SEED, step)
+        kernel.kill(counts, np.array(rows), np.array(into), survival, share, SEED, step)
         assert (counts == expected).all()
     assert (counts[4] == before[4]).all() and not counts[7].any()
     assert (counts[:4] < before[:4]).any() and (counts[5:7] > before[5:7]).any()
@@ -194,7 +195,7 @@ def test_killing_spares_the_stated_share():
     counts = np.full((3, 4000), 25, np.int32)
     share = np.array([[0.03], [0.5], [0.98]])
     for row, p in enumerate(share):
-        kernel.kill(counts, np.array([row]), np.array([row]), p, 0.7, SEED, 1)
+        kernel.kill(counts, np.array([row]), np.array([row]), p, np.full(1, 0.7), SEED, 1)
     total = 4000 * 25
     for living, p in zip(counts.sum(axis=1), share[:, 0]):
         assert abs(living - total * p) < 4.5 * np.sqrt(total * p * (1 - p))
@@ -205,8 +206,8 @@ def test_of_those_hit_the_stated_share_joins_the_doomed(share):
     """Those who live are the same whatever becomes of the others; who is hit is gone or in the other row, once."""
     counts, alone = np.zeros((4, 4000), np.int32), np.zeros((4, 4000), np.int32)
     counts[:2] = alone[:2] = 25
-    kernel.kill(counts, np.array([0, 1]), np.array([2, 3]), np.full(1, 0.2), share, SEED, 1)
-    kernel.kill(alone, np.array([0, 1]), np.array([0, 1]), np.full(1, 0.2), share, SEED, 1)
+    kernel.kill(counts, np.array([0, 1]), np.array([2, 3]), np.full(1, 0.2), np.full(1, share), SEED, 1)
+    kernel.kill(alone, np.array([0, 1]), np.array([0, 1]), np.full(1, 0.2), np.full(1, share), SEED, 1)
     assert (counts[:2] == alone[:2]).all() and not alone[2:].any()
     assert (counts[:2] + counts[2:] <= 25).all()
     hit, joined = 25 * 8000 - counts[:2].sum(), counts[2:].sum()
@@ -482,7 +483,7 @@ def fingerprint():
         for part in (counts, left, book):
             digest.update(part.tobytes())
     half = np.arange(len(counts) // 2)
-    kernel.kill(counts, half, half + half.size, np.linspace(0.2, 0.9, counts.shape[1]), 0.6, SEED, 3)
+    kernel.kill(counts, half, half + half.size, np.linspace(0.2, 0.9, counts.shape[1]), np.full(1, 0.6), SEED, 3)
     digest.update(counts.tobytes())
     return digest.hexdigest()
 

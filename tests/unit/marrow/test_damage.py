@@ -271,3 +271,14 @@ def test_spread_over_hours_the_mix_survives_nearly_as_at_once():
     for _ in range(48):
         share = share * damage.stem_survival(r, 6 / 48, 0.0, 0.045)
     assert share.sum() == pytest.approx(math.exp(-r.stem_cells.alpha * 6), rel=0.02)
+
+
+@pytest.mark.parametrize("chance", [0.0, 0.3, 0.7, 1.0])
+def test_of_those_hit_fewer_divide_on_the_more_lesions_they_have(chance):
+    """Lesions by Poisson, each leaves the chance: the sum over their number; `chance` after one lesion, none after many."""
+    for mean in (1e-9, 0.2, 1.0, 3.0, 9.0):
+        number = np.arange(1, 60)
+        weight = np.exp(number * math.log(mean) - mean - np.array([math.lgamma(k + 1.0) for k in number]))
+        expected = (weight * chance**number).sum() / weight.sum()
+        assert damage.doomed(np.array([math.exp(-mean)]), chance)[0] == pytest.approx(expected, rel=1e-6)
+    assert damage.doomed(np.array([1.0, 0.0]), 0.7) == pytest.approx([0.7, 0.0])

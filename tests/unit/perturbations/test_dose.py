@@ -323,12 +323,13 @@ def test_oxygen_of_stem_cells_counts_by_its_own_ratio():
 
 
 def test_who_is_hit_dies_or_is_doomed_and_no_stem_cell_is(hit):
-    """Stage by stage: of those that are hit 70 % divide on, of precursors of B cells none; none is hit twice by one dose, and none
-    comes from nowhere."""
-    model, _, before, after = hit
-    n, tree, sensitive = model.tree.size, model.tree, model.species.radiation.lineages
+    """Stage by stage: of those that are hit as many divide on as their number of lesions lets, of precursors of B cells none; none
+    is hit twice by one dose, and none comes from nowhere."""
+    model, where, before, after = hit
+    r, n, tree, sensitive = model.species.radiation, model.tree.size, model.tree, model.species.radiation.lineages
     assert {name for name, lq in sensitive.items() if lq.dies_at_once} == {"proB", "preB", "immatureB"}
     assert not before.counts[n:].any()
+    linear, air = 3.0 * where, radiation.oxygen(before, model, stem=False)
     for name in tree.first:
         rows, doomed = tree.rows(name, 0), tree.rows(name, tree.lines.index("doomed"))
         struck = (before.counts[rows].astype(int) - after.counts[rows]).sum(axis=1)
@@ -336,15 +337,34 @@ def test_who_is_hit_dies_or_is_doomed_and_no_stem_cell_is(hit):
         if name not in sensitive:
             assert not struck.any() and not joined.any(), name
             continue
-        share = 0.0 if sensitive[name].dies_at_once else model.species.radiation.doomed_share
-        for m, k in zip(struck, joined):
-            assert abs(k - share * m) <= 4.5 * math.sqrt(m * share * (1 - share)) + 1e-9, name
+        lq = sensitive[name]
+        lives = damage.survival(lq, linear, linear**2) * damage.relative(lq, linear, linear**2, *air)
+        share = np.zeros(1) if lq.dies_at_once else damage.doomed(lives, r.doomed_share)
+        lost = before.counts[rows].astype(int) - after.counts[rows]
+        for m, k in zip(lost, joined):
+            assert abs(k - (share * m).sum()) <= 4.5 * math.sqrt((m * share * (1 - share)).sum()) + 1e-9, name
     assert (after.counts[n:] + after.counts[:n] <= before.counts[:n]).all() and after.counts[n:].sum() > 10_000
     assert set(after.stem.line.tolist()) == {0}
 
 
+@pytest.mark.parametrize("parts", [1, 3])
+def test_how_many_divide_on_is_the_same_however_a_dose_is_parted(parts):
+    """3 Gy at once, or as much effect in three: of what was there the share S^(1 − chance) lives or divides on."""
+    model, state = lab.marrow(dosed=True)
+    model = dataclasses.replace(model, switches=dataclasses.replace(model.switches, oxygen_effect=False))
+    n, r, before = model.tree.size, model.species.radiation, state.counts.copy()
+    for k in range(parts):
+        state.hour = k
+        radiation.expose_lineages(state, model, 3.0 / parts, 9.0 / parts)
+    for name in ("CMP", "GM", "erythroblast"):
+        rows = model.tree.rows(name, 0)
+        there, all_lines = before[rows].sum(), (state.counts[rows] + state.counts[n:][rows]).sum()
+        p = damage.survival(r.lineages[name], 3.0, 9.0) ** (1 - r.doomed_share)
+        assert abs(all_lines - p * there) < 4.5 * math.sqrt(there * p * (1 - p)), name
+
+
 def test_the_doomed_that_are_hit_again_die():
-    """A dose that spares nobody leaves of the doomed none, and makes no others but of those who were not."""
+    """A dose that spares nobody leaves of the doomed hardly any, and makes no others but of those who were not."""
     model, state = lab.marrow(dosed=True)
     n = model.tree.size
     state.counts[n:], state.counts[:n] = state.counts[:n].copy(), 0
