@@ -9,7 +9,7 @@ import pytest
 from marrow_niche import read_scenario, simulate
 
 FILES = sorted((Path(__file__).parents[2] / "examples").glob("*.toml"))
-STUDIES = {"ld50_mouse": ("doses", 48), "dose_sweep": ("sweep", 12)}
+STUDIES = {"ld50_mouse": ("doses", 120), "dose_sweep": ("sweep", 12)}
 """Studies among them: the command, and how many runs they are."""
 EXAMPLES = [path for path in FILES if path.stem not in STUDIES]
 

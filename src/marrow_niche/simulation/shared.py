@@ -1,6 +1,7 @@
 """What runs share that begin from the same marrow: its geometry and its resting state, made once and forked."""
 
 import copy
+from typing import Any
 
 from marrow_niche.scenario import beginning
 from marrow_niche.simulation import assembly
@@ -13,7 +14,8 @@ class Shared:
     """
 
     def __init__(self):
-        self._geometry = self._rest = ("", None)
+        self._geometry: tuple[str, Any] = ("", None)
+        self._rest: tuple[str, Any] = ("", None)
 
     def geometry(self, scenario):
         """The `Geometry` that a scenario asks for."""

@@ -3,8 +3,8 @@
 A member is named by a digest of its resolved scenario, the bytes of the files it reads and the source of the package, so that
 what was run once is not run again, and nothing that was run by other code is taken for it.
 
-Members that begin from the same marrow, such as all doses and arms of one seed, are run one after the other in one process, which
-builds that marrow and seeks its resting state once; nothing of it is kept on disk.
+Members that begin from the same marrow, such as all doses and arms of one seed, are run one after the other in one process,
+which builds that marrow and seeks its resting state once; nothing of it is kept on disk.
 """
 
 import copy
@@ -12,6 +12,7 @@ import csv
 import functools
 import hashlib
 import io
+import itertools
 import json
 import math
 import shutil
@@ -221,7 +222,7 @@ def litters(members: Sequence[Member], study: Path, jobs: int) -> list[list[Task
         tasks = [task for group in rests.values() for task in group]
         parts = math.ceil(len(tasks) / most)
         ends = [round(k * len(tasks) / parts) for k in range(parts + 1)]
-        out += [tasks[low:high] for low, high in zip(ends, ends[1:])]
+        out += [tasks[low:high] for low, high in itertools.pairwise(ends)]
     return out
 
 
