@@ -12,7 +12,7 @@ FOLDER = Path(__file__).parents[2] / "examples"
 FILES = sorted(FOLDER.glob("*.toml"))
 RADIATION = sorted((FOLDER / "radiation").glob("*.toml"))
 STUDIES = {
-    "ld50_mouse": ("doses", 48), "dose_sweep": ("sweep", 12), "femur_doses": ("sweep", 4), "human_doses": ("sweep", 6)
+    "ld50_mouse": ("doses", 120), "dose_sweep": ("sweep", 12), "femur_doses": ("sweep", 4), "human_doses": ("sweep", 6)
 }  # fmt: skip
 """Studies among them: the command, and how many runs they are."""
 EXAMPLES = [path for path in FILES if path.stem not in STUDIES]

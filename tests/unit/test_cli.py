@@ -326,7 +326,7 @@ def test_a_stopped_study_says_how_it_goes_on(capsys, monkeypatch):
     def stopped(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("marrow_niche.studies.sweep.run_all", stopped)
+    monkeypatch.setattr("marrow_niche.studies.members.run_all", stopped)
     Path("study.toml").write_text('scenario = "femur.toml"\n[[vary]]\npath = "duration"\nvalues = ["1 d", "2 d"]\n')
     assert main(["sweep", "study.toml"]) == 130
     assert "Go on with: marrow-niche sweep study.toml" in capsys.readouterr().err

@@ -269,6 +269,13 @@ def grow(lineages, burst, *, inflow, production):
     )
 
 
+def lines_of(events, doomed_share):
+    """The lines that a tree needs for what will be done to it; the "doomed" where radiation leaves a `doomed_share` of them."""
+    lines = LINES if any(getattr(event, "marks", False) for event in events) else LINES[:1]
+    dosed = any(hasattr(event, "exposures") for event in events)
+    return (*lines, "doomed") if dosed and doomed_share > 0 else lines
+
+
 def lined(tree, lines, doomed_survival=1.0):
     """The tree of one line laid out anew for all `lines`, whose cells are told apart.
 

@@ -19,7 +19,7 @@ class Recorder:
     """Writes blood.csv, marrow.csv, fields.csv, fields/, cells/, geometry/ and open_in_paraview.py of one run.
 
     At each time the data files come first, then the series that name them, then the rows of the tables, each of them
-    atomically: killed at any moment, every file opens. Save the checkpoint of a time after recording it.
+    atomically: killed at any moment, every file opens. Save the checkpoint of a time after recording it and `sync`.
 
     Parameters
     ----------
@@ -122,6 +122,11 @@ class Recorder:
         self._marrow.append(day, marrow)
         self._blood.append(day, blood)
         self._days.append(day)
+
+    def sync(self) -> None:
+        """Wait until the tables are on the disk, as a checkpoint counts on. Raises RunError when the disk refuses."""
+        for table in (self._budgets, self._marrow, self._blood):
+            table.sync()
 
     def geometry(
         self,

@@ -34,6 +34,7 @@ def _number_text(value: Any) -> str:
 class Table:
     """One CSV table, appended a row at a time; each row reaches the file in one write, so a kill leaves whole lines.
 
+    What must outlive a loss of power too, `sync` brings to the disk: before a checkpoint that counts on it.
     Numbers carry ten significant digits, days all of theirs; the same rows give the same bytes.
     """
 
@@ -68,13 +69,25 @@ class Table:
                 data = line.encode("ascii")
                 if os.write(handle, data) != len(data):
                     raise OSError(28, "no space left on device")
-                os.fsync(handle)
             finally:
                 os.close(handle)
         except OSError as error:
-            raise RunError(
-                f"{self.path}: cannot be written ({error.strerror}). Is the disk full or read-only?"
-            ) from error
+            raise self._refused(error) from error
+
+    def sync(self) -> None:
+        """Wait until every row is on the disk; nothing where there is no table. Raises RunError when the disk refuses."""
+        try:
+            handle = os.open(self.path, os.O_RDWR)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise self._refused(error) from error
+        try:
+            os.fsync(handle)
+        except OSError as error:
+            raise self._refused(error) from error
+        finally:
+            os.close(handle)
 
     def cut(self, day: float) -> list[float]:
         """Drop every row later than `day` [d], and a last line a kill left half-written; return the days kept."""
@@ -91,6 +104,9 @@ class Table:
     def days(self) -> list[float]:
         """Times of the rows [d]; empty when there is no table yet."""
         return [_day_of(line, self.path) for line in _whole_lines(self.path)[1:]]
+
+    def _refused(self, error: OSError) -> RunError:
+        return RunError(f"{self.path}: cannot be written ({error.strerror}). Is the disk full or read-only?")
 
     def _header(self) -> list[str] | None:
         lines = _whole_lines(self.path)

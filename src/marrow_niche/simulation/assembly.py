@@ -12,7 +12,7 @@ from marrow_niche.geometry import build_geometry
 from marrow_niche.geometry.morphometry import cell_nearness
 from marrow_niche.marrow import genes, lineages, stem_cells
 from marrow_niche.marrow.damage import DamageState
-from marrow_niche.marrow.lineages import EXITS, LINES
+from marrow_niche.marrow.lineages import EXITS
 from marrow_niche.marrow.stroma import StromaState
 from marrow_niche.model import Model, Walls
 from marrow_niche.perturbations import dose
@@ -22,6 +22,8 @@ from marrow_niche.scenario.switches import switched
 from marrow_niche.state import Marked, State, none_fresh
 from marrow_niche.transport.domain import prepare, with_pattern
 
+FOUND = ("share", "rest_cells", "oxygen_at_rest", "facts")
+"""What a model has from its resting state."""
 FEW = 2000
 PLACES = 16
 """Places by which the oxygen at rest is told, each of the same share of the cells."""
@@ -50,11 +52,13 @@ def build(scenario, *, lineage_step=LINEAGE_STEP, field_step=FIELD_STEP, niche_s
         A bone without marrow; a niche in which no stem cell can live; parameters that contradict each other, a dose that does
         not fall on this marrow.
     """
-    geometry = build_geometry(
-        scenario.geometry, scenario.parameters.anatomy, seed=scenario.seed, folder=scenario.folder
-    )
-    model = lay_out(scenario, geometry, lineage_step, field_step, niche_step)
+    model = lay_out(scenario, geometry_of(scenario), lineage_step, field_step, niche_step)
     return at_rest(model, report=report)
+
+
+def geometry_of(scenario):
+    """The `Geometry` that a scenario asks for."""
+    return build_geometry(scenario.geometry, scenario.parameters.anatomy, seed=scenario.seed, folder=scenario.folder)
 
 
 def lay_out(scenario, geometry, lineage_step=LINEAGE_STEP, field_step=FIELD_STEP, niche_step=NICHE_STEP):
@@ -79,9 +83,7 @@ def lay_out(scenario, geometry, lineage_step=LINEAGE_STEP, field_step=FIELD_STEP
     per_cell = blood.production(species.blood)["platelets"] / produced["platelets"]
     _, lymphoid_rest = lymphoid.rest(species.lymphoid, produced, species.blood.volume)
     dosed = [event for event in scenario.events if hasattr(event, "exposures")]
-    lattice, lines = geometry.lattice, LINES if any(getattr(e, "marks", False) for e in scenario.events) else LINES[:1]
-    if dosed and species.radiation.doomed_share > 0:
-        lines = (*lines, "doomed")
+    lattice, lines = geometry.lattice, lineages.lines_of(scenario.events, species.radiation.doomed_share)
     share = (
         float(geometry.extravascular.sum())
         * lattice.volume
@@ -201,7 +203,18 @@ def weights(tree, share, cap, whole):
 
 
 def at_rest(model, report=None, calibrate=False):
-    """The model with its shares, and its resting state; with `calibrate` also with references of its own."""
+    """The model with its shares, and its resting state; with `calibrate` also with references of its own.
+
+    Events have no part in it: it is sought in a model that has none.
+    """
+    whole = model
+    model = dataclasses.replace(
+        model,
+        events=(),
+        exposures=(),
+        patterns=None,
+        facts={name: fact for name, fact in model.facts.items() if name != "doses"},
+    )
     species, g = model.species, model.geometry
     produced = dict(model.production, platelets=model.production["platelets"] * model.platelets_per_cell)
     n, n_field, n_row = model.n, len(species.cytokines), len(species.cytokines) + len(coupling.DENSITIES)
@@ -266,10 +279,15 @@ def at_rest(model, report=None, calibrate=False):
     weight = np.cumsum(model.space[order])
     everywhere = o2[order][np.minimum(np.searchsorted(weight, middles * weight[-1]), model.n - 1)]
     oxygen = np.stack([everywhere, np.quantile(o2[state.stem.voxel[here]], middles)])
-    model = dataclasses.replace(model, oxygen_at_rest=oxygen)
-    model = begun(dataclasses.replace(model, share=share, rest_cells=rest_cells, facts=facts))
+    found = {"share": share, "rest_cells": rest_cells, "oxygen_at_rest": oxygen, "facts": facts}
+    model = rested(dataclasses.replace(whole, species=model.species), found)
     state.stroma.membrane[:] = model.genes.membrane_scf
     return model, state
+
+
+def rested(model, found):
+    """A model that is laid out with what was found at rest, the entries `FOUND`, as it is from the first hour on."""
+    return begun(dataclasses.replace(model, **found | {"facts": model.facts | found["facts"]}))
 
 
 def begun(model):

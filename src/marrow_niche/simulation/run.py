@@ -1,6 +1,5 @@
 """A run: the loop over hours, what is recorded, and checkpoints from which it goes on to the same bits."""
 
-import dataclasses
 import re
 import shutil
 import time
@@ -9,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from marrow_niche import clock
-from marrow_niche.geometry import build_geometry
 from marrow_niche.record import checkpoint, provenance
 from marrow_niche.record.directory import RunDirectory
 from marrow_niche.record.recorder import Recorder
@@ -22,7 +20,7 @@ from marrow_niche.state import State, from_dict, to_dict
 CHECKPOINT_SECONDS = 60.0
 
 
-def simulate(scenario, *, into=None, overwrite=False, threads=None, progress=None):
+def simulate(scenario, *, into=None, overwrite=False, threads=None, progress=None, shared=None):
     """Run a scenario and write its run directory.
 
     Parameters
@@ -36,6 +34,8 @@ def simulate(scenario, *, into=None, overwrite=False, threads=None, progress=Non
         Threads to use; results do not depend on it.
     progress : callable, optional
         Called with (hours done, hours in all) after each hour.
+    shared : Shared, optional
+        Geometry and resting state of an earlier run, taken where this one has the same.
 
     Returns
     -------
@@ -50,14 +50,14 @@ def simulate(scenario, *, into=None, overwrite=False, threads=None, progress=Non
     run = RunDirectory(into if into is not None else Path("runs") / slug(scenario.title))
     laid = None
     if overwrite:
-        laid = assembly.lay_out(scenario, _geometry(scenario))  # an earlier run is only given up for one that can be made
+        laid = _laid_out(scenario, shared)  # an earlier run is only given up for one that can be made
     there = run.path.exists()
     run.create(overwrite=overwrite)
     try:
         copied = {entry: run.copy_input(path)["file"] for entry, path in scenario.files.items()}
         run.write_scenario(scenario.rerun(copied))
         _introduce(run, scenario, threads)
-        model, state = _built(run, scenario, laid)
+        model, state = _built(run, scenario, laid, shared)
     except Exception:
         _leave_nothing(run, there)
         raise
@@ -66,7 +66,7 @@ def simulate(scenario, *, into=None, overwrite=False, threads=None, progress=Non
     return _go_on(run, scenario, model, state, recorder, progress)
 
 
-def resume(directory, *, threads=None, progress=None):
+def resume(directory, *, threads=None, progress=None, shared=None):
     """Go on with a run that was stopped or killed, to the same bits as if it had not been.
 
     Parameters are those of `simulate`. Raises RunError when the directory is not a run or its inputs have changed.
@@ -79,15 +79,13 @@ def resume(directory, *, threads=None, progress=None):
         for stale in (run.blood, run.marrow, run.budgets, run.fields_pvd, run.cells_pvd):
             stale.unlink(missing_ok=True)
         _introduce(run, scenario, threads)
-        model, state = _built(run, scenario, None)
+        model, state = _built(run, scenario, None, shared)
         recorder = _recorder(run, scenario, model)
         _record_geometry(recorder, scenario, model)
         return _go_on(run, scenario, model, state, recorder, progress)
     stored, meta = checkpoint.load(run.checkpoint)
     state = from_dict(State, stored)
-    model = assembly.lay_out(scenario, _geometry(scenario))
-    model = dataclasses.replace(model, **meta)
-    model = assembly.begun(model)
+    model = assembly.rested(_laid_out(scenario, shared), meta)
     if state.hour >= scenario.duration and provenance.read(run).get("finished"):
         return open_results(run)
     provenance.resumed(run, day=state.hour / 24, threads=threads)
@@ -110,8 +108,8 @@ def slug(title):
     return re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_") or "run"
 
 
-def _geometry(scenario):
-    return build_geometry(scenario.geometry, scenario.parameters.anatomy, seed=scenario.seed, folder=scenario.folder)
+def _laid_out(scenario, shared):
+    return assembly.lay_out(scenario, shared.geometry(scenario) if shared else assembly.geometry_of(scenario))
 
 
 def _introduce(run, scenario, threads):
@@ -126,8 +124,9 @@ def _introduce(run, scenario, threads):
     )
 
 
-def _built(run, scenario, laid):
-    model, state = assembly.at_rest(laid or assembly.lay_out(scenario, _geometry(scenario)))
+def _built(run, scenario, laid, shared):
+    model = laid or _laid_out(scenario, shared)
+    model, state = shared.at_rest(scenario, model) if shared else assembly.at_rest(model)
     provenance.update(run, geometry=model.facts)
     return model, state
 
@@ -153,9 +152,9 @@ def _record_geometry(recorder, scenario, model):
         observe.geometry(recorder, model)
 
 
-def _save(run, model, state):
-    found = ("share", "rest_cells", "facts", "oxygen_at_rest")  # when the resting state was sought
-    checkpoint.save(run.checkpoint, to_dict(state), {name: getattr(model, name) for name in found})
+def _save(recorder, model, state):
+    recorder.sync()
+    checkpoint.save(recorder.directory.checkpoint, to_dict(state), {name: getattr(model, name) for name in assembly.FOUND})
 
 
 def _go_on(run, scenario, model, state, recorder, progress):
@@ -167,7 +166,7 @@ def _go_on(run, scenario, model, state, recorder, progress):
         if state.solved.min() < 0:
             update_fields(state, model)
             observe.record(recorder, scenario, state, model)
-            _save(run, model, state)
+            _save(recorder, model, state)
             saved = time.monotonic()
         while state.hour < hours:
             whole = False
@@ -176,13 +175,13 @@ def _go_on(run, scenario, model, state, recorder, progress):
             if due.due(state.hour) or state.hour == hours:
                 observe.record(recorder, scenario, state, model)
                 if time.monotonic() - saved > CHECKPOINT_SECONDS or state.hour == hours:
-                    _save(run, model, state)
+                    _save(recorder, model, state)
                     saved = time.monotonic()
             if progress is not None:
                 progress(state.hour, hours)
     except KeyboardInterrupt:
         if whole and state.solved.min() >= 0:  # half an hour is no state: the last checkpoint stands
-            _save(run, model, state)
+            _save(recorder, model, state)
         raise
     provenance.finish(run, wall_seconds=time.monotonic() - start)
     return open_results(run)

@@ -18,7 +18,7 @@ from marrow_niche.scenario.scenario import Scenario
 from marrow_niche.scenario.species_files import leaves
 from marrow_niche.studies import members
 from marrow_niche.studies.members import FOLDER, Member
-from marrow_niche.studies.processes import Failed, Show, run_all
+from marrow_niche.studies.processes import Failed, Show
 
 TABLE, SUMMARY = "doses.csv", "doses.json"
 EVERY = "6 h"
@@ -129,12 +129,11 @@ def run_doses(doses: Doses, *, into: Path, jobs: int | None = None, show: Show |
     Raises KeyboardInterrupt after Ctrl-C, and RunError when a member fails; what is finished is kept.
     """
     into = members.open_study(into, doses.file)
-    tasks = members.tasks(doses.members, into)
-    outcomes = run_all(members.simulate_member, tasks, jobs=jobs, show=show)
-    failed = [f"{task.into.name}: {o.message}" for task, o in zip(tasks, outcomes) if isinstance(o, Failed)]
+    outcomes = members.run_members(doses.members, into, jobs=jobs, show=show)
+    failed = [f"{name}: {outcome.message}" for name, outcome in outcomes.items() if isinstance(outcome, Failed)]
     if failed:
         lines = "\n".join("  " + line for line in dict.fromkeys(failed))
-        raise RunError(f"{len(failed)} of {len(tasks)} animals could not be run; the others are kept:\n{lines}")
+        raise RunError(f"{len(failed)} of {len(outcomes)} animals could not be run; the others are kept:\n{lines}")
     return write_summary(doses, into)
 
 

@@ -2,6 +2,9 @@
 
 A member is named by a digest of its resolved scenario, the bytes of the files it reads and the source of the package, so that
 what was run once is not run again, and nothing that was run by other code is taken for it.
+
+Members that begin from the same marrow, such as all doses and arms of one seed, are run one after the other in one process,
+which builds that marrow and seeks its resting state once; nothing of it is kept on disk.
 """
 
 import copy
@@ -9,7 +12,9 @@ import csv
 import functools
 import hashlib
 import io
+import itertools
 import json
+import math
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,15 +22,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from marrow_niche.errors import RunError, ScenarioError, StudyError
+from marrow_niche.errors import MarrowError, RunError, ScenarioError, StudyError
 from marrow_niche.quantities.digest import digest
 from marrow_niche.record.atomic import write_text
 from marrow_niche.record.directory import RunDirectory
-from marrow_niche.scenario import toml
+from marrow_niche.scenario import beginning, toml
 from marrow_niche.scenario.reader import suggestion
 from marrow_niche.scenario.scenario import Scenario, scenario_from
 from marrow_niche.scenario.species_files import known_species, leaves, read_species
-from marrow_niche.studies.processes import Progress
+from marrow_niche.studies.processes import Failed, Progress, Show, cores, run_all
 
 LIBRARIES = ("numpy", "scipy", "numba")
 APART = ("view", "analysis", "studies", "cli.py", "progress.py", "__main__.py")
@@ -194,28 +199,69 @@ def code_digest() -> str:
     return total.hexdigest()
 
 
-def tasks(members: Sequence[Member], study: Path) -> list[Task]:
-    """The members as tasks of `simulate_member`, each once."""
+def run_members(members: Sequence[Member], study: Path, *, jobs: int | None = None, show: Show | None = None) -> dict[str, Any]:
+    """Run what is not finished, each once; by name "kept", "resumed", "run", or a `Failed`. Raises as `run_all` does."""
+    groups = litters(members, study, cores() if jobs is None else jobs)
+    outcomes = run_all(simulate_litter, groups, jobs=jobs, show=show, sizes=[len(group) for group in groups])
+    return {task.into.name: outcome for group, found in zip(groups, outcomes) for task, outcome in zip(group, found)}
+
+
+def litters(members: Sequence[Member], study: Path, jobs: int) -> list[list[Task]]:
+    """The members as tasks, each once, in groups for `simulate_litter`: those of one geometry together, of one resting state
+    next to each other. A group is no larger than what falls to each of `jobs` processes, so that none stands idle."""
     chosen = {member.name: member for member in members}
-    return [
-        Task(tables=dict(m.scenario.source), folder=m.scenario.folder.resolve(), into=study / FOLDER / name)
-        for name, m in chosen.items()
-    ]
+    of_one: dict[str, dict[str, list[Task]]] = {}
+    for name, member in chosen.items():
+        scenario = member.scenario
+        task = Task(tables=dict(scenario.source), folder=scenario.folder.resolve(), into=study / FOLDER / name)
+        rests = of_one.setdefault(beginning.of_geometry(scenario), {})
+        rests.setdefault(beginning.of_rest(scenario), []).append(task)
+    most = max(1, math.ceil(len(chosen) / max(jobs, 1)))
+    out = []
+    for rests in of_one.values():
+        tasks = [task for group in rests.values() for task in group]
+        parts = math.ceil(len(tasks) / most)
+        ends = [round(k * len(tasks) / parts) for k in range(parts + 1)]
+        out += [tasks[low:high] for low, high in itertools.pairwise(ends)]
+    return out
 
 
-def simulate_member(task: Task, progress: Progress) -> str:
-    """Run a member, or go on with it; one that is finished is left as it is. Returns "kept", "resumed" or "run"."""
+def simulate_litter(tasks: Sequence[Task], progress: Progress) -> list[Any]:
+    """Run members, or go on with them, one after the other; what becomes of each, as in `run_members`."""
+    from marrow_niche.simulation.shared import Shared
+
+    shared = Shared()
+    out: list[Any] = []
+    for number, task in enumerate(tasks):
+
+        def step(done: float, total: float, number: int = number) -> None:
+            if done < total:  # a member's last hour is told when its run is closed
+                progress(number + done / total, len(tasks))
+
+        try:
+            out.append(simulate_member(task, step, shared))
+        except MarrowError as error:
+            out.append(Failed(str(error)))
+        progress(number + 1, len(tasks))
+    return out
+
+
+def simulate_member(task: Task, progress: Progress, shared: Any = None) -> str:
+    """Run a member, or go on with it; one that is finished is left as it is. Returns "kept", "resumed" or "run".
+
+    `shared` (simulation.shared.Shared) holds what members before it have built.
+    """
     if finished(task.into):
         return "kept"
     from marrow_niche.simulation import resume, simulate
 
     if (task.into / "scenario.toml").is_file():
-        resume(task.into, threads=1, progress=progress)
+        resume(task.into, threads=1, progress=progress, shared=shared)
         return "resumed"
     if task.into.is_dir():  # killed before it had begun
         shutil.rmtree(task.into)
     scenario = scenario_from(task.tables, folder=task.folder, name=task.into.name)
-    simulate(scenario, into=task.into, threads=1, progress=progress)
+    simulate(scenario, into=task.into, threads=1, progress=progress, shared=shared)
     return "run"
 
 

@@ -38,7 +38,14 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def run_all(work: Work, tasks: Sequence[Any], *, jobs: int | None = None, show: Show | None = None) -> list[Any]:
+def run_all(
+    work: Work,
+    tasks: Sequence[Any],
+    *,
+    jobs: int | None = None,
+    show: Show | None = None,
+    sizes: Sequence[int] | None = None,
+) -> list[Any]:
     """What `work` gives for each task, in their order; a `Failed` for those that ended with a mistake.
 
     Parameters
@@ -49,6 +56,8 @@ def run_all(work: Work, tasks: Sequence[Any], *, jobs: int | None = None, show: 
         Processes at a time, all cores by default; 1 works in this process.
     show : callable, optional
         See `Show`.
+    sizes : sequence of int, optional
+        How many each task counts for where they are shown, one by default; its progress runs evenly through them.
 
     Raises
     ------
@@ -62,7 +71,7 @@ def run_all(work: Work, tasks: Sequence[Any], *, jobs: int | None = None, show: 
         raise RunError(f"--jobs {jobs}: at least one process is needed.")
     if not tasks:
         return []
-    told = _Told(len(tasks), show)
+    told = _Told(sizes or [1] * len(tasks), show)
     with _asked_to_stop() as stopped:
         if jobs == 1 or len(tasks) == 1:
             return _here(work, tasks, told, stopped)
@@ -72,22 +81,27 @@ def run_all(work: Work, tasks: Sequence[Any], *, jobs: int | None = None, show: 
 class _Told:
     """Keeps count of what is done and shows it."""
 
-    def __init__(self, number: int, show: Show | None) -> None:
-        self.number, self.show, self.done = number, show, 0
+    def __init__(self, sizes: Sequence[int], show: Show | None) -> None:
+        self.sizes, self.show, self.done = sizes, show, 0
         self.under_way: dict[int, float] = {}
 
     def moved(self, index: int, share: float) -> None:
-        self.under_way[index] = share
+        self.under_way[index] = share * self.sizes[index]
         self._tell()
 
     def ended(self, index: int) -> None:
         self.under_way.pop(index, None)
-        self.done += 1
+        self.done += self.sizes[index]
         self._tell()
 
     def _tell(self) -> None:
-        if self.show is not None:
-            self.show(self.done, self.number, sum(self.under_way.values()))
+        if self.show is None:
+            return
+        whole = [min(int(moved + 1e-9), size - 1) for moved, size in self._moved()]  # the last one is done when its task is
+        self.show(self.done + sum(whole), sum(self.sizes), sum(moved for moved, _ in self._moved()) - sum(whole))
+
+    def _moved(self) -> list[tuple[float, int]]:
+        return [(moved, self.sizes[index]) for index, moved in self.under_way.items()]
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from marrow_niche.quantities.parameters import entry
 from marrow_niche.scenario.reader import Reader
 from marrow_niche.studies import members
 from marrow_niche.studies.members import FOLDER, Member
-from marrow_niche.studies.processes import Failed, Show, run_all
+from marrow_niche.studies.processes import Failed, Show
 
 TABLE = "sweep.csv"
 COUNTS = ("neutrophils_per_uL", "lymphocytes_per_uL", "platelets_per_uL", "red_cells_per_uL", "reticulocytes_per_uL")
@@ -84,12 +84,11 @@ def run_sweep(sweep: Sweep, *, into: Path, jobs: int | None = None, show: Show |
     Raises KeyboardInterrupt after Ctrl-C; RunError as `run_all` does.
     """
     into = members.open_study(into, sweep.file)
-    tasks = members.tasks(sweep.members, into)
     failed: dict[str, str] = {}
     try:
-        for task, outcome in zip(tasks, run_all(members.simulate_member, tasks, jobs=jobs, show=show)):
+        for name, outcome in members.run_members(sweep.members, into, jobs=jobs, show=show).items():
             if isinstance(outcome, Failed):
-                failed[task.into.name] = outcome.message
+                failed[name] = outcome.message
     finally:
         path = write_table(sweep, into, failed)
     return path, [f"{name}: {message}" for name, message in failed.items()]

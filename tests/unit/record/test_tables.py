@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from marrow_niche.errors import RunError
@@ -72,3 +74,27 @@ def test_a_missing_or_edited_table_is_told(tmp_path):
         (tmp_path / "blood.csv").write_text("day,a\n" + rows)
         with pytest.raises(RunError, match="Was the file edited"):
             read_table(tmp_path / "blood.csv")
+
+
+def test_rows_are_brought_to_the_disk_when_asked(tmp_path, monkeypatch):
+    """By an fsync of the table itself; a table that is not there yet has none."""
+    synced = []
+    monkeypatch.setattr("os.fsync", lambda handle: synced.append(os.fstat(handle).st_ino))
+    table = Table(tmp_path / "blood.csv")
+    table.sync()
+    assert not table.path.exists()
+    filled(table.path)
+    assert synced == []
+    table.sync()
+    assert synced == [table.path.stat().st_ino]
+
+
+def test_a_table_that_cannot_be_brought_to_the_disk_is_told(tmp_path, monkeypatch):
+    table = filled(tmp_path / "blood.csv")
+
+    def full(handle):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(RunError, match=r"blood.csv: cannot be written \(No space left on device\)"):
+        table.sync()

@@ -57,3 +57,13 @@ def test_fewer_than_one_process_is_refused():
     with pytest.raises(RunError, match="at least one process"):
         run_all(square, [1], jobs=0)
     assert run_all(square, [], jobs=1) == []
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_task_counts_for_as_many_as_it_holds(jobs):
+    shown = []
+    run_all(square, [1, 2], jobs=jobs, show=lambda *told: shown.append(told), sizes=[4, 2])
+    assert shown[-1] == (6, 6, 0)
+    assert {number for _, number, _ in shown} == {6}
+    assert (2, 6, 0) in shown or jobs == 2  # half of the first
+    assert all(0 <= more < 2 for _, _, more in shown)

@@ -1,7 +1,6 @@
 """Sweeps: their file, their members, their table."""
 
 import csv
-from pathlib import Path
 
 import pytest
 from tasks import SCENARIO
@@ -111,7 +110,7 @@ def test_the_table_tells_each_member_and_what_it_did(study, tmp_path):
 
 def test_a_sweep_that_is_stopped_or_partly_fails_leaves_its_table(study, tmp_path, monkeypatch):
     found = sweep.read_sweep(study(STUDY))
-    monkeypatch.setattr(sweep, "run_all", lambda work, tasks, **_: [sweep.Failed("no cell lives"), *["run"] * (len(tasks) - 1)])
+    monkeypatch.setattr(members, "run_members", lambda all_, into, **_: {all_[0].name: sweep.Failed("no cell lives")})
     path, failed = sweep.run_sweep(found, into=tmp_path / "out")
     assert path.is_file()
     assert failed == [f"{found.members[0].name}: no cell lives"]
@@ -120,7 +119,7 @@ def test_a_sweep_that_is_stopped_or_partly_fails_leaves_its_table(study, tmp_pat
         raise KeyboardInterrupt
 
     path.unlink()
-    monkeypatch.setattr(sweep, "run_all", stopped)
+    monkeypatch.setattr(members, "run_members", stopped)
     with pytest.raises(KeyboardInterrupt):
         sweep.run_sweep(found, into=tmp_path / "out")
     assert path.is_file()
@@ -137,9 +136,8 @@ def test_members_in_processes_give_what_they_give_alone_and_are_not_run_again(st
     for member in found.members:
         tables = [(tmp_path / out / members.FOLDER / member.name / "blood.csv").read_bytes() for out in ("many", "one")]
         assert tables[0] == tables[1]
-    task = members.tasks(found.members, tmp_path / "many")[0]
-    assert members.simulate_member(task, lambda *_: None) == "kept"
-    assert not list(Path(task.into).glob("cells/*"))
+    assert set(members.run_members(found.members, tmp_path / "many", jobs=1).values()) == {"kept"}
+    assert not list((tmp_path / "many").glob("members/*/cells/*"))
     assert (tmp_path / "many" / "sweep.csv").read_bytes() == (tmp_path / "one" / "sweep.csv").read_bytes()
 
 
