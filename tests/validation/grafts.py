@@ -10,14 +10,12 @@ from marrow_niche.body import lymphoid
 from validation import published
 from validation.case import Asked, Case, Measured
 from validation.pictures import courses
-from validation.runs import back, number, run
+from validation.runs import MORE_AGENTS, back, number, run
 
 MARKED = {
     "GM": "marked_share_of_neutrophils", "RBC": "marked_share_of_red_cells", "B": "marked_share_of_b_cells",
     "T": "marked_share_of_t_cells",
 }  # fmt: skip
-MORE_AGENTS = {"stem_cells.agent_cap": {"value": 30_000, "unit": "", "source": "estimate"}}
-"""A graft of 200 cells is then as many stored ones."""
 
 
 def grafted(cells, days):

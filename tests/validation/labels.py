@@ -6,7 +6,7 @@ from marrow_niche.marrow import stem_cells
 from validation import published
 from validation.case import Asked, Case, Measured
 from validation.pictures import INK, beside, courses
-from validation.runs import parameters_of, run
+from validation.runs import MORE_AGENTS, parameters_of, run
 
 PAIRS = (("MPP", "HSC"), ("HPC1", "MPP"), ("CMP", "HPC1"), ("MEP", "CMP"), ("GMP", "CMP"), ("CLP", "HPC1"))
 DAY = 104.0
@@ -23,7 +23,7 @@ def label(r, name):
 
 
 def hom_1():
-    r = run(days=310, every="10 d", events=TAMOXIFEN)
+    r = run(days=310, every="10 d", events=TAMOXIFEN, parameters=MORE_AGENTS)
     known = published.table("morcos2022_label")
     at = known["day"] == DAY
     data = dict(zip(known["population"][at], known["label"][at]))
@@ -54,7 +54,7 @@ NO_PATH = {
 def hom_2():
     values, shown = {}, []
     for name, parameters in (("with the direct path", None), ("without", NO_PATH)):
-        r = run(days=310, every="10 d", events=TAMOXIFEN, parameters=parameters)
+        r = run(days=310, every="10 d", events=TAMOXIFEN, parameters=MORE_AGENTS | (parameters or {}))
         lead = label(r, "platelets") - label(r, "MPP")
         late = (r.day >= 100) & (r.day <= 300)
         values[f"least lead of platelets over MPP, {name}" if parameters is None else f"greatest lead of platelets over MPP, {name}"] = (

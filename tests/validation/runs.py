@@ -32,6 +32,8 @@ GEOMETRY = {
     },
 }  # fmt: skip
 """Of a species: a slice of the package's own bone, thin enough for a day to take about a second."""
+MORE_AGENTS = {"stem_cells.agent_cap": {"value": 30_000, "unit": "", "source": "estimate"}}
+"""Cells are then stored one by one: a graft of 200 as many, and a label in few MPP drifts no more than in an animal."""
 
 
 @dataclass(frozen=True, kw_only=True)
