@@ -84,7 +84,7 @@ def draw_runs(runs: Runs, path: Path) -> None:
     if len(runs) == 2:
         colours = [style.BLUE, style.VERMILION]
     with style.styled():
-        figure = style.figure(7.0, 4.4, layout="constrained")
+        figure = style.figure(7.0, 4.6, layout="constrained")
         axes = figure.subplots(2, 3, sharex=True)
         for ax, (name, title) in zip(axes.flat, PANELS.items(), strict=True):
             ax.axhline(100, color=style.FAINT, lw=0.8, ls=(0, (4, 3)), zorder=0)
@@ -98,7 +98,7 @@ def draw_runs(runs: Runs, path: Path) -> None:
             ax.set_ylabel("% of rest")
         for ax in axes[1]:
             ax.set_xlabel("day")
-        axes[0, 0].legend(loc="upper left" if len(runs) == 2 else "best")
+        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=len(runs))
         style.save(figure, path)
 
 
