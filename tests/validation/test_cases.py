@@ -12,7 +12,7 @@ from validation.case import FAIL, NOT_APPLICABLE, PASS, Asked, Case, Measured, N
 from validation.catalogue import CASES
 
 ROOT = Path(__file__).parents[2]
-LEAST_PASSES = 28
+LEAST_PASSES = 29
 """Cases that pass, as of the last time anyone counted; it is raised, not lowered."""
 
 
