@@ -54,7 +54,7 @@ NO_PATH = {
 def hom_2():
     values, shown = {}, []
     for name, parameters in (("with the direct path", None), ("without", NO_PATH)):
-        r = run(days=310, every="10 d", events=TAMOXIFEN, parameters=MORE_AGENTS | (parameters or {}))
+        r = run(days=310, every="10 d", events=TAMOXIFEN, parameters=parameters)
         lead = label(r, "platelets") - label(r, "MPP")
         late = (r.day >= 100) & (r.day <= 300)
         values[f"least lead of platelets over MPP, {name}" if parameters is None else f"greatest lead of platelets over MPP, {name}"] = (
