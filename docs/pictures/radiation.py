@@ -117,7 +117,7 @@ def draw_halves(runs: Runs, path: Path) -> None:
             along.stairs(count / (np.diff(edges) * 1e-3), edges * 1e-3, color=colour, lw=1.3, label=f"day {on:g}")
         along.axvspan(low * 1e-3, middle * 1e-3, color=style.FAINT, alpha=0.25, lw=0, zorder=0)
         along.set(xlabel="along the bone [mm]", ylabel="stem cells per mm", ylim=(0, None), title="Where they stand")
-        along.text(low * 1e-3, along.get_ylim()[1] * 0.97, " shielded", va="top", color=style.SOFT)
+        along.text(middle * 1e-3, along.get_ylim()[1] * 0.97, "shielded  ", va="top", ha="right", color=style.SOFT)
         along.legend(loc="upper right")
         half = halves(results)
         for row, (label, colour) in enumerate((("shielded half", style.BLUE), ("irradiated half", style.VERMILION))):
@@ -134,7 +134,7 @@ def draw_halves(runs: Runs, path: Path) -> None:
 def ends(results: Results) -> tuple[float, float, str]:
     """Where the marrow begins and ends along the bone's long axis [um], and that axis."""
     cells = results.cells(0.0)
-    axis = max("xyz", key=lambda name: float(np.ptp(cells[name])))
+    axis = max(("x_um", "y_um", "z_um"), key=lambda name: float(np.ptp(cells[name])))
     spread = np.sort(cells[axis].to_numpy())
     return float(spread[0]), float(spread[-1]), axis
 
