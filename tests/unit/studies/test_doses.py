@@ -6,7 +6,7 @@ import math
 import pytest
 from tasks import SCENARIO
 
-from marrow_niche.errors import ScenarioError, StudyError
+from marrow_niche.errors import StudyError
 from marrow_niche.studies import doses, members
 
 STUDY = """
@@ -142,23 +142,6 @@ def test_animals_that_all_live_have_no_ld50_and_this_is_said(study, tmp_path):
     told = json.loads(doses.write_summary(found, tmp_path / "out").read_text())
     assert told["arms"][0]["LD50_Gy"] is None
     assert "no LD50; all live at these doses. Give higher ones." in doses.told(told)
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("record = 5", "record: 5 stands where a table is expected"),
-        ("switches = 5", "switches: 5 stands where a table is expected"),
-        ("parameters = 5", "parameters: 5 stands where a table is expected"),
-        ('seed = "x"', "seed: 'x' is not a plain number"),
-    ],
-)
-def test_mistakes_of_the_scenario_come_once_and_under_its_own_name(study, tmp_path, text, said):
-    (tmp_path / "mouse.toml").write_text(text + "\n" + SCENARIO.replace("seed = 3\n", ""))
-    with pytest.raises(ScenarioError) as error:
-        doses.read_doses(study(STUDY))
-    assert str(error.value).startswith(f"{tmp_path / 'mouse.toml'} cannot be simulated; 1 mistake:")
-    assert said in str(error.value)
 
 
 def test_parameters_of_an_arm_take_the_place_of_the_scenarios_own(study, tmp_path):

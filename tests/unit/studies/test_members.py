@@ -4,10 +4,11 @@ import copy
 from pathlib import Path
 
 import pytest
+from tasks import SCENARIO
 
 from marrow_niche.errors import RunError, ScenarioError
 from marrow_niche.scenario.scenario import scenario_from
-from marrow_niche.studies import members
+from marrow_niche.studies import doses, members, sweep
 from marrow_niche.studies.members import changed
 
 TABLES = {
@@ -143,3 +144,29 @@ def test_a_table_of_rows_has_every_column_that_one_of_them_has(tmp_path):
 def test_a_member_whose_provenance_is_damaged_is_not_finished(tmp_path):
     (tmp_path / "provenance.json").write_text('{"finished": tr')
     assert not members.finished(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("read", "study"),
+    [
+        (doses.read_doses, 'doses = ["6 Gy", "9 Gy"]\nuntil = "30 d"'),
+        (sweep.read_sweep, '[[vary]]\npath = "events.1.dose"\nvalues = ["2 Gy", "4 Gy"]'),
+    ],
+    ids=["doses", "sweep"],
+)
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("record = 5", "record: 5 stands where a table is expected"),
+        ("switches = 5", "switches: 5 stands where a table is expected"),
+        ("parameters = 5", "parameters: 5 stands where a table is expected"),
+        ('seed = "x"', "seed: 'x' is not a plain number"),
+    ],
+)
+def test_mistakes_of_the_scenario_come_once_and_under_its_own_name(tmp_path, read, study, text, said):
+    (tmp_path / "mouse.toml").write_text(text + "\n" + SCENARIO.replace("seed = 3\n", ""))
+    (tmp_path / "study.toml").write_text(f'scenario = "mouse.toml"\nseeds = 2\n{study}\n')
+    with pytest.raises(ScenarioError) as error:
+        read(tmp_path / "study.toml")
+    assert str(error.value).startswith(f"{tmp_path / 'mouse.toml'} cannot be simulated; 1 mistake:")
+    assert said in str(error.value)

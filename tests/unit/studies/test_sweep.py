@@ -5,7 +5,7 @@ import csv
 import pytest
 from tasks import SCENARIO
 
-from marrow_niche.errors import ScenarioError, StudyError
+from marrow_niche.errors import StudyError
 from marrow_niche.studies import members, sweep
 
 STUDY = """
@@ -139,20 +139,3 @@ def test_members_in_processes_give_what_they_give_alone_and_are_not_run_again(st
     assert set(members.run_members(found.members, tmp_path / "many", jobs=1).values()) == {"kept"}
     assert not list((tmp_path / "many").glob("members/*/cells/*"))
     assert (tmp_path / "many" / "sweep.csv").read_bytes() == (tmp_path / "one" / "sweep.csv").read_bytes()
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("record = 5", "record: 5 stands where a table is expected"),
-        ("switches = 5", "switches: 5 stands where a table is expected"),
-        ("parameters = 5", "parameters: 5 stands where a table is expected"),
-        ('seed = "x"', "seed: 'x' is not a plain number"),
-    ],
-)
-def test_mistakes_of_the_scenario_come_once_and_under_its_own_name(study, tmp_path, text, said):
-    (tmp_path / "mouse.toml").write_text(text + "\n" + SCENARIO.replace("seed = 3\n", ""))
-    with pytest.raises(ScenarioError) as error:
-        sweep.read_sweep(study(STUDY))
-    assert str(error.value).startswith(f"{tmp_path / 'mouse.toml'} cannot be simulated; 1 mistake:")
-    assert said in str(error.value)
