@@ -20,10 +20,12 @@ from marrow_niche.transport.domain import Domain
 
 @dataclass(frozen=True, kw_only=True)
 class Walls:
-    """Sinusoid walls as tubes for exact distances below the voxel: `a`, `b` (e, 3), `radius` (e,) [um], lists by voxel."""
+    """Sinusoid walls as tubes for exact distances below the voxel: `a`, `b` (e, 3), `radius` (e,) [um]; lists by voxel, nearest
+    first, with the `gap` that each tube leaves (`geometry.near.Near`)."""
 
     start: np.ndarray
     item: np.ndarray
+    gap: np.ndarray
     a: np.ndarray
     b: np.ndarray
     radius: np.ndarray

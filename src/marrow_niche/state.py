@@ -59,7 +59,7 @@ class Marked:
 
 @dataclass
 class State:
-    """The marrow and the organism at one hour.
+    """The marrow and the organism at one hour, in a step of lineages and body of `span` hours that ends at hour `until`.
 
     `counts` (n_stage, n) int32 stored cells of the lineages, of which `fresh` (k, 3) int64 came from stem cells since their
     last step: stage, voxel and number; `fields` (n_field, n) [nM]; `around` (6, n) cellularity, what competes with stem
@@ -72,6 +72,8 @@ class State:
     """
 
     hour: int
+    span: int
+    until: int
     stem: StemState
     counts: np.ndarray
     fresh: np.ndarray

@@ -48,12 +48,13 @@ def go(model, state, hours):
 @pytest.mark.parametrize("local", [True, False])
 def test_an_empty_line_changes_no_bit_of_the_host(local):
     """At rest, and 30 hours later with 1 Gy on the way: every number of the state is the same with a second line and without,
-    and so it is after a graft of no cells, and of so few that none lodges."""
+    and so it is after a graft of no cells, and of so few that none lodges. Steps are short: an event has the lineages step
+    shortly whatever it does."""
     dose = Radiation(at=7.0, dose=1.0).exposures()
-    alone, state = lab.marrow(local=local)
+    alone, state = lab.marrow(local=local, niche_step=3)
     n = alone.tree.size
     nothing = [Graft(at=0.0, cells={}), Graft(at=3.0, cells={"HSC": 0.0, "GMP": 0.0, "marrow": 0.0}), Label(at=2.0, share=0.0)]
-    paired, other = lab.marrow(local=local, marked=True, events=nothing)
+    paired, other = lab.marrow(local=local, marked=True, events=nothing, niche_step=3)
     assert paired.tree.size == n and len(paired.tree.rate) == 2 * n
     assert_same(state, other, n)
     go(dataclasses.replace(alone, exposures=dose), state, 30)

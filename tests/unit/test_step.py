@@ -9,6 +9,8 @@ import pytest
 from marrow_niche import coupling
 from marrow_niche.kernels import exchange
 from marrow_niche.marrow.lineages import SIGNALS
+from marrow_niche.perturbations.label import Label
+from marrow_niche.perturbations.radiation import Radiation
 from marrow_niche.simulation import step
 
 ROWS = 13
@@ -22,8 +24,8 @@ class Made:
         self.shape = np.random.default_rng(1).uniform(0.5, 1.5, (ROWS, model.n))
 
     def level(self, hour):
-        """Those of even number go up, the others down, one by one per cent a day."""
-        return (1.0 + np.arange(ROWS)) * (1.0 + 0.01 * np.arange(ROWS) * (-1.0) ** np.arange(ROWS) * hour / 24)
+        """Those of even number go up, the others down, one by a fifth of a per cent a day, two by two fifths, and so on."""
+        return (1.0 + np.arange(ROWS)) * (1.0 + 0.002 * np.arange(ROWS) * (-1.0) ** np.arange(ROWS) * hour / 24)
 
     def value(self, hour):
         return self.shape * self.level(hour)[:, np.newaxis]
@@ -45,7 +47,7 @@ class Made:
 
 @pytest.fixture
 def made(monkeypatch):
-    model, state = lab.marrow()
+    model, state = lab.marrow(niche_step=3)
     solver = Made(model, state)
     monkeypatch.setattr(coupling, "solve_fields", solver.solve)
     monkeypatch.setattr(coupling, "levels", lambda state, model: solver.level(state.hour))
@@ -62,12 +64,14 @@ def go(made, hours):
 
 
 def test_what_keeps_its_shape_is_followed_exactly_and_waits_ever_longer(made):
-    """Solved after 6, 12 and 24 hours, then daily; at every third hour it reads what a solve would give."""
-    for hour in range(96):
+    """Fields are solved after 6, 12, 24, 48 and 96 hours, then every fourth day, densities daily; at every third hour each
+    reads what a solve would give."""
+    for hour in range(300):
         step.advance(made.state, made.model)
         expected = made.value(hour - hour % 3)
         np.testing.assert_allclose(now(made.state), expected, rtol=1e-12)
-    assert all(made.hours(k) == [0, 6, 18, 42, 66, 90] for k in range(ROWS))
+    assert all(made.hours(k) == [0, 6, 18, 42, 90, 186, 282] for k in range(7))
+    assert all(made.hours(k) == [0, 6, 18, *range(42, 300, 24)] for k in range(7, ROWS))
 
 
 def test_what_is_found_far_off_is_solved_twice_as_often(made):
@@ -186,3 +190,38 @@ def test_a_drift_from_or_to_nothing_is_none():
     assert all((value > 0).all() for value in felt.values())
     for state.epo, state.hormones.epo, expected in ((1.0, 1.2, 1.3), (10.0, 0.1, 0.05), (0.0, 0.7, 0.7)):
         assert coupling.lineage_signals(state, model).value[SIGNALS.index("EPO")] == pytest.approx(expected, rel=1e-12)
+
+
+def test_lineages_take_long_steps_while_nothing_moves_and_short_ones_while_it_does(made, monkeypatch):
+    """Six hours at rest; three from a strike on, and for as long as a signal moves by more than `CALM` in six."""
+    model, state = dataclasses.replace(made.model, niche_step=6), made.state
+    level = made.level
+    made.level = lambda hour: level(hour) * np.where(np.arange(ROWS) == 3, 1 + 0.02 * max(hour - 36, 0) * (hour < 60), 1)
+    monkeypatch.setattr(step.timeline, "apply_due", lambda state, model: state.hour == 13)
+    ends = []
+    for _hour in range(72):
+        step.advance(state, model)
+        if state.hour == state.until:
+            ends.append(state.hour)
+    assert ends == [6, 12, 18, 24, 30, 36, 42, 45, 48, 51, 54, 57, 60, 63, 66, 72]
+
+
+@pytest.mark.parametrize(("event", "quiet"), [(Radiation(at=3.5, dose=1.0), False), (Radiation(at=7.0, dose=1.0), True),
+                                              (Radiation(at=3.5, dose=0.0), True), (Label(at=5.0), False), (Label(at=6.0), True)])
+def test_no_long_step_over_what_befalls_the_marrow(event, quiet):
+    model, state = lab.marrow()
+    radiation = event.exposures() if isinstance(event, Radiation) else ()
+    model = dataclasses.replace(model, exposures=radiation, events=() if radiation else (event,))
+    assert step.span(state, model) == (6 if quiet else 3)
+    assert step.span(state, model, struck=True) == 3
+    state.hour = 3
+    assert step.span(state, model) == 3
+
+
+def test_what_is_faint_is_judged_as_a_tenth_of_rest(made):
+    """Where a twentieth of stem cells is left, one off by 80 % in each voxel is off by 40 %, and waits as long."""
+    turn = np.where(np.arange(made.model.n) % 2, 1.4, 0.6)
+    made.level = lambda hour: np.where(np.arange(ROWS) == 8, 0.05, 1.0)
+    made.value = lambda hour: made.shape * made.level(hour)[:, np.newaxis] * (turn if hour // 6 % 2 else 2.0 - turn)
+    go(made, 19)
+    assert made.hours(8) == [0, 6, 12, 18]

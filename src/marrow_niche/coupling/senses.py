@@ -18,8 +18,8 @@ def lineage_signals(state, model, number=None):
     stirred marrow, instead of those in the list.
     """
     cytokine, epo = model.species.cytokines, state.hormones.epo
-    half = 0.5 * model.lineage_step
-    moves = drift(np.array([state.epo]), np.array([epo]), model.lineage_step)
+    half = 0.5 * state.span
+    moves = drift(np.array([state.epo]), np.array([epo]), state.span)
     ahead = dict(zip(cytokine, drifted(state, state.hour - half)))
     ahead |= {"EPO": carried(moves, half)[0], "FLT3L": 1.0, "vessel": 1.0}
     gains = model.gains
@@ -107,6 +107,7 @@ def touched_scf(state, model):
         s.distance,
         g.near_stroma.start,
         g.near_stroma.item,
+        g.near_stroma.gap,
         g.niches.stroma,
         niche.stroma * niche.membrane,
         niche.vessel if on_walls == 1.0 else niche.vessel * on_walls,

@@ -142,6 +142,8 @@ def build_geometry(spec: GeometrySpec, anatomy: Anatomy, *, seed: int, folder: P
     del every
     wider = replace(blocks, diagonal=blocks.diagonal + BEYOND)
     _, near_stroma = search(cells, wider, cap=max(CAP, 20.0 * spec.voxel))
+    near_stroma = near_stroma.ordered(blocks.voxel, (cells.a, cells.b, cells.radius), blocks.diagonal)
+    near_sinusoid = near_sinusoid.ordered(blocks.voxel, tubes, blocks.diagonal)
     geometry = Geometry(
         lattice=lattice,
         vessels=vessels,

@@ -5,7 +5,7 @@ to no point of the voxel. What remains is a few objects whatever the size of the
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -27,6 +27,17 @@ class Near:
     """(n + 1,) int64."""
     item: np.ndarray
     """(k,) int32."""
+    gap: np.ndarray = field(default_factory=lambda: np.empty(0, np.uint8))
+    """(k,) uint8: no point of the voxel lies nearer to the object than so many um; empty unless `ordered`."""
+
+    def ordered(self, centre: np.ndarray, vessels: tuple[np.ndarray, np.ndarray, np.ndarray], diagonal: float) -> "Near":
+        """The lists with `gap`, nearest first, so that who looks for the nearest may stop; `item` is sorted in place.
+
+        `centre` (n, 3) of the voxels and their `diagonal` [um]; `vessels` a, b (e, 3), radius (e,) [um].
+        """
+        gap = np.empty(self.item.shape, np.uint8)
+        tube_search.order_lists(self.start, self.item, np.ascontiguousarray(centre), *vessels, 0.5 * diagonal, gap)
+        return replace(self, gap=gap)
 
     def of(self, voxels: np.ndarray) -> "Near":
         """The lists of some voxels only, given by a mask (n,)."""

@@ -123,9 +123,9 @@ class Geometry:
     inset: Inset
     """Signed distance to the endosteum anywhere, positive in marrow [um]."""
     near_sinusoid: Near
-    """Edges of `vessels` (sinusoids and veins)."""
+    """Edges of `vessels` (sinusoids and veins), ordered."""
     near_stroma: Near
-    """Rows of `niches.stroma`."""
+    """Rows of `niches.stroma`, ordered."""
     surface: tuple[np.ndarray, np.ndarray]
     """Vertices (v, 3) [um] and triangles (t, 3) of the whole bone's outer surface."""
     facts: dict[str, Any]

@@ -73,6 +73,18 @@ def distance_to_tubes(x, y, z, voxel, start, item, a, b, radius):
 
 
 @njit(cache=True)
+def distance_to_ordered(x, y, z, voxel, start, item, gap, a, b, radius):
+    """`distance_to_tubes` of lists that are ordered: `gap` (k,) uint8 says how near a tube comes to any point of the voxel."""
+    nearest = np.inf
+    for s in range(start[voxel], start[voxel + 1]):
+        if gap[s] >= nearest and gap[s] > 0:  # none is known of those that may hold the point
+            break
+        e = item[s]
+        nearest = min(nearest, segment_distance(x, y, z, a, b, e) - radius[e])
+    return nearest
+
+
+@njit(cache=True)
 def distances_to_tubes(points, voxel, start, item, a, b, radius, out):
     """`distance_to_tubes` for each of `points` (m, 3) in marrow voxels `voxel` (m,), into `out` (m,) [um]."""
     for p in range(points.shape[0]):

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numba import njit, prange
 
-from marrow_niche.kernels.distance import distance_to_tubes
+from marrow_niche.kernels.distance import distance_to_ordered
 from marrow_niche.kernels.streams import normal_pair, uniform_pair
 
 MOVE = 21
@@ -20,18 +20,9 @@ def uniforms(cells, seed, step, purpose, draw):
     return out
 
 
-@njit(cache=True, parallel=True)
-def wall_distance(position, voxel, start, item, a, b, radius, cap, out):
-    """Signed distance of each cell (k, 3) in its voxel (k,) to the nearest sinusoid wall, at most `cap` [um], into `out`."""
-    for i in prange(voxel.size):
-        if voxel[i] >= 0:
-            d = distance_to_tubes(position[i, 0], position[i, 1], position[i, 2], voxel[i], start, item, a, b, radius)
-            out[i] = min(d, cap)
-
-
 @njit(cache=True)
 def lodge(
-    voxel, centre, cells, spacing, start, item, a, b, radius, cap, trials, seed, step, purpose, position, distance
+    voxel, centre, cells, spacing, start, item, gap, a, b, radius, cap, trials, seed, step, purpose, position, distance
 ):
     """A random point of each voxel (k,) outside sinusoids, or the outermost of `trials`, into `position`, `distance`.
 
@@ -45,7 +36,7 @@ def lodge(
             x = centre[i, 0] + (u0 - 0.5) * spacing
             y = centre[i, 1] + (u1 - 0.5) * spacing
             z = centre[i, 2] + (u2 - 0.5) * spacing
-            d = min(distance_to_tubes(x, y, z, voxel[i], start, item, a, b, radius), cap)
+            d = min(distance_to_ordered(x, y, z, voxel[i], start, item, gap, a, b, radius), cap)
             if d > distance[i]:
                 position[i, 0], position[i, 1], position[i, 2], distance[i] = x, y, z, d
             if distance[i] >= 0.0:
@@ -63,6 +54,7 @@ def move(
     index,
     start,
     item,
+    gap,
     a,
     b,
     radius,
@@ -92,7 +84,7 @@ def move(
         Ids, which make the draws.
     origin : (3,) float64, spacing : float, index : (nz, ny, nx) int32
         The lattice; index is -1 outside the marrow.
-    start, item, a, b, radius, cap : sinusoid walls, see `kernels.distance`.
+    start, item, gap, a, b, radius, cap : sinusoid walls, lists ordered, see `kernels.distance`.
     cost : (n,) float64
         Of a voxel, beside its distance from sinusoids [-]; empty: none.
     rounds : int
@@ -123,7 +115,7 @@ def move(
             v = index[int(kz), int(ky), int(kx)]
             if v < 0:
                 continue
-            d = min(distance_to_tubes(x, y, z, v, start, item, a, b, radius), cap)
+            d = min(distance_to_ordered(x, y, z, v, start, item, gap, a, b, radius), cap)
             if d < 0.0 and d < distance[i]:
                 continue
             gain = (distance[i] - d) / reach
@@ -145,7 +137,7 @@ def fold(k):
 
 @njit(cache=True, parallel=True)
 def contact(
-    position, voxel, distance, start, item, stroma, integrity, vessel, wall_share, stroma_reach, wall_reach, out
+    position, voxel, distance, start, item, gap, stroma, integrity, vessel, wall_share, stroma_reach, wall_reach, out
 ):
     """Membrane SCF that each cell touches before competition, into `out` (k,): 1 at contact with both sources.
 
@@ -160,6 +152,8 @@ def contact(
             continue
         best, near = 0.0, np.inf
         for s in range(start[v], start[v + 1]):
+            if float(gap[s]) * gap[s] >= near:
+                break
             j = item[s]
             dx, dy, dz = position[i, 0] - stroma[j, 0], position[i, 1] - stroma[j, 1], position[i, 2] - stroma[j, 2]
             away = dx * dx + dy * dy + dz * dz

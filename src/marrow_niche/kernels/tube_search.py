@@ -8,6 +8,11 @@ order of its cells, so that those of a run of cells lie side by side.
 import numpy as np
 from numba import njit, prange
 
+from marrow_niche.kernels.distance import segment_distance
+
+ORDERED = 1024
+"""Voxels whose lists one task orders."""
+
 
 @njit(cache=True)
 def bin_tubes(box, shape, start, item, fill):
@@ -314,3 +319,27 @@ def order_blocks(flat, shape, side, order, place, start):
             number[key[v]] += 1
         first = last
     return blocks
+
+
+@njit(cache=True, parallel=True)
+def order_lists(start, item, centre, a, b, radius, half, gap):
+    """Sort the list of each voxel by how far its tubes are from the voxel's centre (n, 3), those that come first by number, in
+    place, and write how near each comes to any point within `half` of it [um] into `gap` (k,) uint8: whole, 255 at most.
+    """
+    n = start.size - 1
+    for block in prange((n + ORDERED - 1) // ORDERED):
+        away = np.empty(64)
+        for v in range(block * ORDERED, min(n, (block + 1) * ORDERED)):
+            first, count = start[v], start[v + 1] - start[v]
+            if count > away.size:
+                away = np.empty(2 * count)
+            for k in range(count):
+                e = item[first + k]
+                d = segment_distance(centre[v, 0], centre[v, 1], centre[v, 2], a, b, e) - radius[e]
+                at = k
+                while at > 0 and (away[at - 1] > d or (away[at - 1] == d and item[first + at - 1] > e)):
+                    away[at], item[first + at] = away[at - 1], item[first + at - 1]
+                    at -= 1
+                away[at], item[first + at] = d, e
+            for k in range(count):
+                gap[first + k] = np.uint8(min(max(away[k] - half, 0.0), 255.0))

@@ -3,6 +3,7 @@
 import numpy as np
 
 from marrow_niche.marrow import damage
+from marrow_niche.marrow.damage import Exposure
 from marrow_niche.perturbations import radiation
 
 BLOW = 0.1
@@ -27,3 +28,10 @@ def apply_due(state, model):
     turns = [sum(other.kind == event.kind for other in now[:k]) for k, event in enumerate(now)]
     struck = [event.strike(state, model, turn) for event, turn in zip(now, turns)]
     return bool(np.max(linear) >= BLOW) or any(struck)
+
+
+def quiet(model, first, last):
+    """Whether nothing befalls the marrow in the hours from `first` on and before `last`; no dose is nothing."""
+    doses = [Exposure(*e) for e in model.exposures]
+    dosed = any(e.begin < last and e.end >= first for e in doses if e.dose > 0)
+    return not dosed and not any(event.due(hour) for event in model.events for hour in range(first, last))

@@ -30,7 +30,7 @@ PLACES = 16
 SAMPLE = 100_000
 WALL_CAP = 200.0
 LINEAGE_STEP = 3
-FIELD_STEP = 24
+FIELD_STEP = 96
 NICHE_STEP = 6
 
 
@@ -103,6 +103,7 @@ def lay_out(scenario, geometry, lineage_step=LINEAGE_STEP, field_step=FIELD_STEP
         walls=Walls(
             start=geometry.near_sinusoid.start,
             item=geometry.near_sinusoid.item,
+            gap=geometry.near_sinusoid.gap,
             a=v.nodes[v.edges[:, 0]],
             b=v.nodes[v.edges[:, 1]],
             radius=v.radius,
@@ -221,6 +222,8 @@ def at_rest(model, report=None, calibrate=False):
     sample = resting.dwelling(SAMPLE, model)
     state = State(
         hour=0,
+        span=model.lineage_step,
+        until=0,
         stem=sample,
         counts=np.zeros((len(model.tree.rate), n), np.int32),
         fresh=none_fresh(),

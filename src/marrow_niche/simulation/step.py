@@ -22,13 +22,25 @@ NEAR, VERY_NEAR = np.array([0.02, 0.5]), np.array([0.01, 0.35])
 the mean distance voxel by voxel, both over its mean."""
 FIRST_WAIT = 6
 """Hours from a solve to the next, for a field of which nothing is known."""
+DAY, STILL = 24, np.array([0.01, 0.05])
+"""A field waits longer than a day only while it is found as near as this; a density never does: where single cells stand is
+another matter a day later."""
+FAINT = 0.1
+"""A density whose mean is below this share of rest is judged as if it were that: who is nearly alone feels what is far off
+in nearly nothing as nothing."""
+CALM = 0.05
+"""Lineages and body take a step as long as that of the niche while no signal is expected to move by this share in it."""
 
 
 def advance(state, model):
     """Move `state` on by one hour, in place."""
     struck = timeline.apply_due(state, model)  # what the experimenter does
-    if struck or state.hour % model.lineage_step == 0:
+    begins = state.hour == state.until
+    if struck or begins:
         update_fields(state, model, struck)  # cells and stroma speak
+    if begins:
+        state.span = span(state, model, struck)
+        state.until = state.hour + state.span
     felt = coupling.stem_signals(state, model)  # each stem cell listens
     stays = coupling.egress(state, felt, model)
     felt = {name: value[stays] for name, value in felt.items()}
@@ -50,7 +62,7 @@ def advance(state, model):
     coupling.walk(state.stem, model, model.stride, model.rounds, state.hour)
     coupling.home(state, model)
     state.hour += 1
-    if state.hour % model.lineage_step == 0:
+    if state.hour == state.until:
         cells = advance_lineages(state, model)  # its daughters ripen
         advance_body(state, cells, model)  # blood and hormones
     if state.hour % model.niche_step == 0:
@@ -58,11 +70,22 @@ def advance(state, model):
         advance_niche(state, model)  # vessels, stroma and fat
 
 
+def span(state, model, struck=False):
+    """Hours that lineages and body step at once from here: the short step, or that of the niche where it begins one, nothing
+    befalls the marrow within it and no signal moves by more than `CALM`."""
+    if struck or state.hour % model.niche_step or not timeline.quiet(model, state.hour, state.hour + model.niche_step):
+        return model.lineage_step
+    epo = coupling.drift(np.array([state.epo]), np.array([state.hormones.epo]), state.span)
+    moves = np.concatenate([state.drift[: len(state.fields)], epo]) * model.niche_step
+    return model.niche_step if np.abs(moves).max() <= CALM else model.lineage_step
+
+
 def update_fields(state, model, anew=False):
     """Bring fields and densities up to this hour: each follows its level in the stirred marrow, and those due are solved.
 
     `anew` solves all. What is due: `due`. A field that was found farther off than `NEAR` when it was solved is solved twice
-    as often from then on, one that was found `VERY_NEAR` half as often, at most `field_step` hours apart.
+    as often from then on, one that was found `VERY_NEAR` half as often: a `DAY` apart at most, or `field_step` hours if it is
+    `STILL`.
     What levels drift by until the next time is told from what they moved since the last; after a strike nothing is known of it.
     """
     now, never = coupling.levels(state, model), state.solved < 0
@@ -90,10 +113,14 @@ def update_fields(state, model, anew=False):
     fields = which < n_field
     state.residual[which[fields]], state.flows[which[fields]] = solved.residual[fields], solved.flows[fields]
     waited = np.maximum(state.hour - state.solved[which], model.lineage_step)
-    far, near = (np.abs(solved.off) > NEAR).any(axis=1), (np.abs(solved.off) < VERY_NEAR).all(axis=1)
+    off = np.abs(solved.off)
+    faint = np.where(~fields & (now[which] < FAINT), now[which] / FAINT, 1.0)[:, np.newaxis]
+    off = np.multiply(off, faint, out=np.zeros_like(off), where=faint > 0.0)
+    far, near = (off > NEAR).any(axis=1), (off < VERY_NEAR).all(axis=1)
     wait = np.where(far, waited // 2, np.where(near, 2 * waited, waited))
     wait = np.where(anew | never[which], FIRST_WAIT, wait)
-    state.wait[which] = np.clip(wait, model.lineage_step, model.field_step)
+    still = fields & (off < STILL).all(axis=1)
+    state.wait[which] = np.clip(wait, model.lineage_step, np.where(still, model.field_step, min(model.field_step, DAY)))
     state.solved[which], state.levels[which], state.followed[which] = state.hour, now[which], 1.0
 
 
@@ -122,7 +149,7 @@ def follow(state, now):
 
 
 def advance_lineages(state, model):
-    """Step every committed cell by the lineage step and keep the books. Raises NumericsError if they do not close.
+    """Step every committed cell by `state.span` and keep the books. Raises NumericsError if they do not close.
 
     Returns the real cells of the piece in the middle of the step, by stage (n_stage,).
     """
@@ -131,7 +158,7 @@ def advance_lineages(state, model):
         state.counts,
         state.fresh[np.argsort(state.fresh[:, 1], kind="stable")],
         coupling.lineage_signals(state, model),
-        float(model.lineage_step),
+        float(state.span),
         model.weight,
         t.rate,
         t.rate_limit,
@@ -161,7 +188,7 @@ def advance_lineages(state, model):
             f"hour {state.hour}: cells of {t.names[int(np.argmax(gap != 0))]} do not add up; please report this."
         )
     state.fresh, state.output, state.epo = none_fresh(), np.zeros(len(model.share)), state.hormones.epo
-    state.output[: len(left)] = left / model.lineage_step
+    state.output[: len(left)] = left / state.span
     return 0.5 * model.weight * (before + now)
 
 
@@ -187,8 +214,8 @@ def advance_body(state, cells, model):
     species, t, part = model.species, model.tree, min(model.piece_share, 1.0)
     given = (state.output / model.share).reshape(len(t.lines), len(EXITS))
     if model.apart:  # the rest of the marrow, which no event touches
-        outside = sum(twin.advance(state.twin, state.hormones, model, 1.0) for _ in range(model.lineage_step))
-        given = part * given + (1 - part) * outside.reshape(given.shape) / model.lineage_step
+        outside = sum(twin.advance(state.twin, state.hormones, model, 1.0) for _ in range(state.span))
+        given = part * given + (1 - part) * outside.reshape(given.shape) / state.span
     given[:, EXITS.index("thymus")] *= model.gains[:, SIGNALS.index("IL7")]  # what ripens there needs the receptor
     flows = [dict(zip(EXITS, given.sum(axis=0)))]  # of all cells, and of those that are marked
     bodies = [(state.blood, state.lymphoid, state.spleen)]
@@ -227,7 +254,7 @@ def advance_body(state, cells, model):
     if t.marked is not None:
         seeds.append((ratio("BFU", line=t.marked), ratio("GMP", line=t.marked)))
     needed, dose = blood.production(species.blood)["reticulocytes"], model.mean(state.damage.dose)
-    for _ in range(round(model.lineage_step / BODY_STEP)):
+    for _ in range(round(state.span / BODY_STEP)):
         more = float(np.clip(state.hormones.tpo, 0.3, 30.0)) ** species.hormones.tpo_on_platelets
         pace = lymphoid.paces(state.lymphoid, species.lymphoid, model.lymphoid_rest)
         feeling = lymphoid.weighted(state.lymphoid, state.marked.lymphoid, model.genes.il7r)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from marrow_niche.geometry.lattice import MARROW, make_lattice
-from marrow_niche.geometry.near import boxed, distance_at, make_blocks, middled, nearest, search, share_inside
-from marrow_niche.kernels.distance import FEW, distance_to_points, nearest_point
+from marrow_niche.geometry.near import Near, boxed, distance_at, make_blocks, middled, nearest, search, share_inside
+from marrow_niche.kernels.distance import FEW, distance_to_ordered, distance_to_points, distance_to_tubes, nearest_point
 from marrow_niche.kernels.voxels import find_voxels
 
 
@@ -48,6 +48,27 @@ def test_distance_is_exact_anywhere_in_a_voxel(h):
     points = grid.centres()[voxel] + h * (draws.random((100, 3)) - 0.5)
     exact = [naive.tube_distance(p, a, b, radius)[0] for p in points]
     assert distance_at(points, voxel, near, (a, b, radius)) == pytest.approx(exact, abs=1e-9)
+
+
+@pytest.mark.parametrize("h", [10.0, 25.0])
+def test_ordered_lists_name_the_nearest_first_and_stop_in_time(h):
+    """The same tubes by their distance from the centre, each gap that distance less half a diagonal, in whole micrometres, and the nearest found among the first is the nearest of all."""
+    a, b, radius = tubes(500)
+    space = lattice(h)
+    blocks = make_blocks(space)
+    _, near = search(middled(a, b, radius, cell=30.0), blocks, cap=100.0)
+    ordered = near.ordered(blocks.voxel, (a, b, radius), blocks.diagonal)
+    given = Near(start=near.start, item=search(middled(a, b, radius, cell=30.0), blocks, cap=100.0)[1].item)
+    rng = np.random.default_rng(5)
+    for v in rng.integers(0, space.n, 200):
+        mine = slice(near.start[v], near.start[v + 1])
+        assert sorted(ordered.item[mine]) == sorted(given.item[mine])
+        away = naive.tube_distance(blocks.voxel[v], a, b, radius)[1][ordered.item[mine]]
+        assert (np.diff(away) >= -1e-9).all()
+        assert ordered.gap[mine].tolist() == np.floor(np.clip(away - 0.5 * blocks.diagonal, 0, 255)).astype(int).tolist()
+        point = blocks.voxel[v] + h * (rng.random(3) - 0.5)
+        found = distance_to_ordered(*point, v, near.start, ordered.item, ordered.gap, a, b, radius)
+        assert found == distance_to_tubes(*point, v, given.start, given.item, a, b, radius)
 
 
 def test_points_are_found_like_tubes_of_no_length():

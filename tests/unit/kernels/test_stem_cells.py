@@ -24,7 +24,7 @@ class Box:
         open_[:, :, :int(bone / spacing)] = False
         self.index = np.where(open_, np.cumsum(open_.ravel()).reshape(shape) - 1, -1).astype(np.int32)
         n = int(open_.sum())
-        self.tubes = (np.arange(n + 1), np.zeros(n, np.int32), TUBE_A, TUBE_B, RADIUS)
+        self.tubes = (np.arange(n + 1), np.zeros(n, np.int32), np.zeros(n, np.uint8), TUBE_A, TUBE_B, RADIUS)
 
     def voxel(self, points):
         k = np.floor(points / self.spacing).astype(int)
@@ -124,7 +124,7 @@ def test_a_slab_is_closed_by_mirrors(thin):
     shape[2 - thin] = 1
     box = Box(shape=tuple(shape), bone=0.0)
     box.distance = lambda points: np.full(len(points), CAP)
-    box.tubes = (np.zeros(box.index.max() + 2, np.int64), np.zeros(0, np.int32), TUBE_A, TUBE_B, RADIUS)
+    box.tubes = (np.zeros(box.index.max() + 2, np.int64), np.zeros(0, np.int32), np.zeros(0, np.uint8), TUBE_A, TUBE_B, RADIUS)
     start = box.scatter(3000)
     points, voxel, distance = box.move(start, 6.0, 40, stride=8.0)
     assert (points[:, thin] > 0).all() and (points[:, thin] < 10).all()
@@ -145,7 +145,7 @@ def test_lodging_is_a_random_point_outside_the_vessel():
     """The first trial outside, by the draws of the cell's id; where the whole voxel is inside, the outermost trial."""
     centre = np.array([[65.0, 50.0, 35.0], [62.0, 50.0, 35.0], [50.0, 50.0, 5.0]])
     voxel, ids = np.zeros(3, np.int32), np.array([5, 8, 13])
-    tubes = (np.array([0, 1]), np.zeros(1, np.int32), TUBE_A, TUBE_B, RADIUS)
+    tubes = (np.array([0, 1]), np.zeros(1, np.int32), np.zeros(1, np.uint8), TUBE_A, TUBE_B, RADIUS)
     points, distance = np.empty((3, 3)), np.empty(3)
     kernel.lodge(voxel, centre, ids, 10.0, *tubes, CAP, 8, SEED, 3, 54, points, distance)
     for i in range(3):
@@ -170,28 +170,16 @@ def test_contact_is_the_best_of_all_stroma_and_the_wall():
     voxel, wall = rng.integers(0, 5, 200).astype(np.int32), rng.normal(8, 8, 200)
     voxel[7] = -1
     vessel = np.array([1.0, 0.5, 0.0, 0.9, 0.2])
-    start, item = np.arange(6) * 40, np.tile(np.arange(40, dtype=np.int32), 5)
+    start, item, gap = np.arange(6) * 40, np.tile(np.arange(40, dtype=np.int32), 5), np.zeros(200, np.uint8)
     found = np.empty(200)
-    kernel.contact(points, voxel, wall, start, item, stroma, integrity, vessel, 0.34, 25.0, 10.0, found)
+    kernel.contact(points, voxel, wall, start, item, gap, stroma, integrity, vessel, 0.34, 25.0, 10.0, found)
     for i in range(200):
         expected = naive.contact(points[i], wall[i], stroma, integrity, vessel[voxel[i]], 0.34, 25.0, 10.0) if i != 7 else 0.0
         assert found[i] == pytest.approx(expected, rel=1e-13)
     one = np.empty(1)
-    kernel.contact(stroma[1:2].copy(), np.zeros(1, np.int32), np.array([-3.0]), start, item, stroma, np.ones(40), np.ones(5),
+    kernel.contact(stroma[1:2].copy(), np.zeros(1, np.int32), np.array([-3.0]), start, item, gap, stroma, np.ones(40), np.ones(5),
                    0.34, 25.0, 10.0, one)
     assert one[0] == pytest.approx(1.0, rel=1e-15)
-
-
-def test_wall_distances_are_those_of_the_tube_and_capped():
-    box = Box()
-    points = np.concatenate([box.scatter(20), [[51.0, 50.0, 50.0]]])
-    voxel, out = box.voxel(points).astype(np.int32), np.full(21, -7.0)
-    voxel[3] = -1
-    kernel.wall_distance(points, voxel, *box.tubes, 15.0, out)
-    expected = np.minimum(box.distance(points), 15.0)
-    expected[3] = -7.0
-    assert out == pytest.approx(expected, abs=1e-12)
-    assert (out == 15.0).any() and out[-1] == pytest.approx(-11.0)
 
 
 def test_a_cells_luck_is_its_own():
