@@ -32,6 +32,8 @@ from marrow_niche.kernels.sweeps import (
     GATHER,
     INVERT,
     LAST,
+    LOCAL_BLACK,
+    LOCAL_RED,
     RED,
     RESIDUAL,
     SCALE,
@@ -46,6 +48,7 @@ from marrow_niche.kernels.sweeps import (
     residual,
     restrict,
     smooth,
+    smooth_some,
     survey,
     times,
     turn,
@@ -53,6 +56,8 @@ from marrow_niche.kernels.sweeps import (
 
 CHUNK = 512
 """Bricks of a task."""
+LOCAL = 2
+"""How often the bricks round parted blocks are relaxed again, on the way down and on the way up."""
 
 
 class Work(NamedTuple):
@@ -92,6 +97,9 @@ def _sweep(op, level, active, bricks, plain, faces, work, ledger, number, part):
     region, positive, gain, shift, books = ledger
     row = level + 1 if op in (UP, DOWN, GATHER) else level
     begin, end = bricks.brick[row], bricks.brick[row + 1]
+    some = bricks.local_black if op == LOCAL_BLACK else bricks.local_red
+    if op in (LOCAL_BLACK, LOCAL_RED):
+        begin, end = 0, some.size
     tasks = (end - begin + CHUNK - 1) // CHUNK
     gz, gy, gx = faces.z, faces.y, faces.x
     for t in prange(tasks * active.size):
@@ -102,6 +110,8 @@ def _sweep(op, level, active, bricks, plain, faces, work, ledger, number, part):
         inverse, r, z = work.inverse[s], work.r[s], work.z[s]
         if op <= RED:
             smooth(op, level, first, last, bricks, plain, gz, gy, gx, inverse, r, z)
+        elif op <= LOCAL_RED:
+            smooth_some(op, some[first:last], plain, bricks, gz, gy, gx, inverse, r, z)
         elif op in (UP, GATHER):
             restrict(op, level, first, last, bricks, plain, gz, gy, gx, inverse, r, z)
         elif op == DOWN:
@@ -174,12 +184,17 @@ def _first_deep(bricks):
 def _cycle(active, bricks, plain, faces, work, ledger, number, part):
     """One symmetric V cycle from zero: z ≈ A⁻¹ r, red-black down, black-red up; leaves Σ r z in `part`.
 
-    The finest level is relaxed once down and once up, coarser ones twice (`times`).
+    The finest level is relaxed once down and once up, coarser ones twice (`times`). Between its red voxels and its black
+    ones, and again on the way back, come those of the bricks round parted blocks (`transport.local`), in mirrored order.
     """
     low = _first_deep(bricks)
     for level in range(low):
         bare = plain and level == 0
         _sweep(SCALE, level, active, bricks, bare, faces, work, ledger, number, part)
+        if level == 0 and bricks.local_red.size > 0:
+            for _ in range(LOCAL):
+                _sweep(LOCAL_BLACK, 0, active, bricks, plain, faces, work, ledger, number, part)
+                _sweep(LOCAL_RED, 0, active, bricks, plain, faces, work, ledger, number, part)
         _sweep(BLACK, level, active, bricks, bare, faces, work, ledger, number, part)
         for _ in range(times(level) - 1):
             _sweep(RED, level, active, bricks, bare, faces, work, ledger, number, part)
@@ -193,6 +208,10 @@ def _cycle(active, bricks, plain, faces, work, ledger, number, part):
             _sweep(BLACK, level, active, bricks, bare, faces, work, ledger, number, part)
             _sweep(RED, level, active, bricks, bare, faces, work, ledger, number, part)
         _sweep(BLACK, level, active, bricks, bare, faces, work, ledger, number, part)
+        if level == 0 and bricks.local_red.size > 0:
+            for _ in range(LOCAL):
+                _sweep(LOCAL_RED, 0, active, bricks, plain, faces, work, ledger, number, part)
+                _sweep(LOCAL_BLACK, 0, active, bricks, plain, faces, work, ledger, number, part)
         _sweep(RED if level > 0 else LAST, level, active, bricks, bare, faces, work, ledger, number, part)
     if low == 0:  # relaxed already, and as before
         _sweep(LAST, 0, active, bricks, plain, faces, work, ledger, number, part)

@@ -25,7 +25,9 @@ from marrow_niche.kernels.lanes import (
     widen,
 )
 
-SCALE, BLACK, RED, UP, DOWN, LAST, TURN, DESCEND, RESIDUAL, GATHER, INVERT, CORRECT, SURVEY = range(13)
+(
+    SCALE, BLACK, RED, LOCAL_BLACK, LOCAL_RED, UP, DOWN, LAST, TURN, DESCEND, RESIDUAL, GATHER, INVERT, CORRECT, SURVEY,
+) = range(15)  # fmt: skip
 """What a sweep does."""
 
 
@@ -42,6 +44,9 @@ class Bricks(NamedTuple):
     slot: np.ndarray  # (M,) int32: the place of each, within its level
     parent: np.ndarray  # (M,) int32: the voxel that gathers it, within the next level; -1: none
     bits: np.ndarray  # (M,) uint8: the lowest bits of z, y and x
+    local_red: np.ndarray  # (P,) int32: bricks of the finest level whose red voxels a cycle relaxes again (`transport.local`)
+    local_black: np.ndarray  # (Q,) int32: and whose black ones: these bricks and those that touch them
+    again: np.ndarray  # (B₀,) bool: whether a brick is one of `local_red`
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -61,6 +66,14 @@ def _around(plain, o, s, zm, zp, ym, yp, mine, other, gz, gy, gx, c):
     return add(t, add(a, b))
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _relax(k, flip, mine, other, table, odd, plain, gz, gy, gx, inverse, r, z):
+    """z = (r + Σ g z) / d on the voxels of one colour of brick k."""
+    o = np.int64(table[k, 0])
+    t = _around(plain, o, odd[k] ^ flip, table[k, 1], table[k, 2], table[k, 3], table[k, 4], mine, other, gz, gy, gx, z)
+    store(z, mine + o, flush(multiply(add(t, load(r, mine + o)), load(inverse, mine + o))))
+
+
 @njit(cache=True, nogil=True)
 def smooth(op, level, first, last, bricks, plain, gz, gy, gx, inverse, r, z):
     """z = r / d on the red voxels of bricks first ... last, or z = (r + Σ g z) / d on those of one colour."""
@@ -75,11 +88,16 @@ def smooth(op, level, first, last, bricks, plain, gz, gy, gx, inverse, r, z):
         return
     flip = 1 if op == BLACK else 0
     for k in range(first, last):
-        o = np.int64(table[k, 0])
-        t = _around(
-            plain, o, odd[k] ^ flip, table[k, 1], table[k, 2], table[k, 3], table[k, 4], mine, other, gz, gy, gx, z
-        )
-        store(z, mine + o, flush(multiply(add(t, load(r, mine + o)), load(inverse, mine + o))))
+        _relax(k, flip, mine, other, table, odd, plain, gz, gy, gx, inverse, r, z)
+
+
+@njit(cache=True, nogil=True)
+def smooth_some(op, some, plain, bricks, gz, gy, gx, inverse, r, z):
+    """z = (r + Σ g z) / d on the red or the black voxels of `some` bricks of the finest level."""
+    flip = 1 if op == LOCAL_BLACK else 0
+    mine, other = flip * bricks.stride[0], (1 - flip) * bricks.stride[0]
+    for k in some:
+        _relax(k, flip, mine, other, bricks.table, bricks.odd, plain, gz, gy, gx, inverse, r, z)
 
 
 @njit(cache=True, nogil=True)
@@ -93,9 +111,9 @@ def restrict(op, level, first, last, bricks, plain, gz, gy, gx, inverse, r, z):
     """Sum into the coarse bricks first ... last of `level` + 1 what lies under them.
 
     UP: the residual of the red voxels, whose black neighbours were relaxed since, into r; r + Σ g z − d z, which is Σ g z
-    where they were relaxed `once`, from zero. GATHER: z, both colours.
+    where they were relaxed `once`, from zero, and not `again`. GATHER: z, both colours.
     """
-    once = times(level) == 1
+    once, again = times(level) == 1, bricks.again
     table, odd, children = bricks.table, bricks.odd, bricks.children
     red, black = bricks.base[level], bricks.base[level] + bricks.stride[level]
     base, stride = bricks.base[level + 1], bricks.stride[level + 1]
@@ -114,7 +132,7 @@ def restrict(op, level, first, last, bricks, plain, gz, gy, gx, inverse, r, z):
                     plain, o, odd[j], table[j, 1], table[j, 2], table[j, 3], table[j, 4], red, black, gz, gy, gx, z
                 )
                 share = load(inverse, red + o)
-                if not once:
+                if not once or again[j]:
                     t = subtract(add(t, load(r, red + o)), divide(load(z, red + o), share))
                 t = where(share, t)
             else:

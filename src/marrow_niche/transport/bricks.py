@@ -145,6 +145,9 @@ def make_bricks(where, region):
         slot=np.concatenate([v.slot for v in levels]),
         parent=np.concatenate(parents),
         bits=np.concatenate([((v.where & 1) @ np.array([4, 2, 1])).astype(np.uint8) for v in levels]),
+        local_red=np.empty(0, np.int32),
+        local_black=np.empty(0, np.int32),
+        again=np.zeros(levels[0].key.size, bool),
     )
 
 

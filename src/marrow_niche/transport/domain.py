@@ -9,6 +9,7 @@ from marrow_niche.errors import NumericsError
 from marrow_niche.kernels import multigrid, sweeps, walk
 from marrow_niche.transport.blocks import make_blocks
 from marrow_niche.transport.bricks import BRICK, brick_of, make_bricks, make_faces
+from marrow_niche.transport.local import with_local
 from marrow_niche.transport.standing import make_standing
 
 
@@ -116,7 +117,7 @@ def _laid(neighbour, where, region, axes):
     """The `Domain` of a sound table whose axes are taken in this order; `where` and `region` from `walk.coordinates`."""
     neighbour = neighbour[:, [2 * axis + side for axis in axes for side in (0, 1)]]
     neighbour.flags.writeable = False
-    bricks = make_bricks(np.ascontiguousarray(where[:, axes]), region)
+    bricks = with_local(make_bricks(np.ascontiguousarray(where[:, axes]), region), neighbour)
     brick_region = np.empty(int(bricks.brick[1]), np.int32)
     brick_region[brick_of(bricks, len(region))] = region
     return Domain(

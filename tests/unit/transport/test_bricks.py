@@ -1,12 +1,14 @@
 """Bricks: every voxel has a place, its neighbours stand where the kernels look for them, and coarse levels sum fine ones."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
-from marrow_niche.kernels import layout, multigrid, walk
-from marrow_niche.transport import neighbours_of, prepare
+from marrow_niche.kernels import layout, multigrid, sweeps, walk
+from marrow_niche.transport import neighbours_of, prepare, solve_compact
 from marrow_niche.transport.bricks import brick_of, make_faces
 from marrow_niche.transport.domain import as_given
 
@@ -144,6 +146,7 @@ def cycle_of(domain, loss):
 def test_a_cycle_is_a_symmetric_preconditioner(shape):
     """M = Mᵀ, and the eigenvalues of M A lie between 0.1 and 1.9."""
     domain = domain_of(shape, 0.75)
+    assert domain.bricks.local_red.size > 0
     loss = np.random.default_rng(3).uniform(0.001, 0.1, domain.n)
     m = cycle_of(domain, loss)
     a = np.diag(loss + (domain.neighbour >= 0).sum(axis=1))
@@ -155,10 +158,101 @@ def test_a_cycle_is_a_symmetric_preconditioner(shape):
     assert eigenvalues.min() > 0.1 and eigenvalues.max() < 1.9
 
 
+def pieces(voxels, neighbour):
+    """How many pieces these voxels are, walking between them only."""
+    left, count = set(voxels), 0
+    while left:
+        count += 1
+        ahead = [left.pop()]
+        while ahead:
+            beside = left & set(neighbour[ahead.pop()])
+            left -= beside
+            ahead.extend(beside)
+    return count
+
+
+@pytest.mark.parametrize(("shape", "share"), SHAPES)
+def test_bricks_round_blocks_that_a_wall_parts_are_relaxed_again(shape, share):
+    """The red voxels of the bricks of such a block, and the black ones of these and of every brick that touches them."""
+    domain = domain_of(shape, share)
+    b, neighbour = domain.bricks, domain.neighbour
+    brick = brick_of(b, domain.n)
+    red = set()
+    for block in range(b.parent[: domain.n].max() + 1):
+        voxels = np.flatnonzero(b.parent[: domain.n] == block)
+        if pieces(voxels, neighbour) > 1:
+            red |= set(brick[voxels])
+    where, region, _ = walk.coordinates(neighbour)
+    at = np.empty((int(b.brick[1]), 4), int)
+    at[brick] = np.column_stack([region, where[:, :2], where[:, 2] // 16])
+    black = {k for k in range(len(at)) for j in red if at[k, 0] == at[j, 0] and np.abs(at[k] - at[j]).sum() <= 1}
+    assert set(b.local_red) == red and set(np.flatnonzero(b.again)) == red
+    assert set(b.local_black) == black
+    assert bool(red) == (share < 0.9)
+
+
+@pytest.mark.parametrize("uneven", [False, True])
+def test_what_goes_down_is_the_residual_also_where_bricks_are_relaxed_again(uneven):
+    """The way down on the finest level, from zero: each coarse voxel gets the sum of r − A z, and no black one keeps any."""
+    domain = domain_of((9, 10, 70), 0.75)
+    b, n, rng = domain.bricks, domain.n, np.random.default_rng(4)
+    d = rng.uniform(0.5, 2.0, n) if uneven else np.ones(n)
+    faces = make_faces(domain.neighbour, b, d) if uneven else domain.faces
+    loss, right = rng.uniform(0.001, 0.1, n), rng.standard_normal(n)
+    work, slot = domain.borrow(1), b.slot[:n]
+    work.k[0, slot], work.r[0, slot] = loss, right
+    active, part = np.arange(1), np.zeros((1, 10))
+    none = (domain.brick_region, np.ones(1, bool), np.ones((1, 1)), np.zeros((1, 1)), np.zeros((3, 1, len(b.table))))
+    multigrid._invert_all(active, b, not uneven, faces, work, none, np.zeros(1), part)
+    work.z[:] = 0.0
+    brick, red = brick_of(b, n), slot < b.stride[0]
+    z = np.zeros(n)
+    diagonal = loss.copy()
+    weight = np.zeros((n, 6))
+    for i, f in itertools.product(range(n), range(6)):
+        j = domain.neighbour[i, f]
+        if j >= 0:
+            weight[i, f] = 2 * d[i] * d[j] / (d[i] + d[j])
+            diagonal[i] += weight[i, f]
+
+    def relax(some):
+        for i in np.flatnonzero(some):
+            z[i] = (right[i] + weight[i] @ z[domain.neighbour[i]]) / diagonal[i]
+
+    again = [("LOCAL_BLACK", ~red & np.isin(brick, b.local_black)), ("LOCAL_RED", red & np.isin(brick, b.local_red))]
+    assert 0 < b.local_red.size < b.local_black.size <= b.brick[1]
+    for name, some in [("SCALE", red), *again, *again, ("BLACK", ~red)]:
+        relax(some)
+        multigrid._sweep(getattr(sweeps, name), 0, active, b, not uneven, faces, work, none, np.zeros(1), part)
+        assert work.z[0, slot] == pytest.approx(z, rel=1e-5, abs=1e-5), name
+    multigrid._sweep(sweeps.UP, 0, active, b, not uneven, faces, work, none, np.zeros(1), part)
+    residual = right - diagonal * z + np.array([weight[i] @ z[domain.neighbour[i]] for i in range(n)])
+    assert np.abs(residual[~red]).max() < 1e-12
+    inside = b.parent[:n] >= 0
+    sums = np.bincount(b.parent[:n][inside], weights=residual[inside])
+    coarse = work.r[0, b.base[1] + b.slot[b.voxel[1] : b.voxel[2]]]
+    assert coarse == pytest.approx(sums, rel=1e-4, abs=1e-5)
+
+
+def test_relaxing_again_round_parted_blocks_saves_cycles():
+    """A holed cylinder 100 voxels wide: fewer cycles to the same field than by relaxing every brick as often."""
+    rng = np.random.default_rng(0)
+    y, x = np.indices((100, 100)) - 49.5
+    noise = gaussian_filter(rng.standard_normal((100, 100, 100)), 1.5)
+    domain = prepare(neighbours_of((np.hypot(x, y) < 50) & (noise > np.quantile(noise, 0.25)))[1])
+    b = domain.bricks
+    bare = b._replace(local_red=b.local_red[:0], local_black=b.local_black[:0], again=np.zeros_like(b.again))
+    source = 1.0 * (rng.random(domain.n) < 0.02)
+    found = [
+        solve_compact(one, source, diffusivity=1.0, loss=30.0**-2, spacing=1.0)
+        for one in (domain, replace(domain, bricks=bare, _shelf=[]))
+    ]
+    assert found[0].concentration == pytest.approx(found[1].concentration, rel=1e-3, abs=1e-3)
+    assert found[0].iterations[0] <= found[1].iterations[0] - 2
+
+
 def test_far_from_every_source_nothing_is_left_below_the_smallest_normal_number():
     """A channel a thousand reaches long: float32 numbers would fall below 1e-38 and slow every sweep; they are zero."""
-    from marrow_niche.transport import solve_compact
-
     domain = prepare(neighbours_of(np.ones((3, 3, 2000), bool))[1])
     source = np.zeros((3, 3, 2000))
     source[:, :, 0] = 1.0
