@@ -245,7 +245,11 @@ def words(found: dict[str, Any]) -> list[str]:
             f"Neutrophils, platelets and red cells are all back at {100 * found['level']:.0f} % {late}{time:.1f} days after "
             f"the injury; {late}{delay:.1f} days sooner with every limit lifted."
         )
-        kinds = ", ".join(f"{name.replace('_', ' ')} {v['verdict']}" for name, v in found["by_lineage"].items())
+        never = f"never below {100 * found['level']:.0f} %"
+        kinds = ", ".join(
+            f"{name.replace('_', ' ')} {v['verdict'] if v['recovery_days']['mean'] > 0 else never}"
+            for name, v in found["by_lineage"].items()
+        )
         out.append(f"By itself: {kinds}.")
     if found["not_back_by_the_end"]:
         out.append(f"Counts were not back when the run ended on day {found['last_day']:g}; that day stands for their recovery.")
