@@ -264,6 +264,39 @@ def verdict(
 
 
 @app.command(sort_key=10)
+def switches(
+    directory: Run,
+    /,
+    *,
+    only: Annotated[
+        tuple[str, ...],
+        Parameter(help="A switch to turn off, such as emergency; may be given again. All by default.", negative=""),
+    ] = (),
+    seeds: Annotated[int, Parameter(help="How many seeds: the run's own and the next ones.")] = 1,
+    jobs: Jobs = None,
+) -> int:
+    """Tell what each mechanism does in a run: the same run again with one of them off at a time.
+
+    Each arm is a whole run from its own resting state, so that all thirteen take fourteen times as long as the run. It is
+    written to switches.json, and the report shows it.
+    """
+    from marrow_niche.studies.switch_off import run_switched_off
+
+    with _resumable(f"marrow-niche switches {directory}", kept=False), study_bar("arms") as show:
+        found = run_switched_off(directory, only=only, seeds=seeds, jobs=jobs, show=show)
+    from marrow_niche.record.results import open_results
+    from marrow_niche.view import switched
+    from marrow_niche.view.report import report as draw
+
+    print("\n".join([*words.aligned([switched.HEAD, *switched.rows(found)]), *switched.failures(found)]))
+    results = open_results(directory)
+    print(f"\nSwitches: {results.directory / 'switches.json'}")
+    if (results.directory / "report.html").is_file():
+        print(f"Report:   {draw(results)}")
+    return DONE
+
+
+@app.command(sort_key=11)
 def cite(source: Source, /) -> int:
     """Print the references of every parameter that a scenario or a run uses."""
     import marrow_niche

@@ -62,7 +62,7 @@ def calls(monkeypatch):
 def test_help_reads_well_to_a_newcomer(capsys):
     assert main(["--help"]) == 0
     text = capsys.readouterr().out
-    for command in ("new", "check", "run", "resume", "report", "compare", "sweep", "doses", "verdict", "cite"):
+    for command in ("new", "check", "run", "resume", "report", "compare", "sweep", "doses", "verdict", "switches", "cite"):
         assert f" {command} " in text
     for later in ("render", "export"):
         assert later not in text
@@ -290,7 +290,7 @@ def test_times_are_told_in_the_unit_one_would_say(seconds, text):
 
 
 def test_study_commands_say_what_they_take(capsys):
-    for command in ("sweep", "doses", "verdict"):
+    for command in ("sweep", "doses", "verdict", "switches"):
         assert main([command, "--help"]) == 0
         said = capsys.readouterr().out
         assert "--jobs" in said

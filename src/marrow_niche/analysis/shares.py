@@ -5,7 +5,8 @@ which each limit is a player; its Shapley value is what it gains on average over
 
     φᵢ = Σ_{S without i} |S|! (n − |S| − 1)! / n! · (v(S ∪ i) − v(S)),     Σ φᵢ = T(none) − T(all).
 
-What is left, T(all), is transit: the time cells take to divide and ripen. Shapley 1953, Contributions to the Theory of Games 2.
+What is left, T(all), is transit: the time cells take to divide and ripen. So T(none) has as many parts as there are limits,
+and one more; the largest is what limits recovery. Shapley 1953, Contributions to the Theory of Games 2.
 """
 
 import math
@@ -18,8 +19,6 @@ import numpy as np
 LIMITS = {"niche": "niche-limited", "stem_cells": "stem-cell-limited", "hormones": "hormone-limited"}
 """What may hold recovery up, and the verdict where it does."""
 TRANSIT, UNDECIDED = "transit-limited", "undecided"
-SMALL = 0.2
-"""Lifting every limit shortens recovery by less than this share of it: transit-limited."""
 
 Arm = frozenset[str]
 Times = Mapping[Arm, float]
@@ -42,6 +41,8 @@ class Verdict:
     reason: str
     shares: dict[str, Estimate]
     """Days of the delay that each limit makes."""
+    transit: Estimate
+    """Days to recovery with every limit lifted."""
     delay: Estimate
     """Days by which recovery is later than with every limit lifted."""
     time: Estimate
@@ -94,49 +95,50 @@ def estimate(values: Sequence[float]) -> Estimate:
     return Estimate(mean=float(x.mean()), low=float(x.mean()) - wide, high=float(x.mean()) + wide)
 
 
-def judge(seeds: Sequence[Times]) -> Verdict:
+def judge(seeds: Sequence[Times], *, back: bool = True) -> Verdict:
     """The verdict of the arms of several seeds.
 
     Parameters
     ----------
     seeds : sequence of dict
         For each seed the days to recovery of every arm; 0 where nothing fell, the length of the run where it never came back.
+    back : bool
+        Whether counts were back by the end in every seed with nothing lifted. Where not, the delay is longer than told, and
+        nothing can be called transit.
 
     Returns
     -------
     Verdict
-        *transit-limited* where the share of the time that lifting all limits gains lies below `SMALL` with its whole interval;
-        else the limit with the largest share where its interval lies above those of all others; else *undecided*.
+        Of the limits' shares and of transit, the largest where its interval lies above those of all others; else *undecided*.
     """
     nothing, everything = frozenset[str](), frozenset[str]().union(*seeds[0])
     each = [shares(times) for times in seeds]
     found = {name: estimate([one[name] for one in each]) for name in LIMITS if name in everything}
     time = estimate([times[nothing] for times in seeds])
+    transit = estimate([times[everything] for times in seeds])
     delay = estimate([times[nothing] - times[everything] for times in seeds])
     gained = estimate(
         [(t[nothing] - t[everything]) / t[nothing] if t[nothing] > 0 else 0.0 for t in seeds]
     )
-    name, reason = _named(found, time, gained, len(seeds))
-    return Verdict(name=name, reason=reason, shares=found, delay=delay, time=time, gained=gained)
+    parts = {LIMITS[limit]: share for limit, share in found.items()} | {TRANSIT: transit}
+    name, reason = _named(parts, time, gained, len(seeds), back)
+    return Verdict(name=name, reason=reason, shares=found, transit=transit, delay=delay, time=time, gained=gained)
 
 
-def _named(found: dict[str, Estimate], time: Estimate, gained: Estimate, seeds: int) -> tuple[str, str]:
-    """Name and reason."""
+def _named(parts: dict[str, Estimate], time: Estimate, gained: Estimate, seeds: int, back: bool) -> tuple[str, str]:
+    """Name and reason; `parts` of the time to recovery by the verdict that each would give."""
     if time.mean == 0:
         return UNDECIDED, "no count fell below the level, so there is nothing to recover"
     if seeds < 2:
         return UNDECIDED, "one seed gives no interval; ask for at least two"
     span = f"{100 * gained.low:.0f} to {100 * gained.high:.0f}"
     told = f"lifting every limit shortens recovery by {100 * gained.mean:.0f} % ({span})"
-    if gained.high < SMALL:
-        return TRANSIT, f"{told}, less than {100 * SMALL:.0f} %"
-    first, *others = sorted(found, key=lambda limit: -found[limit].mean)
-    best = LIMITS[first]
-    if gained.low < SMALL:
-        other = best if gained.mean < SMALL else TRANSIT
-        mine = TRANSIT if gained.mean < SMALL else best
-        return UNDECIDED, f"{told}, which spans {100 * SMALL:.0f} %: {mine}, or {other}"
-    near = [LIMITS[limit] for limit in others if found[limit].high >= found[first].low]
+    first, *others = sorted(parts, key=lambda name: -parts[name].mean)
+    near = [name for name in others if parts[name].high >= parts[first].low]
+    if not back and TRANSIT in (first, *near):
+        return UNDECIDED, f"{told} that can be seen, but it was not over when the run ended: run the scenario for longer"
     if near:
-        return UNDECIDED, f"{told}; the interval of the largest share ({best}) overlaps that of {' and '.join(near)}"
-    return best, f"{told}; its share is the largest, and its interval lies above those of the others"
+        return UNDECIDED, f"{told}; the interval of the largest part ({first}) overlaps that of {' and '.join(near)}"
+    if first == TRANSIT:
+        return TRANSIT, f"{told}; what is left is the largest part, and its interval lies above the shares of all limits"
+    return first, f"{told}; its share is the largest part, and its interval lies above those of the others and of what is left"

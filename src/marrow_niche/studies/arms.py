@@ -2,9 +2,11 @@
 
 From the fork on, under the same luck (draws depend on cell, hour and seed alone):
 
-- *niche*: vessels, stroma and osteoblasts are intact and stay so, and membranes hold the SCF of the wild type;
-- *stem cells*: those that are missing are put in where stem cells dwell, tip and others to their resting numbers, and none is
-  senescent;
+- *niche*: vessels, stroma and osteoblasts are intact and stay so, no stroma turns to fat, and membranes hold the SCF of the
+  wild type;
+- *stem cells*: those that are missing are put in where stem cells dwell, tip and others to their resting numbers, once, and
+  none is senescent; from then on there are no more of either than at rest: too few is what is lifted, and more than enough
+  would drive counts over rest;
 - *hormones*: "normal": they are made as a healthy body makes them at these counts; "saturating": TPO, EPO and G-CSF act at
   least at the level of `SATURATING`, at every hour, which drives counts over rest and so hides what else is short.
 """
@@ -20,6 +22,7 @@ import numpy as np
 SATURATING = {"tpo": 12.2, "epo": 30.0, "gcsf": 55.0}
 """Levels over rest: the most that a mimetic of TPO does (Wang 2010, AAPS J 12:729), EPO in severe anaemia, G-CSF that half
 fills its receptors (Nicola & Metcalf 1985)."""
+SURPLUS = 121
 Hormones = Literal["normal", "saturating"]
 """To what they are lifted."""
 LINEAGES = ("neutrophils", "platelets", "red_cells")
@@ -96,7 +99,7 @@ def arm_course(
 
     model, state = found.model, copy.deepcopy(found.state)
     if "niche" in lifted:
-        model = _with_genes(model, membrane_scf=1.0)
+        model = without_injury(_with_genes(model, membrane_scf=1.0))
         mend_niche(state)
     if "stem_cells" in lifted:
         give_stem_cells(state, model, found.rest)
@@ -110,6 +113,8 @@ def arm_course(
     def hold() -> None:
         if "niche" in lifted:
             mend_niche(state)
+        if "stem_cells" in lifted:
+            spare_surplus(state, model, found.rest)
         if held:
             saturate(state)
 
@@ -161,6 +166,13 @@ def mend_niche(state: Any) -> None:
         part[:] = 1.0
 
 
+def without_injury(model: Any) -> Any:
+    """The model in which empty marrow harms nothing. Stroma that is only held intact would turn to fat for ever, and fat
+    makes SCF."""
+    stroma = dataclasses.replace(model.species.stroma, vessel_injury=0.0, stroma_injury=0.0)
+    return dataclasses.replace(model, species=dataclasses.replace(model.species, stroma=stroma))
+
+
 def _with_genes(model: Any, **genes: float) -> Any:
     return dataclasses.replace(model, genes=dataclasses.replace(model.genes, **genes))
 
@@ -190,3 +202,18 @@ def give_stem_cells(state: Any, model: Any, rest: Rest) -> None:
     new.clone[:] = new.id
     state.next_id += number
     state.stem = joined(s, new)
+
+
+def spare_surplus(state: Any, model: Any, rest: Rest) -> None:
+    """No more stem cells of either kind than at rest, in place: lots tell which of them go."""
+    from marrow_niche.kernels.stem_cells import uniforms
+    from marrow_niche.state import take
+
+    s = state.stem
+    kept = np.ones(len(s.id), bool)
+    for wanted, tip in zip(rest.stem_cells, (False, True)):
+        mine = np.flatnonzero(s.tip == tip)
+        lots = uniforms(s.id[mine], model.seed, state.hour, SURPLUS, 0)[:, 0]
+        kept[mine[np.argsort(lots)[wanted:]]] = False
+    if not kept.all():
+        state.stem = take(s, kept)

@@ -166,14 +166,13 @@ def weighed(
         return 0.0 if day == 0 else min(day, last_day) - injury_day
 
     columns = {name: [k] for k, name in enumerate(LINEAGES)} | {TOGETHER: list(range(len(LINEAGES)))}
+    never = {
+        name: any(math.isinf(seed[frozenset()][k]) for seed in by_seed for k in chosen) for name, chosen in columns.items()
+    }
     verdicts, times = {}, {}
     for name, chosen in columns.items():
         times[name] = [{arm: max(since(days[k]) for k in chosen) for arm, days in seed.items()} for seed in by_seed]
-        verdicts[name] = shares.judge(times[name])
-    never = {
-        name: sum(days[k] == float("inf") for seed in by_seed for days in [seed[frozenset()]] for k in chosen) > 0
-        for name, chosen in columns.items()
-    }
+        verdicts[name] = shares.judge(times[name], back=not never[name])
     whole = verdicts[TOGETHER]
     out = {
         "verdict": whole.name,
@@ -194,7 +193,7 @@ def weighed(
             {
                 "lifted": sorted(arm),
                 "days": {name: [seed[arm] for seed in times[name]] for name in columns},
-                "back": [all(day != float("inf") for day in seed[arm]) for seed in by_seed],
+                "back": [all(map(math.isfinite, seed[arm])) for seed in by_seed],
             }
             for arm in by_seed[0]
         ],
@@ -210,6 +209,7 @@ def _plain(verdict: Any) -> dict[str, Any]:
 
     return {
         "recovery_days": one(verdict.time),
+        "transit_days": one(verdict.transit),
         "delay_days": one(verdict.delay),
         "gained_share": one(verdict.gained),
         "share_days": {limit: one(estimate) for limit, estimate in verdict.shares.items()},
@@ -236,7 +236,7 @@ def words(found: dict[str, Any]) -> list[str]:
         "niche-limited": "Recovery is niche-limited: vessels and stroma hold it up.",
         "stem-cell-limited": "Recovery is stem-cell-limited: there are too few stem cells.",
         "hormone-limited": "Recovery is hormone-limited: there is too little of what drives the marrow.",
-        "transit-limited": "Recovery is transit-limited: it takes as long as cells take to divide and ripen, and little else.",
+        "transit-limited": "Recovery is transit-limited: most of it is the time that cells take to divide and ripen.",
         "undecided": "What limits recovery is undecided.",
     }[found["verdict"]]
     out = [first, f"Why: {found['reason']}."]
@@ -245,7 +245,11 @@ def words(found: dict[str, Any]) -> list[str]:
             f"Neutrophils, platelets and red cells are all back at {100 * found['level']:.0f} % {late}{time:.1f} days after "
             f"the injury; {late}{delay:.1f} days sooner with every limit lifted."
         )
-        kinds = ", ".join(f"{name.replace('_', ' ')} {v['verdict']}" for name, v in found["by_lineage"].items())
+        never = f"never below {100 * found['level']:.0f} %"
+        kinds = ", ".join(
+            f"{name.replace('_', ' ')} {v['verdict'] if v['recovery_days']['mean'] > 0 else never}"
+            for name, v in found["by_lineage"].items()
+        )
         out.append(f"By itself: {kinds}.")
     if found["not_back_by_the_end"]:
         out.append(f"Counts were not back when the run ended on day {found['last_day']:g}; that day stands for their recovery.")

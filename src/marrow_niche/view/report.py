@@ -13,7 +13,7 @@ from marrow_niche.quantities import words
 from marrow_niche.record.atomic import write_text
 from marrow_niche.record.directory import RunDirectory
 from marrow_niche.record.results import Results, open_results
-from marrow_niche.view import books, events, findings, making, page, verdict
+from marrow_niche.view import books, events, findings, making, page, switched, verdict
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -71,6 +71,7 @@ def _report(run: Results, begun: "Rendering | None") -> Path:
         time_courses = [*_blood(run, drawn), *_clinic(run), *_marrow(run, drawn), *_dose(run, drawn)]
         below = [*_cytokines(run, drawn), *_niche(run, drawn), *_books(run)]
         body += [*time_courses, *_space(begun, drawn), *below]
+    body += switched.section(run)
     body += [*making.bone(run), *making.making(run), *making.parameters(run), *making.files(run)]
     body.append(
         "<footer>Written by marrow_niche. Days count from the start; “rest” is the state the run began in.</footer>"

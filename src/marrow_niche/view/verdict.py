@@ -31,7 +31,10 @@ def _told(found: dict[str, Any]) -> list[str]:
     rows = [
         (LIMITS.get(limit, limit), words.plain(each["mean"]), _span(each)) for limit, each in found["share_days"].items()
     ]
-    rows.append(("in all", words.plain(found["delay_days"]["mean"]), _span(found["delay_days"])))
+    rows += [
+        (label, words.plain(found[name]["mean"]), _span(found[name]))
+        for label, name in (("what is left: transit", "transit_days"), ("to recovery, in all", "recovery_days"))
+    ]
     arms = [
         (
             " + ".join(LIMITS.get(limit, limit).split(" (")[0] for limit in arm["lifted"]) or "nothing (the run)",
@@ -42,7 +45,7 @@ def _told(found: dict[str, Any]) -> list[str]:
     return [
         page.heading("What limits recovery"),
         page.paragraph(f"{first} {others[0] if others else ''}"),
-        page.table(("of the delay", "days", "95 %"), rows),
+        page.table(("part of the time", "days", "95 %"), rows),
         *(page.paragraph(text) for text in others[1:]),
         page.fold(
             "Days to 90 % in each arm",

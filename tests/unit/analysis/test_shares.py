@@ -67,28 +67,45 @@ def seeds(base, own, jitter=(0.0, 0.4, -0.3)):
 @pytest.mark.parametrize("limit", LIMITS)
 def test_the_limit_that_costs_most_is_named(limit):
     own = {other: 10.0 if other == limit else 1.0 for other in LIMITS}
-    found = judge(seeds(12.0, own))
+    found = judge(seeds(5.0, own))
     assert found.name == shares.LIMITS[limit]
+    assert "its share is the largest part" in found.reason
     assert found.shares[limit].mean == pytest.approx(10.0 + 0.1 / 3)
     assert found.delay.mean == pytest.approx(sum(each.mean for each in found.shares.values()))
 
 
-def test_little_delay_is_transit():
-    found = judge(seeds(30.0, dict.fromkeys(LIMITS, 1.0)))
-    assert found.name == TRANSIT
-    assert found.gained.high < 0.2
+def test_transit_is_a_part_like_the_others():
+    """The same limit that costs ten days is what limits a recovery that takes five without it, and not one that takes 30."""
+    own = {"niche": 10.0, "stem_cells": 1.0, "hormones": 0.0}
+    short, long = judge(seeds(5.0, own)), judge(seeds(30.0, own))
+    assert (short.name, long.name) == (shares.LIMITS["niche"], TRANSIT)
+    assert long.transit.mean == pytest.approx(30.0 + 0.1 / 3)
+    for found in (short, long):
+        parts = sum(each.mean for each in found.shares.values()) + found.transit.mean
+        assert parts == pytest.approx(found.time.mean)
+
+
+def test_what_is_not_over_is_no_transit():
+    """Its delay is longer than was seen. A limit that is the largest part all the same is named."""
+    own = {"niche": 10.0, "stem_cells": 1.0, "hormones": 0.0}
+    assert judge(seeds(5.0, own), back=False).name == shares.LIMITS["niche"]
+    late = judge(seeds(30.0, own), back=False)
+    assert late.name == UNDECIDED
+    assert "for longer" in late.reason
+    near = judge(seeds(9.0, own, jitter=(-2.0, 2.0, 0.1)), back=False)
+    assert near.name == UNDECIDED
+    assert "for longer" in near.reason
 
 
 def test_like_shares_are_undecided_and_both_are_named():
-    found = judge(seeds(10.0, {"niche": 8.0, "stem_cells": 8.2, "hormones": 0.0}))
+    found = judge(seeds(3.0, {"niche": 8.0, "stem_cells": 8.2, "hormones": 0.0}))
     assert found.name == UNDECIDED
     assert "stem-cell-limited" in found.reason
     assert "niche-limited" in found.reason
 
 
-def test_an_interval_over_the_bound_of_transit_is_undecided():
-    found = judge(seeds(20.0, {"niche": 4.9, "stem_cells": 0.0, "hormones": 0.0}, jitter=(-2.0, 2.0, 0.1)))
-    assert found.gained.low < 0.2 < found.gained.high
+def test_a_share_like_transit_is_undecided_and_both_are_named():
+    found = judge(seeds(9.0, {"niche": 10.0, "stem_cells": 0.0, "hormones": 0.0}, jitter=(-2.0, 2.0, 0.1)))
     assert found.name == UNDECIDED
     assert TRANSIT in found.reason
     assert "niche-limited" in found.reason

@@ -1,6 +1,7 @@
 """The report: one file that opens anywhere, says what happened, and says what is missing."""
 
 import base64
+import json
 import re
 import shutil
 import subprocess
@@ -8,7 +9,11 @@ import sys
 
 import pytest
 
+from marrow_niche.analysis import shares
 from marrow_niche.errors import RunError
+from marrow_niche.record.directory import RunDirectory
+from marrow_niche.studies import verdict
+from marrow_niche.studies.arms import LINEAGES
 from marrow_niche.view import report, summary
 
 
@@ -78,13 +83,31 @@ def test_an_unfinished_run_with_little_in_it_is_reported(run_of):
 
 def test_a_run_that_recorded_nothing_is_reported(tmp_path):
     from marrow_niche.record import provenance
-    from marrow_niche.record.directory import RunDirectory
 
     run = RunDirectory(tmp_path / "new").create()
     run.write_scenario({"title": "", "species": "mouse", "seed": 7})
     provenance.write(run, scenario={}, ledger=[], seed=7)
     assert "has recorded nothing yet" in report(tmp_path / "new").read_text(encoding="utf-8")
     assert "Nothing is recorded yet." in summary(tmp_path / "new")
+
+
+def test_what_was_asked_of_a_run_stands_in_its_report(tmp_path):
+    """Verdict first, arms of its switches after the figures; neither where it was not asked for."""
+    run = RunDirectory(tmp_path / "run").create()
+    run.write_scenario({"species": "mouse"})
+    asked = ("What limits recovery is undecided", "What each mechanism does")
+    text = report(run.path).read_text(encoding="utf-8")
+    assert not any(each in text for each in asked)
+    times = [{arm: [0.0, 0.0, 0.0] for arm in shares.arms()}] * 2
+    found = verdict.weighed(times, numbers=[1, 2], injury_day=0.0, fork_day=1.0, last_day=9.0)
+    run.verdict.write_text(json.dumps(found), encoding="utf-8")
+    each = {"lowest": [0.5], "lowest_day": [3.0], "back": [8.0]}
+    own = {"off": "", "means": "", **dict.fromkeys(LINEAGES, each), "stem_cells_at_end": [1.0]}
+    arms = {"level": 0.9, "last_day": 9.0, "seeds": [1], "arms": [own, own | {"off": "emergency", "means": "hurry"}]}
+    run.switches.write_text(json.dumps(arms), encoding="utf-8")
+    text = report(run.path).read_text(encoding="utf-8")
+    first, second = (text.index(each) for each in asked)
+    assert first < second < text.index("<td>emergency</td><td>50 %</td>")
 
 
 def test_a_damaged_field_costs_its_picture_only(own):

@@ -29,7 +29,9 @@ def test_the_section_tells_verdict_shares_and_arms(run):
     text = "".join(parts)
     assert "<td>niche</td><td>20</td>" in text
     assert "nothing (the run)" in text
-    assert text.count("<tr>") == 1 + 4 + 1 + 8
+    assert "<td>what is left: transit</td><td>10.2</td>" in text
+    assert "<td>to recovery, in all</td><td>30.2</td>" in text
+    assert text.count("<tr>") == 1 + 5 + 1 + 8
     assert found["words_of_shares"].startswith("Shares of the delay in days: the niche 20.")
     assert "Shares of the delay" not in text and "Shares of the delay" not in " ".join(found["words"])
 
