@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from marrow_niche.geometry.bone import Bone
 from marrow_niche.geometry.field import Inset
 from marrow_niche.geometry.lattice import Lattice
 from marrow_niche.geometry.near import Near
@@ -126,7 +127,12 @@ class Geometry:
     """Edges of `vessels` (sinusoids and veins)."""
     near_stroma: Near
     """Rows of `niches.stroma`."""
-    surface: tuple[np.ndarray, np.ndarray]
-    """Vertices (v, 3) [um] and triangles (t, 3) of the whole bone's outer surface."""
+    bone: Bone
+    """The whole bone, of which this is a piece."""
     facts: dict[str, Any]
     """Plain numbers and words for `check` and the report."""
+
+    @property
+    def surface(self) -> tuple[np.ndarray, np.ndarray]:
+        """Vertices (v, 3) [um] and triangles (t, 3) of the whole bone's outer surface."""
+        return self.bone.surface.vertices, self.bone.surface.triangles
