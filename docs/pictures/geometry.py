@@ -465,7 +465,7 @@ def draw_bones(cache: Path | None) -> None:
         picture, scale = shot(things, toward, up, size, shade=shade, room=0.93)
         ax = panel(drawn, box, picture)
         title(ax, "abcdefghi"[k], f"{name}, {words}")
-        bar(ax, scale, length, y=-0.08)
+        bar(ax, scale, length, y=-0.016 / box[3])
     save(drawn, "bones")
 
 

@@ -75,6 +75,8 @@ def _source(f):
             f"  {f['source']}, {image['format']}, voxels of {edge} um (by the {image['voxel size from']}).",
             "  " + ", ".join(f"{n:,} voxels are {name}" for name, n in image["voxels by label"].items()) + ".",
         ]
+        from_image = "vessels_from" in f
+        lines.append(f"  Vessels are those of {f['vessels_from']}." if from_image else "  It labels no vessels.")
         if "voxel size" in image:
             lines.append(f"  Note: {image['voxel size']}.")
     elif "points" in f and "cortex_um" in f and f["source"].startswith("around"):
