@@ -99,7 +99,8 @@ def depth_under(bone: Bone, inset: Inset) -> Field:
     grid = inset.cortical
     values = grid.values + spread(bone.cortex_at(stations(grid, bone.axis)), bone.axis)
     if bone.surface.cut is not None:
-        np.minimum(values, grid.spacing * (share_kept(bone.surface, grid) - 0.5), out=values)
+        kept = grid.spacing * (share_kept(bone.surface, grid) - 0.5)  # told only under the bone's own surface
+        np.minimum(values, kept, out=values, where=values > 0.0)
     return Field(origin=grid.origin, spacing=grid.spacing, values=values)
 
 
