@@ -8,14 +8,16 @@ import argparse
 import os
 import pickle
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from marrow_niche.geometry import build_geometry
+from marrow_niche.geometry import bone_surface, build_geometry
+from marrow_niche.geometry.bone_mesh import depth_under
 from marrow_niche.geometry.field import Field
 from marrow_niche.geometry.made_bones import BONES
 from marrow_niche.geometry.spec import Geometry
@@ -32,10 +34,12 @@ pv.OFF_SCREEN = True
 IMAGES = Path(__file__).resolve().parent.parent / "images"
 WIDE, DPI = 7.0, 200
 """Of a picture [inch], and its pixels per inch."""
-BONE, FACE, TRABECULA, MARROW = "#d9d4c6", "#c2bbaa", "#e4dfd2", "#f8e6e0"
+BONE, FACE, MARROW = "#e0dbce", "#c2bbaa", "#f8e6e0"
 CUT = "#e3c3b5"
 """A side at which the piece was cut out of a larger bone."""
 COLOURS = {"sinusoid": "#b9574f", "type H": "#1a9c6b", "arteriole": "#f0471c", "vein": "#5f559f", "fat": "#f3cf5b"}
+Things = list[tuple[Any, dict[str, Any]]]
+"""Meshes, and how each is drawn."""
 STROMA, MEGAKARYOCYTE = "#2b83c6", "#efa51f"
 NAMES = {"vein": "central vein", "type H": "type H vessel"}
 LONG = 'bone = "{bone}"\nvoxel = "{voxel}"\nsection = {{ axis = "{axis}", at = "{at}", thickness = "{thickness}" }}'
@@ -47,6 +51,7 @@ SCENARIOS = {
     "mid-shaft": ("mouse", LONG.format(bone="mouse femur", voxel="10 um", axis="long", at="50 %", thickness="0.3 mm")),
     "vertebra": ("mouse", 'bone = "mouse vertebra"\nvoxel = "15 um"'),
     "iliac core": ("human", 'bone = "human iliac core"\nvoxel = "30 um"'),
+    "needle core": ("human", 'bone = "human needle core"\nvoxel = "30 um"'),
     "mouse calvaria": (
         "mouse",
         LONG.format(bone="mouse calvaria", voxel="10 um", axis="long", at="50 %", thickness="1.6 mm"),
@@ -93,28 +98,26 @@ class Cut:
     """Faces of the box, (axis, 0 low or 1 high), at which the bone goes on, so that they are closed by a cut face."""
     fine: float = 5.0
     """Pitch of cut faces and vessels."""
-    outer: Any = field(init=False)
     depth: Field = field(init=False)
-    """Under the bone's outer surface."""
+    """Under the bone's outer surface and behind its cut sides."""
 
     def __post_init__(self) -> None:
-        vertices, triangles = self.g.surface
-        mesh = pv.PolyData(
-            np.asarray(vertices, float), np.column_stack([np.full(len(triangles), 3), triangles]).ravel()
-        )
-        self.outer = mesh.compute_normals(split_vertices=False, auto_orient_normals=True)
-        self.low, self.high = np.array(self.low, float), np.array(self.high, float)
-        self.low = np.maximum(self.low, vertices.min(axis=0) - 4 * self.fine)
-        self.high = np.minimum(self.high, vertices.max(axis=0) + 4 * self.fine)
-        if self.side > 0:
-            self.high[self.axis] = self.at
-        else:
-            self.low[self.axis] = self.at
-        step = float((np.prod(self.high - self.low) / 4e5) ** (1 / 3))
-        number = np.ceil((self.high - self.low) / step).astype(int) + 3
-        grid = pv.ImageData(dimensions=number, spacing=(step,) * 3, origin=self.low - step)
-        distance = -grid.compute_implicit_distance(self.outer)["implicit_distance"]
-        self.depth = Field(origin=self.low - step, spacing=step, values=np.asarray(distance).reshape(number[::-1]))
+        self.depth = depth_under(self.g.bone, self.g.inset)
+        (self.high if self.side > 0 else self.low)[self.axis] = self.at
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the bone is a piece out of a larger one, whose sides are not its own surface."""
+        return self.g.bone.surface.cut is not None
+
+    def clipped(self, mesh: Any, *, deep: float = 0.0) -> Any:
+        """What of a mesh lies in the box, and `deep` behind the cut."""
+        low, high = self.low.copy(), self.high.copy()
+        (high if self.side > 0 else low)[self.axis] -= self.side * deep
+        for axis in range(3):
+            for end, below in ((low, False), (high, True)):
+                mesh = mesh.clip(normal=np.eye(3)[axis], origin=np.eye(3)[axis] * end, invert=below)
+        return mesh
 
     def grid(self, pitch: float, low: np.ndarray, high: np.ndarray) -> tuple[Any, np.ndarray]:
         """Nodes over a box that end on its faces, and where they are (k, 3). A side of nought gets one layer."""
@@ -139,39 +142,28 @@ class Cut:
         """Positive in marrow."""
         return np.minimum(self.depth.at(points), self.g.inset.at(points))
 
-    def solid(self, pitch: float) -> list[tuple[Any, dict[str, Any]]]:
-        """Bone: outside, endosteum with trabeculae, and cut faces."""
-        outside = self.outer
-        for axis in range(3):
-            for end, keep_below in ((self.low[axis], False), (self.high[axis], True)):
-                outside = outside.clip(normal=np.eye(3)[axis], origin=np.eye(3)[axis] * end, invert=keep_below)
-        things = []
-        if outside.n_points:
-            edge = np.sqrt(self.outer.area / self.outer.n_cells)
-            for _ in range(int(np.clip(np.ceil(np.log2(edge / (2 * pitch))), 0, 3)) if self.is_cut else 0):
-                outside = outside.triangulate().subdivide(1, "linear")
-            outside["b"] = -self.g.inset.at(np.asarray(outside.points, float))
-            things.append((outside.clip_scalar(scalars="b", value=0.0, invert=False), {"color": BONE}))
-            if self.is_cut:
-                self.flank = outside.clip_scalar(scalars="b", value=0.0, invert=True)
-        grid, points = self.grid(pitch, self.low, self.high)
-        grid["b"] = self.g.inset.at(points)
-        inner = grid.contour([0.0], scalars="b")
-        inner = inner.smooth_taubin(n_iter=12, pass_band=0.15, boundary_smoothing=False)
-        if self.is_cut:
-            inner["d"] = self.depth.at(np.asarray(inner.points, float))
-            inner = inner.clip_scalar(scalars="d", value=0.0, invert=False)
-        things.append((inner.compute_normals(split_vertices=False), {"color": TRABECULA}))
-        for axis, at in [(self.axis, self.at), *((a, (self.low, self.high)[e][a]) for a, e in self.ends)]:
-            things.append((_above(*self.face(axis, at), self.bone), {"color": FACE, "flat": True}))
-        return things
+    def solid(self) -> Things:
+        """Bone and the faces at which it is cut."""
+        mesh = self.clipped(polydata(*bone_surface(self.g)).compute_normals(split_vertices=False))
+        faces = [(self.axis, self.at), *((a, (self.low, self.high)[e][a]) for a, e in self.ends)]
+        return [
+            (mesh, {"color": BONE}),
+            *((_above(*self.face(axis, at), self.bone), {"color": FACE, "flat": True}) for axis, at in faces),
+        ]
 
-    is_cut: bool = False
-    """Whether the bone is a piece out of a larger one, whose sides are not its own surface."""
-    flank: Any = None
-    """Marrow on such sides."""
+    def flank(self, deep: float) -> Things:
+        """Marrow on the sides of a piece that was cut out of a larger bone, behind the wall."""
+        surface = self.g.bone.surface
+        if surface.cut is None:
+            return []
+        sides = polydata(surface.vertices, surface.triangles[surface.cut])
+        edge = np.sqrt(sides.area / sides.n_cells)
+        sides = sides.subdivide(int(np.clip(np.ceil(np.log2(edge / (3 * self.fine))), 0, 3)), "linear")
+        sides["b"] = self.g.inset.at(np.asarray(sides.points, float))
+        marrow = self.clipped(sides.clip_scalar(scalars="b", value=0.0, invert=False), deep=deep)
+        return [(marrow, {"color": MARROW, "flat": True})]
 
-    def wall(self, deep: float) -> list[tuple[Any, dict[str, Any]]]:
+    def wall(self, deep: float) -> Things:
         """Marrow as a pale wall, `deep` behind the cut."""
         back = self.at - self.side * deep
         things = [(_above(*self.face(self.axis, back), self.marrow), {"color": MARROW, "flat": True})]
@@ -182,7 +174,7 @@ class Cut:
             things.append((_above(*face, self.marrow), {"color": MARROW, "flat": True}))
         return things
 
-    def vessels(self, deep: float, *, pitch: float | None = None) -> list[tuple[Any, dict[str, Any]]]:
+    def vessels(self, deep: float, *, pitch: float | None = None) -> Things:
         """Those of the slice behind the cut, and fat cells, cut flush."""
         pitch = self.fine if pitch is None else pitch
         low, high = self.low.copy(), self.high.copy()
@@ -211,7 +203,7 @@ class Cut:
 
     def balls(
         self, centre: np.ndarray, radius: np.ndarray, deep: float, colour: str
-    ) -> list[tuple[Any, dict[str, Any]]]:
+    ) -> Things:
         """Cells of the slice behind the cut; those that the cut goes through are left whole if their middle lies behind it."""
         behind = self.side * (self.at - centre[:, self.axis])
         kept = (behind > 0) & (behind < deep) & ((centre >= self.low) & (centre <= self.high)).all(axis=1)
@@ -223,6 +215,11 @@ class Cut:
         cloud["r"] = np.broadcast_to(radius, len(centre))[kept]
         ball = pv.Sphere(radius=1.0, theta_resolution=16, phi_resolution=12)
         return [(cloud.glyph(geom=ball, scale="r", orient=False), {"color": colour})]
+
+
+def polydata(vertices: np.ndarray, triangles: np.ndarray) -> Any:
+    """A mesh of vertices (v, 3) and triangles (t, 3)."""
+    return pv.PolyData(np.asarray(vertices, float), np.insert(triangles, 0, 3, axis=1).ravel())
 
 
 def _above(grid: Any, values: Any, function: Callable[[np.ndarray], np.ndarray] | None = None) -> Any:
@@ -284,14 +281,13 @@ def _deepest(a: np.ndarray, b: np.ndarray, radius: np.ndarray, grid: Any) -> np.
 
 
 def shot(
-    things: Iterable[tuple[Any, dict[str, Any]]],
+    things: Things,
     toward: tuple[float, float, float],
     up: tuple[float, float, float],
     size: tuple[int, int],
     *,
     shade: float = 0.0,
     um_per_pixel: float | None = None,
-    bounds: tuple[np.ndarray, np.ndarray] | None = None,
     room: float = 0.96,
 ) -> tuple[np.ndarray, float]:
     """A picture (high, wide, 3) seen in parallel, and its um a pixel.
@@ -311,7 +307,7 @@ def shot(
     right /= np.linalg.norm(right)
     above = np.cross(eye, right)
     frame = np.array([right, above, eye])
-    spans = [(np.asarray(m.points) @ frame.T) for m, _ in things] if bounds is None else [np.array(bounds) @ frame.T]
+    spans = [np.asarray(mesh.points) @ frame.T for mesh, _ in things]
     low, high = np.min([s.min(axis=0) for s in spans], axis=0), np.max([s.max(axis=0) for s in spans], axis=0)
     if um_per_pixel is None:
         um_per_pixel = max((high[0] - low[0]) / (room * size[0]), (high[1] - low[1]) / (room * size[1]))
@@ -365,25 +361,18 @@ def bar(ax: Any, um_per_pixel: float, length: float, *, x: float = 0.03, y: floa
     ax.plot(
         [x, x + wide], [y, y], transform=ax.transAxes, color=style.INK, lw=2.2, solid_capstyle="butt", clip_on=False
     )
-    ax.annotate(
-        length_text(length),
-        (x, y),
-        xycoords="axes fraction",
-        xytext=(0, 3),
-        textcoords="offset points",
-        fontsize=7.5,
-        color=style.INK,
-    )
+    _words(ax, length_text(length), (x, y), (0, 3), fontsize=7.5, color=style.INK)
+
+
+def _words(ax: Any, text: str, place: tuple[float, float], by: tuple[float, float], **look: Any) -> None:
+    """A text at shares of the panel, moved by points."""
+    ax.annotate(text, place, xycoords="axes fraction", xytext=by, textcoords="offset points", **look)
 
 
 def title(ax: Any, letter: str, text: str) -> None:
     """A letter and a few words above a panel."""
-    ax.annotate(
-        letter, (0, 1), xycoords="axes fraction", xytext=(2, 3), textcoords="offset points", fontsize=9.5, weight="bold"
-    )
-    ax.annotate(
-        text, (0, 1), xycoords="axes fraction", xytext=(16, 3), textcoords="offset points", fontsize=8, color=style.SOFT
-    )
+    _words(ax, letter, (0, 1), (2, 3), fontsize=9.5, weight="bold")
+    _words(ax, text, (0, 1), (16, 3), fontsize=8, color=style.SOFT)
 
 
 def key(drawn: Any, entries: list[tuple[str, str]], y: float) -> None:
@@ -428,7 +417,7 @@ def save(drawn: Any, name: str) -> None:
 
 
 def _mix(colour: str, other: str, share: float) -> str:
-    one, two = (np.array([int(c[k : k + 2], 16) for k in (1, 3, 5)]) for c in (colour, other))
+    one, two = _rgb(colour), _rgb(other)
     return "#" + "".join(f"{round(v):02x}" for v in (1 - share) * one + share * two)
 
 
@@ -447,13 +436,15 @@ def draw_bones(cache: Path | None) -> None:
         "mouse calvaria": ((0.35, -0.9, 0.75), (0.0, 0.0, 1.0), 500.0, "strip of 4 by 2 mm"),
         "human calvaria": ((0.35, -0.9, 0.75), (0.0, 0.0, 1.0), 5000.0, "strip of 20 by 10 mm"),
         "human iliac core": ((0.2, -1.0, 0.35), (1.0, 0.0, 0.0), 2000.0, "3 mm across"),
+        "human needle core": ((0.2, -1.0, 0.35), (1.0, 0.0, 0.0), 2000.0, "2 mm across"),
     }
     drawn = page(5.3)
     boxes = {
         "mouse femur": (0.01, 0.775, 0.48, 0.17),
         "mouse tibia": (0.51, 0.775, 0.48, 0.17),
         "human femur": (0.01, 0.505, 0.63, 0.20),
-        "human iliac core": (0.67, 0.50, 0.32, 0.205),
+        "human iliac core": (0.67, 0.625, 0.32, 0.08),
+        "human needle core": (0.67, 0.49, 0.32, 0.06),
         "mouse vertebra": (0.01, 0.045, 0.22, 0.37),
         "human vertebra": (0.25, 0.045, 0.29, 0.37),
         "mouse calvaria": (0.57, 0.265, 0.42, 0.15),
@@ -462,117 +453,113 @@ def draw_bones(cache: Path | None) -> None:
     for k, (name, box) in enumerate(boxes.items()):
         toward, up, length, words = views[name]
         made = BONES[name].surface()
-        mesh = pv.PolyData(made.vertices, np.column_stack([np.full(len(made.triangles), 3), made.triangles]).ravel())
-        things: list[tuple[Any, dict[str, Any]]] = []
-        if made.cut is None:
-            things.append((mesh.compute_normals(split_vertices=False, auto_orient_normals=True), {"color": BONE}))
-        else:
-            for part, colour in ((~made.cut, BONE), (made.cut, CUT)):
-                side = pv.PolyData(made.vertices, np.insert(made.triangles[part], 0, 3, axis=1).ravel())
-                side = side.compute_normals(split_vertices=False, auto_orient_normals=False, consistent_normals=False)
+        cut = np.zeros(len(made.triangles), bool) if made.cut is None else made.cut
+        things: Things = []
+        for part, colour in ((~cut, BONE), (cut, CUT)):
+            if part.any():
+                side = polydata(made.vertices, made.triangles[part])
+                side = side.compute_normals(split_vertices=False, auto_orient_normals=made.cut is None)
                 things.append((side, {"color": colour}))
         size = pixels(drawn, box)
         shade = 0.04 * float(np.ptp(made.vertices, axis=0).max()) if made.cut is None else 0.0
         picture, scale = shot(things, toward, up, size, shade=shade, room=0.93)
         ax = panel(drawn, box, picture)
-        title(ax, "abcdefgh"[k], f"{name}, {words}")
-        bar(ax, scale, length, y=-0.08)
+        title(ax, "abcdefghi"[k], f"{name}, {words}")
+        bar(ax, scale, length, y=-0.016 / box[3])
     save(drawn, "bones")
 
 
-def draw_distal_femur(cache: Path | None) -> None:
-    """The distal metaphysis of the mouse femur, cut open in the frontal plane."""
-    g = build("distal femur", cache)
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How a geometry is shown: bone alone, and the same with marrow, fat and vessels."""
+
+    file: str
+    scenario: str
+    axis: int
+    """Across which it is cut,"""
+    side: float
+    """from which side it is seen,"""
+    at: str | float
+    """and where [um]: "middle", or "vein" for the middle of the central vein."""
+    ends: tuple[tuple[int, int], ...] = ()
+    fine: float
+    toward: tuple[float, float, float]
+    up: tuple[float, float, float] = (0.0, 0.0, 1.0)
+    deep: float
+    """Vessels are shown so far behind the cut [um]."""
+    length: float
+    """Of the scale bar [um]."""
+    high: float
+    """Of the picture [inch]."""
+    shade: float
+    """Reach of ambient occlusion [um]."""
+    first: str
+    second: str
+    rows: bool = False
+    """One above the other instead of side by side."""
+    named: tuple[tuple[str, tuple[float, float]], ...] = ()
+
+
+PLANS = (
+    Plan(
+        file="distal_femur", scenario="distal femur", axis=1, side=1.0, at="vein", ends=((2, 1),), fine=3.5,
+        toward=(0.10, 1.0, 0.25), deep=50.0, length=500.0, high=4.9, shade=108.0,
+        first="marrow taken out: cortex and trabeculae", second="vessels of 50 µm behind the cut",
+    ),
+    Plan(
+        file="mouse_vertebra", scenario="vertebra", axis=0, side=1.0, at="middle", fine=5.0,
+        toward=(1.0, 0.22, 0.16), deep=60.0, length=500.0, high=4.9, shade=132.0,
+        first="marrow taken out: cortex and trabeculae", second="vessels of 60 µm behind the cut",
+        named=(("body", (0.80, 0.035)), ("canal", (0.45, 0.46)), ("spinous\nprocess", (0.10, 0.215))),
+    ),
+    Plan(
+        file="mouse_calvaria", scenario="mouse calvaria", axis=1, side=-1.0, at="middle", ends=((0, 0), (0, 1)), fine=3.0,
+        toward=(0.0, -1.0, 0.16), deep=60.0, length=200.0, high=5.1, shade=96.0, rows=True,
+        first="marrow taken out: two tables and the chambers between them", second="vessels of 60 µm behind the cut",
+    ),
+    Plan(
+        file="human_iliac_core", scenario="iliac core", axis=1, side=-1.0, at=0.0, fine=9.0,
+        toward=(0.0, -1.0, 0.22), up=(1.0, 0.0, 0.0), deep=120.0, length=1000.0, high=5.9, shade=312.0, rows=True,
+        first="marrow taken out: two cortices and trabeculae", second="fat cells and vessels of 120 µm behind the cut",
+    ),
+    Plan(
+        file="human_needle_core", scenario="needle core", axis=1, side=-1.0, at=0.0, fine=9.0,
+        toward=(0.0, -1.0, 0.22), up=(1.0, 0.0, 0.0), deep=120.0, length=1000.0, high=3.2, shade=312.0, rows=True,
+        first="marrow taken out: one cortex and trabeculae", second="fat cells and vessels of 120 µm behind the cut",
+    ),
+)  # fmt: skip
+
+
+def draw_plan(plan: Plan, cache: Path | None) -> None:
+    """Bone alone, and the same with marrow, fat and vessels."""
+    g = build(plan.scenario, cache)
     low, high = _extent(g)
-    middle = _deepest_place(g, low, high)
-    cut = Cut(g=g, low=low, high=high, axis=1, at=middle[1], side=1.0, ends=((2, 1),), fine=3.5)
-    _two(
-        cut,
-        "distal_femur",
-        toward=(0.10, 1.0, 0.25),
-        up=(0.0, 0.0, 1.0),
-        deep=50.0,
-        length=500.0,
-        high=4.9,
-        pitch=9.0,
-        first="marrow taken out: cortex and trabeculae",
-        second="vessels of 50 µm behind the cut",
-    )
-
-
-def draw_vertebra(cache: Path | None) -> None:
-    """A lumbar vertebra of the mouse, cut in the sagittal plane."""
-    g = build("vertebra", cache)
-    low, high = _extent(g)
-    cut = Cut(g=g, low=low, high=high, axis=0, at=0.5 * (low[0] + high[0]), side=1.0, fine=5.0)
-    named = (
-        ("body", (0.80, 0.035)),
-        ("canal", (0.45, 0.46)),
-        ("spinous\nprocess", (0.10, 0.215)),
-    )
-    _two(
-        cut,
-        "mouse_vertebra",
-        named=named,
-        toward=(1.0, 0.22, 0.16),
-        up=(0.0, 0.0, 1.0),
-        deep=60.0,
-        length=500.0,
-        high=4.9,
-        pitch=11.0,
-        first="marrow taken out: cortex and trabeculae",
-        second="vessels of 60 µm behind the cut",
-    )
-
-
-def draw_calvaria(cache: Path | None) -> None:
-    """A strip of the mouse's skull cap, cut open along its length."""
-    g = build("mouse calvaria", cache)
-    low, high = _extent(g)
-    cut = Cut(
-        g=g,
-        low=low,
-        high=high,
-        axis=1,
-        at=0.5 * (low[1] + high[1]),
-        side=-1.0,
-        ends=((0, 0), (0, 1)),
-        fine=3.0,
-        is_cut=True,
-    )
-    _two(
-        cut,
-        "mouse_calvaria",
-        toward=(0.0, -1.0, 0.16),
-        up=(0.0, 0.0, 1.0),
-        deep=60.0,
-        length=200.0,
-        high=5.1,
-        pitch=8.0,
-        rows=True,
-        first="marrow taken out: two tables and the chambers between them",
-        second="vessels of 60 µm behind the cut",
-    )
-
-
-def draw_iliac_core(cache: Path | None) -> None:
-    """A core of the human iliac crest, cut open along its length."""
-    g = build("iliac core", cache)
-    low, high = _extent(g)
-    cut = Cut(g=g, low=low, high=high, axis=1, at=0.0, side=-1.0, fine=9.0, is_cut=True)
-    _two(
-        cut,
-        "human_iliac_core",
-        toward=(0.0, -1.0, 0.22),
-        up=(1.0, 0.0, 0.0),
-        deep=120.0,
-        length=1000.0,
-        high=5.9,
-        pitch=26.0,
-        rows=True,
-        first="marrow taken out: two cortices and trabeculae",
-        second="fat cells and vessels of 120 µm behind the cut",
-    )
+    at = plan.at
+    if isinstance(at, str):
+        at = float((_deepest_place(g, low, high) if at == "vein" else 0.5 * (low + high))[plan.axis])
+    cut = Cut(g=g, low=low, high=high, axis=plan.axis, at=at, side=plan.side, ends=plan.ends, fine=plan.fine)
+    drawn = page(plan.high)
+    foot, head, gap = (0.5 if plan.rows else 0.36) / plan.high, 0.27 / plan.high, 0.2 / plan.high
+    tall = 1 - foot - head
+    each = (tall - head - gap) / 2
+    boxes = [(0.0, foot, 0.495, tall), (0.505, foot, 0.495, tall)]
+    if plan.rows:
+        boxes = [(0.0, foot + each + head + gap, 1.0, each), (0.0, foot, 1.0, each)]
+    solid = cut.solid()
+    marrow = [*cut.wall(plan.deep), *cut.vessels(plan.deep), *cut.flank(plan.deep)]
+    scale = None
+    for k, (things, words) in enumerate(((solid, plan.first), (solid + marrow, plan.second))):
+        size = pixels(drawn, boxes[k])
+        picture, scale = shot(things, plan.toward, plan.up, size, shade=plan.shade, um_per_pixel=scale)
+        ax = panel(drawn, boxes[k], picture)
+        title(ax, "ab"[k], words)
+        for word, place in plan.named if k == 0 else ():
+            ax.text(*place, word, transform=ax.transAxes, fontsize=7.5, color=style.INK, ha="center", va="center")
+        if k == 0 or plan.rows:
+            bar(ax, scale, plan.length, y=-0.1 if plan.rows else 0.035)
+    fat = [("fat", COLOURS["fat"])] * bool(len(g.niches.adipocyte))
+    key(drawn, _entries(g, *fat), 0.16 / plan.high)
+    save(drawn, plan.file)
 
 
 def draw_mid_shaft(cache: Path | None) -> None:
@@ -584,7 +571,7 @@ def draw_mid_shaft(cache: Path | None) -> None:
     cut = Cut(g=g, low=low, high=high, axis=2, at=high[2] - 40.0, side=1.0, fine=2.5)
     drawn = page(5.5)
     box = (0.0, 0.07, 1.0, 0.92)
-    things = [*cut.solid(6.0), *cut.wall(deep), *cut.vessels(deep)]
+    things = [*cut.solid(), *cut.wall(deep), *cut.vessels(deep)]
     cells = (
         (g.niches.stroma, np.array(6.0), STROMA),
         (g.niches.megakaryocyte, np.array(12.0), MEGAKARYOCYTE),
@@ -622,7 +609,7 @@ def draw_sections(cache: Path | None) -> None:
         if name == "iliac core":
             low[2] = high[2] - 3500.0
         at = float(_deepest_place(g, low, high)[axis]) if at is None else at
-        cut = Cut(g=g, low=low, high=high, axis=axis, at=at + 1e-6, side=1.0, fine=pitch, is_cut=name == "iliac core")
+        cut = Cut(g=g, low=low, high=high, axis=axis, at=at + 1e-6, side=1.0, fine=pitch)
         box = (0.01 + 0.5 * k, 0.13, 0.48, 0.81)
         picture, scale = _stained(cut, axis)
         ax = panel(drawn, box, picture)
@@ -673,62 +660,11 @@ def _deepest_place(g: Geometry, low: np.ndarray, high: np.ndarray) -> np.ndarray
     return middle[((middle > low) & (middle < high)).all(axis=1)].mean(axis=0)
 
 
-def _two(
-    cut: Cut,
-    name: str,
-    *,
-    toward: tuple[float, float, float],
-    up: tuple[float, float, float],
-    deep: float,
-    length: float,
-    high: float,
-    pitch: float,
-    first: str,
-    second: str,
-    rows: bool = False,
-    named: tuple[tuple[str, tuple[float, float]], ...] = (),
-) -> None:
-    """Bone alone, and the same with marrow, fat and vessels."""
-    drawn = page(high)
-    foot, head = (0.5 if rows else 0.36) / high, 0.27 / high
-    tall = 1 - foot - head
-    if rows:
-        each = (tall - head - 0.2 / high) / 2
-        boxes = [(0.0, foot + each + head + 0.2 / high, 1.0, each), (0.0, foot, 1.0, each)]
-    else:
-        boxes = [(0.0, foot, 0.495, tall), (0.505, foot, 0.495, tall)]
-    solid = cut.solid(pitch)
-    marrow = [*cut.wall(deep), *cut.vessels(deep)]
-    if cut.flank is not None:
-        marrow.append((_behind(cut, deep), {"color": MARROW, "flat": True}))
-    fat = len(cut.g.niches.adipocyte) > 0
-    scale = None
-    for k, (things, words) in enumerate(((solid, first), (solid + marrow, second))):
-        picture, scale = shot(things, toward, up, pixels(drawn, boxes[k]), shade=12 * pitch, um_per_pixel=scale)
-        ax = panel(drawn, boxes[k], picture)
-        title(ax, "ab"[k], words)
-        for word, place in named if k == 0 else ():
-            ax.text(*place, word, transform=ax.transAxes, fontsize=7.5, color=style.INK, ha="center", va="center")
-        if k == 0 or rows:
-            bar(ax, scale, length, y=-0.1 if rows else 0.035)
-    key(drawn, _entries(cut.g, *[("fat", COLOURS["fat"])] * fat), 0.16 / high)
-    save(drawn, name)
-
-
-def _behind(cut: Cut, deep: float) -> Any:
-    """The marrow on a cut flank, behind the wall."""
-    normal = np.eye(3)[cut.axis] * cut.side
-    return cut.flank.clip(normal=normal, origin=np.eye(3)[cut.axis] * (cut.at - cut.side * deep), invert=True)
-
-
 PICTURES: dict[str, Callable[[Path | None], None]] = {
     "bones": draw_bones,
-    "distal_femur": draw_distal_femur,
     "mid_shaft": draw_mid_shaft,
-    "vertebra": draw_vertebra,
-    "iliac_core": draw_iliac_core,
-    "calvaria": draw_calvaria,
     "sections": draw_sections,
+    **{plan.file: partial(draw_plan, plan) for plan in PLANS},
 }
 
 

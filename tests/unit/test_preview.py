@@ -118,3 +118,12 @@ def test_of_a_map_its_own_means_are_told(doses):
     assert told[2].startswith(f"    The map's mean on the marrow is {plain(mean)} Gy") and "scaled" not in told[2]
     assert told[4].startswith("  day 1: 3 Gy in the mean over 2 h, by the map plan.csv") and told[5].endswith("; it is scaled to 3 Gy.")
     assert f"survive at {plain(mean)} Gy" in told[3]
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_it_is_told_whether_the_vessels_are_those_of_the_image(labelled):
+    image = {"format": "TIFF", "spacing (z, y, x) [um]": [2, 2, 2], "voxel size from": "scenario", "voxels by label": {"bone": 9}}
+    facts = {"source": "a.tif", "image": image} | ({"vessels_from": "the image, where it labels sinusoid"} if labelled else {})
+    text = "\n".join(preview._source(facts))
+    assert ("Vessels are those of the image, where it labels sinusoid." in text) == labelled
+    assert ("It labels no vessels." in text) != labelled

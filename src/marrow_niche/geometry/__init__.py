@@ -1,6 +1,7 @@
 """From a bone surface to a lattice of marrow with vessels and stroma."""
 
 from marrow_niche.geometry.anatomy import Anatomy, Published
+from marrow_niche.geometry.bone_mesh import about_how_many, bone_surface
 from marrow_niche.geometry.build import build_geometry
 from marrow_niche.geometry.lattice import BONE, LUMEN, MARROW, OUTSIDE, Lattice, make_lattice
 from marrow_niche.geometry.near import Near
@@ -26,7 +27,9 @@ __all__ = [
     "Published",
     "Section",
     "Vessels",
+    "about_how_many",
     "beside",
+    "bone_surface",
     "build_geometry",
     "load_bone",
     "make_lattice",

@@ -158,7 +158,7 @@ def build_geometry(spec: GeometrySpec, anatomy: Anatomy, *, seed: int, folder: P
         inset=inset,
         near_sinusoid=near_sinusoid,
         near_stroma=near_stroma,
-        surface=(bone.surface.vertices, bone.surface.triangles),
+        bone=bone,
         facts={},
     )
     del blocks, wider, cells

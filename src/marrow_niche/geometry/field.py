@@ -24,6 +24,13 @@ class Field:
         raster.interpolate_points(self.values, self.origin, self.spacing, np.ascontiguousarray(points), out)
         return out
 
+    def on_grid(self, axes: tuple[np.ndarray, ...], kind: type[np.floating] = np.float64) -> np.ndarray:
+        """(nz, ny, nx) values at the nodes of a grid of x (nx,), y (ny,), z (nz,) [um], as `at` reads them."""
+        x, y, z = axes
+        out = np.empty((z.size, y.size, x.size), kind)
+        raster.interpolate_grid(self.values, self.origin, self.spacing, x, y, z, out)
+        return out
+
     def gradient(self, points: np.ndarray) -> np.ndarray:
         """(m, 3) unit vectors along which the value rises fastest, by central differences over one pitch."""
         return _gradient(self, points)
@@ -53,6 +60,14 @@ class Inset:
         points = np.ascontiguousarray(points)
         for field in self.trabecular:
             raster.lower_to(field.values, field.origin, field.spacing, points, out)
+        return out
+
+    def on_grid(self, axes: tuple[np.ndarray, ...], kind: type[np.floating] = np.float64) -> np.ndarray:
+        """(nz, ny, nx) at the nodes of a grid of x (nx,), y (ny,), z (nz,) [um], as `at` reads it."""
+        out = self.cortical.on_grid(axes, kind)
+        for field in self.trabecular:
+            x, y, z = axes
+            raster.lower_grid(field.values, field.origin, field.spacing, x, y, z, out)
         return out
 
     def gradient(self, points: np.ndarray) -> np.ndarray:

@@ -192,7 +192,7 @@ def _parts(
     low, high = np.asarray(low, float), np.asarray(high, float)
     step = 2.0 * spec.thickness
     axes = tuple(np.linspace(a, b, max(int(np.ceil((b - a) / step)), 1) + 1) for a, b in zip(low, high, strict=True))
-    wanted = (_at_nodes(cortical.at, axes) > -step) & (_at_nodes(grade, axes) > 0.0)
+    wanted = (cortical.on_grid(axes) > -step) & (_at_nodes(grade, axes) > 0.0)
     labels, _ = ndimage.label(wanted, TOUCHING)
     boxes = []
     for part in ndimage.find_objects(labels):
@@ -216,7 +216,7 @@ def _cut(
     pitch = spec.thickness / NODES_PER_THICKNESS
     axes = tuple(pitch * np.arange(np.floor(a / pitch), np.ceil(b / pitch) + 1.0) for a, b in zip(*corner, strict=True))
     origin = np.array([x[0] for x in axes])
-    depth = _at_nodes(cortical.at, axes)
+    depth = cortical.on_grid(axes)
     known = depth > -4.0 * pitch
     f = sheet.at_nodes(axes, known)
     f /= half_width(spec)

@@ -166,6 +166,24 @@ def _lower_many(field, origin, spacing, points, out):
         out[p] = _lowered(out[p], field, origin, spacing, points[p, 0], points[p, 1], points[p, 2])
 
 
+@njit(cache=True, parallel=True)
+def interpolate_grid(field, origin, spacing, x, y, z, out):
+    """`interpolate` at the nodes of a grid of x (nx,), y (ny,), z (nz,), into `out` (nz, ny, nx)."""
+    for k in prange(z.size):
+        for j in range(y.size):
+            for i in range(x.size):
+                out[k, j, i] = interpolate(field, origin[0], origin[1], origin[2], spacing, x[i], y[j], z[k])
+
+
+@njit(cache=True, parallel=True)
+def lower_grid(field, origin, spacing, x, y, z, out):
+    """`lower_to` at the nodes of a grid of x (nx,), y (ny,), z (nz,), of `out` (nz, ny, nx) in place."""
+    for k in prange(z.size):
+        for j in range(y.size):
+            for i in range(x.size):
+                out[k, j, i] = _lowered(out[k, j, i], field, origin, spacing, x[i], y[j], z[k])
+
+
 @njit(cache=True, inline="always")
 def _lowered(old, field, origin, spacing, x, y, z):
     """The lesser of `old` and the field's distance at one point, `old` where that is not positive."""

@@ -26,7 +26,11 @@ class RunDirectory:
     Attributes
     ----------
     path, scenario, inputs, provenance, blood, marrow, budgets, fields_pvd, fields, cells_pvd, cells, geometry, vessels,
+<<<<<<< HEAD
     bone, checkpoint, open_in_paraview, verdict, switches, report, figures, compared, comparison : Path
+=======
+    bone, whole_bone, checkpoint, open_in_paraview, verdict, report, figures, compared, comparison : Path
+>>>>>>> 0b3d82e84585c4b61b42f0fdf03dd531e9cf9b28
     """
 
     def __init__(self, path: "Path | str | RunDirectory") -> None:
@@ -44,6 +48,7 @@ class RunDirectory:
         self.geometry = self.path / "geometry"
         self.vessels = self.geometry / "vessels.vtp"
         self.bone = self.geometry / "bone.vtp"
+        self.whole_bone = self.geometry / "whole_bone.vtp"
         self.checkpoint = self.path / "checkpoint.h5"
         self.open_in_paraview = self.path / "open_in_paraview.py"
         self.verdict = self.path / "verdict.json"

@@ -187,11 +187,12 @@ def write_surface(
     *,
     provenance: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a closed surface as a .vtp of triangles: vertices (v, 3) [um], triangles (t, 3) into vertices.
+    """Write a closed surface as a .vtp of triangles (t, 3) into vertices (v, 3) [um], in single precision.
 
     Raises RunError when the disk refuses.
     """
-    vertices, triangles = _positions(vertices, path), np.ascontiguousarray(triangles, np.int64).reshape(-1, 3)
+    vertices = _positions(vertices, path).astype(np.float32)
+    triangles = np.ascontiguousarray(triangles, np.int64).reshape(-1, 3)
     polys = (np.arange(0, 3 * len(triangles) + 1, 3, dtype=np.int64), triangles.reshape(-1))
     _write_polydata(path, vertices, {"polys": polys}, {}, {}, {}, None, provenance)
 
@@ -316,6 +317,8 @@ def _write_polydata(
             buffers = numpy_to_vtkIdTypeArray(offsets), numpy_to_vtkIdTypeArray(connectivity)
             keep.append(buffers)
             cells.SetData(*buffers)
+            if kind == "polys":
+                cells.ConvertTo32BitStorage()  # half of the file
             {"verts": data.SetVerts, "lines": data.SetLines, "polys": data.SetPolys}[kind](cells)
     for attributes, arrays, length in (
         (data.GetPointData(), point_arrays, len(points)),

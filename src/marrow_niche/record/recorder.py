@@ -133,8 +133,10 @@ class Recorder:
         vessels: Mapping[str, Any] | None,
         surface: tuple[np.ndarray, np.ndarray] | None,
         points: Mapping[str, Mapping[str, Any]] | None = None,
+        *,
+        whole: tuple[np.ndarray, np.ndarray] | None = None,
     ) -> None:
-        """Write geometry/vessels.vtp, geometry/bone.vtp and, for objects at points, geometry/<name>.vtp.
+        """Write geometry/vessels.vtp, bone.vtp and whole_bone.vtp and, for objects at points, geometry/<name>.vtp.
 
         Parameters
         ----------
@@ -142,8 +144,11 @@ class Recorder:
             nodes (m, 3) [um], edges (e, 2), radius (e,) [um], kind (e,) uint8: 0 sinusoid, 1 arteriole, 2 vein;
             perhaps type_h (e,) bool.
         surface : (vertices (v, 3) [um], triangles (t, 3))
+            Of the bone in the piece, cortex and trabeculae.
         points : dict of dicts, optional
             By name ("stroma", "osteoblasts"): 'position' (k, 3) [um] and any arrays of k values.
+        whole : (vertices, triangles), optional
+            The outside of the whole bone, of which this is a piece.
 
         Raises RunError when shapes disagree or the disk refuses.
         """
@@ -167,8 +172,10 @@ class Recorder:
                 units={"radius_um": "um"},
                 provenance=self._identity,
             )
-        if surface is not None:
-            paraview.write_surface(self.directory.bone, *surface, provenance=self._identity)
+        told = self._identity | {"units": {"length": "um"}}
+        for path, mesh in ((self.directory.bone, surface), (self.directory.whole_bone, whole)):
+            if mesh is not None:
+                paraview.write_surface(path, *mesh, provenance=told)
         for name, objects in (points or {}).items():
             arrays = {key: value for key, value in objects.items() if key != "position"}
             path = self.directory.geometry / f"{paraview.array_name(name)}.vtp"

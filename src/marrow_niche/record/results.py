@@ -171,8 +171,19 @@ class Results:
         return {"nodes": data["points"], "edges": data["lines"], "radius": cell["radius_um"], "kind": cell["kind"]}
 
     def surface(self) -> tuple[np.ndarray, np.ndarray]:
-        """The bone's surface: vertices (v, 3) [um] and triangles (t, 3). Raises RunError when the run has none."""
-        data = paraview_files.read_polydata(self._run.bone)
+        """The bone of the piece, cortex and trabeculae: vertices (v, 3) [um] and triangles (t, 3) of its closed surface.
+
+        Raises RunError when the run has none.
+        """
+        return self._mesh(self._run.bone)
+
+    def whole_bone(self) -> tuple[np.ndarray, np.ndarray]:
+        """The outside of the whole bone: vertices (v, 3) [um] and triangles (t, 3). Raises RunError when the run has none."""
+        return self._mesh(self._run.whole_bone)
+
+    @staticmethod
+    def _mesh(path: Path) -> tuple[np.ndarray, np.ndarray]:
+        data = paraview_files.read_polydata(path)
         return data["points"], data["polys"]
 
     def points(self, name: str) -> np.ndarray:
@@ -180,7 +191,7 @@ class Results:
         path = self._run.geometry / f"{paraview.array_name(name)}.vtp"
         if not path.is_file():
             known = sorted(
-                file.stem for file in self._run.geometry.glob("*.vtp") if file.stem not in ("vessels", "bone")
+                file.stem for file in self._run.geometry.glob("*.vtp") if file.stem not in ("vessels", "bone", "whole_bone")
             )
             raise RunError(f"{self.directory}: has no points {name!r}; it has {', '.join(known) or 'none'}.")
         return paraview_files.read_polydata(path)["points"]

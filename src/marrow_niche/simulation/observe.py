@@ -4,6 +4,7 @@ import numpy as np
 
 from marrow_niche import coupling
 from marrow_niche.body import blood, lymphoid
+from marrow_niche.geometry import bone_surface
 from marrow_niche.kernels.cells import by_stage
 
 EXTRA_FIELDS = {"cellularity": "", "vessel_integrity": "", "fat_share": ""}
@@ -33,8 +34,12 @@ def geometry(recorder, model):
     cells = {"stroma": {"position": g.niches.stroma}, "megakaryocytes": {"position": g.niches.megakaryocyte}}
     if len(g.niches.adipocyte):
         cells["adipocytes"] = {"position": g.niches.adipocyte, "radius_um": g.niches.adipocyte_radius}
+    bone = bone_surface(g)
     recorder.geometry(
-        {"nodes": v.nodes, "edges": v.edges, "radius": v.radius, "kind": v.kind, "type_h": v.type_h}, g.surface, cells
+        {"nodes": v.nodes, "edges": v.edges, "radius": v.radius, "kind": v.kind, "type_h": v.type_h},
+        bone if len(bone[1]) else None,
+        cells,
+        whole=g.surface,
     )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from marrow_niche import coupling
 from marrow_niche.body.hormones import HormoneState
+from marrow_niche.geometry import about_how_many
 from marrow_niche.geometry.morphometry import WITHIN
 from marrow_niche.marrow import damage
 from marrow_niche.marrow.cytokines import terms
@@ -14,6 +15,7 @@ from marrow_niche.quantities.words import number, percent, plain
 from marrow_niche.simulation.assembly import build
 
 BYTES, BYTES_PER_VOXEL, BYTES_PER_LINE = 9e8, 1500.0, 590.0
+BYTES_PER_TRIANGLE = 19.0
 SECONDS_PER_VOXEL = 5e-5
 SECONDS_PER_VOXEL_DAY = 4e-6
 SECONDS_PER_CELL_DAY = 1.5e-5
@@ -73,6 +75,8 @@ def _source(f):
             f"  {f['source']}, {image['format']}, voxels of {edge} um (by the {image['voxel size from']}).",
             "  " + ", ".join(f"{n:,} voxels are {name}" for name, n in image["voxels by label"].items()) + ".",
         ]
+        from_image = "vessels_from" in f
+        lines.append(f"  Vessels are those of {f['vessels_from']}." if from_image else "  It labels no vessels.")
         if "voxel size" in image:
             lines.append(f"  Note: {image['voxel size']}.")
     elif "points" in f and "cortex_um" in f and f["source"].startswith("around"):
@@ -290,11 +294,12 @@ def _size(scenario, model, state):
     memory = BYTES + n * (BYTES_PER_VOXEL + BYTES_PER_LINE * (len(model.tree.lines) - 1))
     records = int(scenario.duration // scenario.record.every) + 2
     box = int(np.prod(model.lattice.shape))
-    disk = records * (box * 2 + n * 3.2 * (len(scenario.record.fields) + 3) + 70 * len(state.stem.id)) / 1e6
+    disk = records * (box * 2 + n * 3.2 * (len(scenario.record.fields) + 3) + 70 * len(state.stem.id))
+    disk += BYTES_PER_TRIANGLE * about_how_many(model.geometry)
     daily = SECONDS_PER_VOXEL_DAY * n + SECONDS_PER_CELL_DAY * len(state.stem.id)
     minutes = (SECONDS_PER_VOXEL * n + days * daily + SECONDS_OF_REPORT) / 60
     return [
         "Size",
-        f"  About {memory / 1e9:.1f} GB of memory, {max(disk, 1):.0f} MB on disk in {records} records, "
+        f"  About {memory / 1e9:.1f} GB of memory, {max(disk / 1e6, 1):.0f} MB on disk in {records} records, "
         f"{max(minutes, 0.1):.1f} minutes on {os.cpu_count()} cores.",
     ]

@@ -151,7 +151,7 @@ def _whole_bone(results: "Results", view: View, wanted: dict[str, Any], colours:
     from marrow_niche.errors import RunError
 
     try:
-        vertices, triangles = results.surface()
+        vertices, triangles = results.whole_bone()
     except RunError:
         return False
     size = vertices.max(axis=0) - vertices.min(axis=0)

@@ -100,7 +100,7 @@ def make(
     g = grid(shape)
     recorder = Recorder(run, g, fields_unit={"SCF": "pM", "O2": "mmHg", "vessel_integrity": ""})
     if geometry:
-        recorder.geometry(vessels(20.0 * shape[0]), surface())
+        recorder.geometry(vessels(20.0 * shape[0]), surface(), whole=surface())
     random = np.random.default_rng(1)
     for day, share in zip(days, shares):
         n = g["flat"].size
