@@ -126,15 +126,9 @@ class Geometry:
     near_sinusoid: Near
     """Edges of `vessels` (sinusoids and veins), ordered."""
     near_stroma: Near
-<<<<<<< HEAD
     """Rows of `niches.stroma`, ordered."""
-    surface: tuple[np.ndarray, np.ndarray]
-    """Vertices (v, 3) [um] and triangles (t, 3) of the whole bone's outer surface."""
-=======
-    """Rows of `niches.stroma`."""
     bone: Bone
     """The whole bone, of which this is a piece."""
->>>>>>> 0b3d82e84585c4b61b42f0fdf03dd531e9cf9b28
     facts: dict[str, Any]
     """Plain numbers and words for `check` and the report."""
 

@@ -26,11 +26,7 @@ class RunDirectory:
     Attributes
     ----------
     path, scenario, inputs, provenance, blood, marrow, budgets, fields_pvd, fields, cells_pvd, cells, geometry, vessels,
-<<<<<<< HEAD
-    bone, checkpoint, open_in_paraview, verdict, switches, report, figures, compared, comparison : Path
-=======
-    bone, whole_bone, checkpoint, open_in_paraview, verdict, report, figures, compared, comparison : Path
->>>>>>> 0b3d82e84585c4b61b42f0fdf03dd531e9cf9b28
+    bone, whole_bone, checkpoint, open_in_paraview, verdict, switches, report, figures, compared, comparison : Path
     """
 
     def __init__(self, path: "Path | str | RunDirectory") -> None:
