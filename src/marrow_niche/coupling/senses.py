@@ -4,11 +4,11 @@ import numpy as np
 
 from marrow_niche.coupling.densities import CROWD, quarters
 from marrow_niche.coupling.mixed import stirred, totals
-from marrow_niche.kernels.lineages import SAME, VESSEL, Felt
+from marrow_niche.kernels.lineages import LEAST, SAME, VESSEL, Felt
+from marrow_niche.kernels.resting import logarithms
 from marrow_niche.kernels.stem_cells import contact
 from marrow_niche.marrow import fate, stem_cells
 from marrow_niche.marrow.lineages import SIGNALS
-from marrow_niche.quantities.response import log_signals
 
 
 def lineage_signals(state, model, number=None):
@@ -61,7 +61,8 @@ def voxel_signals(state, model, number=None):
     felt, out = lineage_signals(state, model, number), np.empty((model.gains.size, model.n))
     for row, at, value in zip(out, felt.at, felt.value):
         row[:] = felt.fields[at] / value if at >= 0 else felt.vessel if at == VESSEL else value
-    return log_signals(out)
+        logarithms(row, LEAST, row)
+    return out
 
 
 def stem_signals(state, model, number=None):

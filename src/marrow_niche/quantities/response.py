@@ -3,17 +3,6 @@
 import numpy as np
 
 
-def log_signals(signals):
-    """Natural logarithm of signals, floored at 1e-6 so that an absent factor is a large, finite loss.
-
-    Parameters
-    ----------
-    signals : (..., n_signal) float64
-        Ratios to the reference [-].
-    """
-    return np.log(np.maximum(signals, 1e-6))
-
-
 def power(exponents, logs):
     """Product of powers, Π sⱼ^eⱼ: effects of several factors multiply (Antonchuk 2004, Blood 104:1306).
 
@@ -21,7 +10,7 @@ def power(exponents, logs):
     ----------
     exponents : (n_signal,) or (n, n_signal) float64
     logs : (n_signal,) float64
-        From `log_signals`.
+        Natural logarithms of the signals [-].
     """
     return np.exp(exponents @ logs)
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from marrow_niche import coupling
 from marrow_niche.errors import NumericsError
+from marrow_niche.kernels import resting as kernel
 from marrow_niche.kernels.streams import generator
 from marrow_niche.marrow import lineages
 from marrow_niche.marrow.lineages import EXITS
@@ -124,8 +125,7 @@ def stage_densities(logs, inflow, before, from_burst, model, rtol=1e-4):
             loss = (rate * (1 - tree.daughters[row] * live * renew) + hurry) * f
             gone = tree.daughters[row] * live * (1 - renew) * rate
             known = row
-        np.divide(before[row], f, out=guess)
-        guess *= model.weight[row]
+        kernel.per_space(before[row], model.weight[row], f, guess)
         answer = solve_compact(
             model.domain,
             flow,
@@ -136,10 +136,7 @@ def stage_densities(logs, inflow, before, from_burst, model, rtol=1e-4):
             rtol=rtol,
         )
         leaving = answer.concentration.reshape(-1)
-        np.multiply(leaving, f, out=cells)
-        expected[row] = cells
-        expected[row] /= np.float32(model.weight[row])
-        np.multiply(gone, cells, out=leaving)
+        kernel.leaving(leaving, f, gone, model.weight[row], cells, expected[row])
         for t, share in stage_shares(row, logs, tree).items():
             part = share * leaving if np.ndim(share) else leaving
             if t >= n_stage:
@@ -221,13 +218,12 @@ def find(state, model, *, calibrate=False, tolerance=2e-3, most=60, report=None)
             tree.first[name]: np.bincount(sample.voxel, leaving * share, minlength=model.n)
             for name, share in (("MPP", 1 - rates.share_mkp), ("MkP", rates.share_mkp))
         }
-        exact = float(np.clip(1e-2 * moved, 1e-4, 1e-2))  # no nearer than this round can come
+        exact = float(np.clip(3e-2 * moved, 1e-3, 3e-2))  # no nearer than this round can come, nor than whole cells can tell
         fresh, output, from_burst = stage_densities(logs, inflow, expected, from_burst, model, exact)
         moved = float(
             np.max(np.abs(fresh.sum(axis=1) / np.maximum(expected.sum(axis=1), 1e-9) - 1)[: tree.first["burst"]])
         )
-        for stage, new in zip(expected, fresh):
-            stage += part * MIX * (new - stage)
+        kernel.approach(expected, fresh, part * MIX)
         if report:
             report(turn, level, growth, moved)
         if level.min() < 1e-3:

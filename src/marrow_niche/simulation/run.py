@@ -17,7 +17,7 @@ from marrow_niche.simulation import assembly, observe
 from marrow_niche.simulation.step import advance, update_fields
 from marrow_niche.state import State, from_dict, to_dict
 
-CHECKPOINT_SECONDS = 60.0
+CHECKPOINT_SECONDS = 120.0
 
 
 def simulate(scenario, *, into=None, overwrite=False, threads=None, progress=None, shared=None):
