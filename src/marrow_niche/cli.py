@@ -238,7 +238,8 @@ def verdict(
 
     The run is made again up to a day after its last injury. From there eight arms go on with the same luck: niche
     restored, stem cells restored, hormones restored, every combination of these, and none. How much sooner counts come
-    back gives each its share of the delay, and the verdict. It is written to verdict.json, and the report shows it first.
+    back gives each its share of the time to recovery; what is left is transit, the time that cells take to divide and
+    ripen. The largest of these parts is the verdict. It is written to verdict.json, and the report shows it first.
     """
     from marrow_niche.errors import UnitError
     from marrow_niche.quantities.units import to_canonical
@@ -270,7 +271,11 @@ def switches(
     *,
     only: Annotated[
         tuple[str, ...],
-        Parameter(help="A switch to turn off, such as emergency; may be given again. All by default.", negative=""),
+        Parameter(
+            help="A switch to turn off, such as emergency; may be given again. By default all that are on, each in turn.",
+            negative="",
+            show_default=False,
+        ),
     ] = (),
     seeds: Annotated[int, Parameter(help="How many seeds: the run's own and the next ones.")] = 1,
     jobs: Jobs = None,

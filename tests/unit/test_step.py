@@ -11,7 +11,9 @@ from marrow_niche.kernels import exchange
 from marrow_niche.marrow.lineages import SIGNALS
 from marrow_niche.perturbations.label import Label
 from marrow_niche.perturbations.radiation import Radiation
+from marrow_niche.record import checkpoint
 from marrow_niche.simulation import step
+from marrow_niche.state import State, from_dict, to_dict
 
 ROWS = 13
 
@@ -225,3 +227,19 @@ def test_what_is_faint_is_judged_as_a_tenth_of_rest(made):
     made.value = lambda hour: made.shape * made.level(hour)[:, np.newaxis] * (turn if hour // 6 % 2 else 2.0 - turn)
     go(made, 19)
     assert made.hours(8) == [0, 6, 12, 18]
+
+
+def test_a_long_step_goes_on_from_a_checkpoint_in_the_middle_of_it(tmp_path):
+    """Three hours into six, and into the next: the same bits as without."""
+    model, state = lab.marrow()
+    for _ in range(3):
+        step.advance(state, model)
+    assert (state.hour, state.span, state.until) == (3, 6, 6)
+    checkpoint.save(tmp_path / "a.h5", to_dict(state))
+    again = from_dict(State, checkpoint.load(tmp_path / "a.h5")[0])
+    for _ in range(6):
+        step.advance(state, model), step.advance(again, model)
+    assert (again.hour, again.span, again.until) == (state.hour, state.span, state.until)
+    for name in ("counts", "fields", "around", "drift", "output"):
+        assert np.array_equal(getattr(state, name), getattr(again, name)), name
+    assert np.array_equal(state.blood.platelet, again.blood.platelet) and state.epo == again.epo

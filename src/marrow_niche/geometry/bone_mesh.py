@@ -9,6 +9,8 @@ References
 Taubin, A signal processing approach to fair surface design, SIGGRAPH 1995 (smoothing by two steps, in and out).
 """
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.sparse import coo_array, csr_array
 
@@ -70,7 +72,8 @@ def about_how_many(g: Geometry) -> int:
     """Triangles of the surface, by the faces of voxels around bone: right to a tenth, in a slice to a third."""
     bone = np.pad(g.lattice.tissue == BONE, 1)
     faces = sum(int(np.count_nonzero(np.diff(bone, axis=axis))) for axis in range(3))
-    pitch = max(g.inset.spacing, float(np.prod(g.lattice.shape) * g.lattice.volume / NODES) ** (1.0 / 3.0))
+    known = g.inset.spacing if g.bone.image is None else _pitch(g.bone.image)
+    pitch = max(known, float(np.prod(g.lattice.shape) * g.lattice.volume / NODES) ** (1.0 / 3.0))
     return round(PER_FACE * faces * (g.lattice.spacing / pitch) ** 2)
 
 
@@ -106,9 +109,16 @@ def depth_under(bone: Bone, inset: Inset) -> Field:
 
 def _share_of_bone(image: LabelImage) -> Field:
     """The share of bone around the centres of an image's voxels, or of larger ones where there are too many."""
-    pitch = float(max(image.spacing.max(), (np.prod(image.spacing) * image.labels.size / NODES) ** (1.0 / 3.0)))
-    values = coarsened(image, pitch)[1].get(BONE, np.zeros([1, 1, 1]))
+    pitch, edges = _pitch(image), image.spacing.copy()
+    edges[0] = pitch if image.labels.shape[0] == 1 else edges[0]
+    values = coarsened(replace(image, spacing=edges), pitch)[1].get(BONE, np.zeros([1, 1, 1]))
     return Field(origin=image.origin + 0.5 * pitch, spacing=pitch, values=np.asarray(values, float))
+
+
+def _pitch(image: LabelImage) -> float:
+    """How far apart an image is read [um]; how thick a single slice is does not count."""
+    edges = image.spacing[[1, 1, 2]] if image.labels.shape[0] == 1 else image.spacing
+    return float(max(edges.max(), (np.prod(edges) * image.labels.size / NODES) ** (1.0 / 3.0)))
 
 
 def _nodes(low: np.ndarray, high: np.ndarray, pitch: float) -> tuple[np.ndarray, ...]:

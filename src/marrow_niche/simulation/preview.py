@@ -295,7 +295,8 @@ def _size(scenario, model, state):
     records = int(scenario.duration // scenario.record.every) + 2
     box = int(np.prod(model.lattice.shape))
     disk = records * (box * 2 + n * 3.2 * (len(scenario.record.fields) + 3) + 70 * len(state.stem.id))
-    disk += BYTES_PER_TRIANGLE * about_how_many(model.geometry)
+    if scenario.record.space:
+        disk += BYTES_PER_TRIANGLE * about_how_many(model.geometry)
     daily = SECONDS_PER_VOXEL_DAY * n + SECONDS_PER_CELL_DAY * len(state.stem.id)
     minutes = (SECONDS_PER_VOXEL * n + days * daily + SECONDS_OF_REPORT) / 60
     return [

@@ -29,7 +29,8 @@ FAINT = 0.1
 """A density whose mean is below this share of rest is judged as if it were that: who is nearly alone feels what is far off
 in nearly nothing as nothing."""
 CALM = 0.05
-"""Lineages and body take a step as long as that of the niche while no signal is expected to move by this share in it."""
+"""Lineages and body take a step as long as that of the niche while neither a field's level nor EPO is expected to move by more
+than this share in it."""
 
 
 def advance(state, model):
@@ -72,7 +73,7 @@ def advance(state, model):
 
 def span(state, model, struck=False):
     """Hours that lineages and body step at once from here: the short step, or that of the niche where it begins one, nothing
-    befalls the marrow within it and no signal moves by more than `CALM`."""
+    befalls the marrow within it and neither a field's level nor EPO moves by more than `CALM`."""
     if struck or state.hour % model.niche_step or not timeline.quiet(model, state.hour, state.hour + model.niche_step):
         return model.lineage_step
     epo = coupling.drift(np.array([state.epo]), np.array([state.hormones.epo]), state.span)

@@ -55,7 +55,7 @@ def run_switched_off(
     directory : path
         A run, finished or not; only its scenario is read.
     only : sequence of str
-        Switches to turn off; all that are on by default.
+        Switches to turn off; by default all that are on.
     seeds : int
         The run's own seed and the next ones.
 
@@ -74,7 +74,7 @@ def run_switched_off(
             raise RunError(f"--only {name}: no switch of that name is on in this run.{suggestion(name, list(on))}")
     if seeds < 1:
         raise RunError(f"--seeds {seeds}: at least one is needed.")
-    arms = ["", *(only or on)]
+    arms = ["", *dict.fromkeys(only or on)]
     tasks = [Task(run.path.resolve(), scenario.seed + k, off) for off in arms for k in range(seeds)]
     found = run_all(follow_one, tasks, jobs=jobs, show=show)
     out: dict[str, Any] = {

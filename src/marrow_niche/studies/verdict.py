@@ -236,7 +236,7 @@ def words(found: dict[str, Any]) -> list[str]:
         "niche-limited": "Recovery is niche-limited: vessels and stroma hold it up.",
         "stem-cell-limited": "Recovery is stem-cell-limited: there are too few stem cells.",
         "hormone-limited": "Recovery is hormone-limited: there is too little of what drives the marrow.",
-        "transit-limited": "Recovery is transit-limited: most of it is the time that cells take to divide and ripen.",
+        "transit-limited": "Recovery is transit-limited: the largest part is the time that cells take to divide and ripen.",
         "undecided": "What limits recovery is undecided.",
     }[found["verdict"]]
     out = [first, f"Why: {found['reason']}."]

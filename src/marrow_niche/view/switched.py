@@ -65,8 +65,13 @@ def _share(values: list[float]) -> str:
 
 
 def _back(days: list[float | None]) -> str:
-    """The mean day; where some seeds were not back by the end, how many."""
+    """The mean day of the seeds in which it fell, and how many these are if not all; where some were not back by the end, how
+    many."""
     came = [day for day in days if day is not None]
     if len(came) < len(days):
         return "not by the end" if not came else f"not by the end in {len(days) - len(came)} of {len(days)}"
-    return "–" if not any(came) else f"day {words.plain(sum(came) / len(came))}"
+    fell = [day for day in came if day > 0]
+    if not fell:
+        return "–"
+    mean = f"day {words.plain(sum(fell) / len(fell))}"
+    return mean if len(fell) == len(days) else f"{mean} in {len(fell)} of {len(days)}"

@@ -5,6 +5,8 @@ import pytest
 import tifffile
 
 from marrow_niche.geometry import GeometrySpec, about_how_many, bone_mesh, bone_surface, build_geometry, mend
+from marrow_niche.geometry.image import LabelImage
+from marrow_niche.geometry.lattice import BONE, MARROW
 from marrow_niche.geometry.spec import Section
 from marrow_niche.geometry.trabeculae import Trabeculae
 
@@ -125,6 +127,19 @@ def test_the_bone_of_an_image_is_that_of_its_labels(mouse, tmp_path, monkeypatch
     rough, _ = bone_surface(g)
     assert bends(vertices, triangles) < 0.75 * bends(rough, triangles)
     assert volume(vertices, triangles) == pytest.approx(volume(rough, triangles), rel=0.03)
+
+
+@pytest.mark.parametrize("nodes", [bone_mesh.NODES, 200])
+def test_a_single_slice_is_read_at_its_pixels_however_thick_it_is(nodes, monkeypatch):
+    """A disc of bone in one slice 200 um thick, of pixels of 10 um; also where these are too many and larger ones are read."""
+    monkeypatch.setattr(bone_mesh, "NODES", nodes)
+    y, x = np.indices((60, 60)) - 29.5
+    disc = np.where(np.hypot(y, x) < 12.0, BONE, MARROW)[np.newaxis].astype(np.uint8)
+    share = bone_mesh._share_of_bone(LabelImage(labels=disc, spacing=np.array([200.0, 10.0, 10.0]), origin=np.zeros(3), facts={}))
+    assert (share.spacing == 10.0) == (nodes > disc.size)
+    middles = np.arange(5.0, 600.0, 10.0)
+    bone = (share.on_grid((middles, middles, np.array([100.0]))) > 0.5).sum()
+    assert bone == pytest.approx((disc == BONE).sum(), rel=0.05)
 
 
 def test_where_there_is_no_bone_there_is_no_surface(mouse, tmp_path):

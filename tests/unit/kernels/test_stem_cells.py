@@ -10,6 +10,7 @@ from scipy import stats
 
 from marrow_niche.kernels import stem_cells as kernel
 from marrow_niche.kernels.streams import uniform_pair
+from marrow_niche.kernels.tube_search import order_lists
 
 SEED, CAP = 77, 200.0
 TUBE_A, TUBE_B, RADIUS = np.array([[50.0, 50.0, -100.0]]), np.array([[50.0, 50.0, 200.0]]), np.array([12.0])
@@ -180,6 +181,28 @@ def test_contact_is_the_best_of_all_stroma_and_the_wall():
     kernel.contact(stroma[1:2].copy(), np.zeros(1, np.int32), np.array([-3.0]), start, item, gap, stroma, np.ones(40), np.ones(5),
                    0.34, 25.0, 10.0, one)
     assert one[0] == pytest.approx(1.0, rel=1e-15)
+
+
+def test_contact_stops_only_where_nothing_nearer_is_left():
+    """Lists that are ordered, of stroma near and far: the same as of every stromal cell."""
+    rng = np.random.default_rng(6)
+    stroma, integrity, centre = rng.random((300, 3)) * 200, rng.random(300), 60 + rng.random((5, 3)) * 80
+    integrity[::3] = 0.0
+    voxel = np.repeat(np.arange(5, dtype=np.int32), 40)
+    points = centre[voxel] + 20 * (rng.random((200, 3)) - 0.5)
+    start, item, gap = np.arange(6) * 300, np.tile(np.arange(300, dtype=np.int32), 5), np.empty(1500, np.uint8)
+    order_lists(start, item, centre, stroma, stroma, np.zeros(300), 0.5 * math.sqrt(3) * 20, gap)
+    wall, vessel, found = rng.normal(8, 8, 200), np.ones(5), np.empty(200)
+    args = stroma, integrity, vessel, 0.34, 25.0, 10.0
+    kernel.contact(points, voxel, wall, start, item, gap, *args, found)
+    for i in range(200):
+        expected = naive.contact(points[i], wall[i], stroma, integrity, 1.0, 0.34, 25.0, 10.0)
+        assert found[i] == pytest.approx(expected, rel=1e-13)
+    blind = np.full(1500, 255, np.uint8)
+    blind[start[:-1]] = 0
+    other = np.empty(200)
+    kernel.contact(points, voxel, wall, start, item, blind, *args, other)
+    assert (other <= found).all() and (other < found).any()  # gaps are believed
 
 
 def test_a_cells_luck_is_its_own():

@@ -40,6 +40,11 @@ def test_a_row_tells_the_mean_of_the_seeds_and_who_is_not_back():
     assert len(switched.HEAD) == len(own)
 
 
+def test_seeds_in_which_a_count_never_fell_have_no_part_in_its_day():
+    (row,) = switched.rows({"arms": [arm("emergency", [0.95, 0.8], [0.0, 20.0])]})
+    assert row[2] == "day 20 in 1 of 2"
+
+
 def test_the_section_holds_all_arms_and_those_that_failed(run):
     (run.directory / "switches.json").write_text(json.dumps(FOUND))
     text = "".join(switched.section(run))
