@@ -67,8 +67,9 @@ class State:
     6,): hour when it was `solved` last, hours to `wait` from then on, `levels` what the stirred marrow held then,
     `followed` the factor since, `latest` level of hour `updated` and its `drift`, the share by which that moves in an hour;
     of the fields `residual` (n_field,) and `flows` (n_field, 5) [molecules/h] of that solve. `output` (n_line · n_exit,)
-    [cells/h] what the piece gave in the last step, `epo` at its beginning; `twin` the marrow outside the piece where it is
-    apart; `marked` the part of blood that is of the marked line; `born` and `died` stem cells.
+    [cells/h] what the piece gave in the last step, `epo_drift` the share by which EPO moved in an hour of it; `twin` the
+    marrow outside the piece where it is apart; `marked` the part of blood that is of the marked line; `born` and `died`
+    stem cells.
     """
 
     hour: int
@@ -97,7 +98,7 @@ class State:
     residual: np.ndarray
     flows: np.ndarray
     output: np.ndarray
-    epo: float
+    epo_drift: float
     twin: TwinState
     marked: Marked
     born: int = 0

@@ -370,7 +370,7 @@ def test_cells_in_blood_touch_nothing():
 
 def test_lineages_read_the_field_of_their_voxel():
     model, state = lab.marrow()
-    state.epo = state.hormones.epo = 3.0
+    state.hormones.epo = 3.0
     state.stroma.vessel[7] = 0.25
     logs = coupling.voxel_signals(state, model)
     names = list(model.species.cytokines)

@@ -190,12 +190,13 @@ def test_a_drift_from_or_to_nothing_is_none():
     state.hour += 3
     felt = coupling.stem_signals(state, model)
     assert all((value > 0).all() for value in felt.values())
-    for state.epo, state.hormones.epo, expected in ((1.0, 1.2, 1.3), (10.0, 0.1, 0.05), (0.0, 0.7, 0.7)):
+    for before, state.hormones.epo, expected in ((1.0, 1.2, 1.3), (10.0, 0.1, 0.05), (0.0, 0.7, 0.7)):
+        state.epo_drift = float(coupling.drift(before, state.hormones.epo, model.lineage_step))
         assert coupling.lineage_signals(state, model).value[SIGNALS.index("EPO")] == pytest.approx(expected, rel=1e-12)
 
 
 def test_lineages_take_long_steps_while_nothing_moves_and_short_ones_while_it_does(made, monkeypatch):
-    """Six hours at rest; three from a strike on, and for as long as a signal moves by more than `CALM` in six."""
+    """Six hours at rest, three at first and from a strike on, and for as long as a signal moves by more than `CALM` in six."""
     model, state = dataclasses.replace(made.model, niche_step=6), made.state
     level = made.level
     made.level = lambda hour: level(hour) * np.where(np.arange(ROWS) == 3, 1 + 0.02 * max(hour - 36, 0) * (hour < 60), 1)
@@ -205,7 +206,7 @@ def test_lineages_take_long_steps_while_nothing_moves_and_short_ones_while_it_do
         step.advance(state, model)
         if state.hour == state.until:
             ends.append(state.hour)
-    assert ends == [6, 12, 18, 24, 30, 36, 42, 45, 48, 51, 54, 57, 60, 63, 66, 72]
+    assert ends == [3, 6, 12, 18, 24, 30, 36, 42, 45, 48, 51, 54, 57, 60, 63, 66, 72]
 
 
 @pytest.mark.parametrize(("event", "quiet"), [(Radiation(at=3.5, dose=1.0), False), (Radiation(at=7.0, dose=1.0), True),
@@ -215,8 +216,11 @@ def test_no_long_step_over_what_befalls_the_marrow(event, quiet):
     radiation = event.exposures() if isinstance(event, Radiation) else ()
     model = dataclasses.replace(model, exposures=radiation, events=() if radiation else (event,))
     assert step.span(state, model) == (6 if quiet else 3)
-    assert step.span(state, model, struck=True) == 3
-    state.hour = 3
+    state.epo_drift = -0.01
+    assert step.span(state, model) == 3
+    state.epo_drift, state.hour = 0.0, 3
+    assert step.span(state, model) == 3
+    state.hour, state.solved[:], state.wait[:] = 0, 0, 6  # as after a strike: nothing is known of what moves
     assert step.span(state, model) == 3
 
 
@@ -232,9 +236,9 @@ def test_what_is_faint_is_judged_as_a_tenth_of_rest(made):
 def test_a_long_step_goes_on_from_a_checkpoint_in_the_middle_of_it(tmp_path):
     """Three hours into six, and into the next: the same bits as without."""
     model, state = lab.marrow()
-    for _ in range(3):
+    for _ in range(15):
         step.advance(state, model)
-    assert (state.hour, state.span, state.until) == (3, 6, 6)
+    assert (state.hour, state.span, state.until) == (15, 6, 18)
     checkpoint.save(tmp_path / "a.h5", to_dict(state))
     again = from_dict(State, checkpoint.load(tmp_path / "a.h5")[0])
     for _ in range(6):
@@ -242,4 +246,18 @@ def test_a_long_step_goes_on_from_a_checkpoint_in_the_middle_of_it(tmp_path):
     assert (again.hour, again.span, again.until) == (state.hour, state.span, state.until)
     for name in ("counts", "fields", "around", "drift", "output"):
         assert np.array_equal(getattr(state, name), getattr(again, name)), name
-    assert np.array_equal(state.blood.platelet, again.blood.platelet) and state.epo == again.epo
+    assert np.array_equal(state.blood.platelet, again.blood.platelet) and state.epo_drift == again.epo_drift
+
+
+def test_the_drift_of_epo_is_that_of_the_step_it_was_measured_in(made, monkeypatch):
+    """EPO that rises by 1 % of its start an hour: a step of three hours or of six, whichever comes after which, finds the same."""
+    model, state = dataclasses.replace(made.model, niche_step=6), made.state
+    monkeypatch.setattr(step.hormones, "advance", lambda h, *rest: setattr(h, "epo", h.epo + 0.01 * step.BODY_STEP))
+    monkeypatch.setattr(step, "span", lambda state, model: 6 if state.hour % 12 == 6 else 3)
+    seen, whole = [], step.advance_lineages
+    monkeypatch.setattr(step, "advance_lineages", lambda state, model: seen.append((state.hour, state.span, state.epo_drift, state.hormones.epo)) or whole(state, model))
+    for _hour in range(36):
+        step.advance(state, model)
+    assert {span for _, span, *_ in seen} == {3, 6}
+    for _, _, drift, epo in seen[1:]:
+        assert drift * epo == pytest.approx(0.01, rel=1e-9)

@@ -19,9 +19,8 @@ def lineage_signals(state, model, number=None):
     """
     cytokine, epo = model.species.cytokines, state.hormones.epo
     half = 0.5 * state.span
-    moves = drift(np.array([state.epo]), np.array([epo]), state.span)
     ahead = dict(zip(cytokine, drifted(state, state.hour - half)))
-    ahead |= {"EPO": carried(moves, half)[0], "FLT3L": 1.0, "vessel": 1.0}
+    ahead |= {"EPO": carried(state.epo_drift, half), "FLT3L": 1.0, "vessel": 1.0}
     gains = model.gains
     if not model.switches.local_responses:
         felt = stirred(totals(state, model, number), state.hormones, model)
@@ -41,7 +40,8 @@ def lineage_signals(state, model, number=None):
 
 def drift(before, now, hours):
     """The share by which what was `before` (n,) and is `now` moves in an hour; nothing where that tells nothing."""
-    share = np.zeros(np.shape(now))
+    before, now = np.asarray(before), np.asarray(now)
+    share = np.zeros(now.shape)
     np.divide(now - before, now, out=share, where=np.isfinite(now) & np.isfinite(before) & (now > 0.0) & (before > 0.0))
     return share / hours
 

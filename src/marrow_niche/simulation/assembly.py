@@ -253,7 +253,7 @@ def at_rest(model, report=None, calibrate=False):
         residual=np.zeros(n_field),
         flows=np.zeros((n_field, len(coupling.FLOWS))),
         output=np.zeros(len(model.share)),
-        epo=1.0,
+        epo_drift=0.0,
         twin=twin.rest(model),
         marked=Marked(
             blood=blood.rest(species.blood, dict.fromkeys(produced, 0.0)),

@@ -40,7 +40,7 @@ def advance(state, model):
     if struck or begins:
         update_fields(state, model, struck)  # cells and stroma speak
     if begins:
-        state.span = span(state, model, struck)
+        state.span = span(state, model)
         state.until = state.hour + state.span
     felt = coupling.stem_signals(state, model)  # each stem cell listens
     stays = coupling.egress(state, felt, model)
@@ -71,13 +71,15 @@ def advance(state, model):
         advance_niche(state, model)  # vessels, stroma and fat
 
 
-def span(state, model, struck=False):
+def span(state, model):
     """Hours that lineages and body step at once from here: the short step, or that of the niche where it begins one, nothing
-    befalls the marrow within it and neither a field's level nor EPO moves by more than `CALM`."""
-    if struck or state.hour % model.niche_step or not timeline.quiet(model, state.hour, state.hour + model.niche_step):
+    befalls the marrow within it and neither a field's level nor EPO moves by more than `CALM`. Where all fields have just been
+    solved anew, at the beginning and after a strike, nothing is known of how they move."""
+    quiet = timeline.quiet(model, state.hour, state.hour + model.niche_step)
+    unknown = (state.solved == state.hour).all() and (state.wait <= FIRST_WAIT).all()
+    if state.hour % model.niche_step or not quiet or unknown:
         return model.lineage_step
-    epo = coupling.drift(np.array([state.epo]), np.array([state.hormones.epo]), state.span)
-    moves = np.concatenate([state.drift[: len(state.fields)], epo]) * model.niche_step
+    moves = np.append(state.drift[: len(state.fields)], state.epo_drift) * model.niche_step
     return model.niche_step if np.abs(moves).max() <= CALM else model.lineage_step
 
 
@@ -188,7 +190,7 @@ def advance_lineages(state, model):
         raise NumericsError(
             f"hour {state.hour}: cells of {t.names[int(np.argmax(gap != 0))]} do not add up; please report this."
         )
-    state.fresh, state.output, state.epo = none_fresh(), np.zeros(len(model.share)), state.hormones.epo
+    state.fresh, state.output = none_fresh(), np.zeros(len(model.share))
     state.output[: len(left)] = left / state.span
     return 0.5 * model.weight * (before + now)
 
@@ -254,6 +256,7 @@ def advance_body(state, cells, model):
     seeds = [(ratio("BFU"), ratio("GMP"))]  # of the spleen
     if t.marked is not None:
         seeds.append((ratio("BFU", line=t.marked), ratio("GMP", line=t.marked)))
+    epo = state.hormones.epo
     needed, dose = blood.production(species.blood)["reticulocytes"], model.mean(state.damage.dose)
     for _ in range(round(state.span / BODY_STEP)):
         more = float(np.clip(state.hormones.tpo, 0.3, 30.0)) ** species.hormones.tpo_on_platelets
@@ -282,6 +285,7 @@ def advance_body(state, cells, model):
             "erythroid": spleen.erythroid(state.spleen, species.spleen, model.spleen_rest, early),
         }
         hormones.advance(state.hormones, felt, species.hormones, BODY_STEP, species.factors)
+    state.epo_drift = float(coupling.drift(epo, state.hormones.epo, state.span))
 
 
 def advance_niche(state, model):
