@@ -16,9 +16,9 @@ from marrow_niche.simulation.assembly import build
 
 BYTES, BYTES_PER_VOXEL, BYTES_PER_LINE = 9e8, 1500.0, 590.0
 BYTES_PER_TRIANGLE = 19.0
-SECONDS_PER_VOXEL = 5e-5
-SECONDS_PER_VOXEL_DAY = 4e-6
-SECONDS_PER_CELL_DAY = 1.5e-5
+SECONDS_PER_VOXEL = 4.5e-5
+SECONDS_PER_VOXEL_DAY = 3.2e-6
+SECONDS_PER_CELL_DAY = 1e-5
 SECONDS_OF_REPORT = 15.0
 GUT = 11.0
 """Gy above which animals die of the gut."""
