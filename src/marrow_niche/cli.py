@@ -254,13 +254,7 @@ def verdict(
     with _resumable(f"marrow-niche verdict {directory}", kept=False), study_bar("arms") as show:
         found = judge_run(directory, seeds=seeds, after=hours, hormones=hormones, jobs=jobs, show=show)
     print("\n".join(filter(None, (*found["words"], found["words_of_shares"]))))
-    from marrow_niche.record.results import open_results
-    from marrow_niche.view.report import report as draw
-
-    results = open_results(directory)
-    print(f"\nVerdict: {results.directory / 'verdict.json'}")
-    if (results.directory / "report.html").is_file():
-        print(f"Report:  {draw(results)}")
+    _tell_and_redraw(directory, "Verdict:", "verdict.json")
     return DONE
 
 
@@ -289,16 +283,22 @@ def switches(
 
     with _resumable(f"marrow-niche switches {directory}", kept=False), study_bar("arms") as show:
         found = run_switched_off(directory, only=only, seeds=seeds, jobs=jobs, show=show)
-    from marrow_niche.record.results import open_results
     from marrow_niche.view import switched
-    from marrow_niche.view.report import report as draw
 
     print("\n".join([*words.aligned([switched.HEAD, *switched.rows(found)]), *switched.failures(found)]))
-    results = open_results(directory)
-    print(f"\nSwitches: {results.directory / 'switches.json'}")
-    if (results.directory / "report.html").is_file():
-        print(f"Report:   {draw(results)}")
+    _tell_and_redraw(directory, "Switches:", "switches.json")
     return DONE
+
+
+def _tell_and_redraw(directory: Run, what: str, file: str) -> None:
+    """Say where `file` of a run was written, and draw the report anew where there is one."""
+    from marrow_niche.record.results import open_results
+    from marrow_niche.view.report import report as draw
+
+    results = open_results(directory)
+    print(f"\n{what} {results.directory / file}")
+    if (results.directory / "report.html").is_file():
+        print(f"{'Report:':{len(what)}} {draw(results)}")
 
 
 @app.command(sort_key=11)

@@ -102,10 +102,10 @@ def test_the_piece_gives_blood_what_left_it(hours):
     step.advance_lineages(copy, model)
     t = model.tree
     left, _ = kernel.advance(
-        counts, copy.fresh, felt, float(model.lineage_step), model.weight, t.rate, t.rate_limit, t.rate_response, t.daughters, t.renewal,
+        counts, copy.fresh, felt, float(state.span), model.weight, t.rate, t.rate_limit, t.rate_response, t.daughters, t.renewal,
         t.renewal_limit, t.renewal_response, t.survival, t.survival_response, t.target, t.share, t.share_response, t.burst_rate,
         t.burst_target, t.burst_signal, t.burst_threshold, t.burst_half, model.seed, state.hour)
-    assert copy.output[:len(left)] * model.lineage_step == pytest.approx(left, rel=1e-12)
+    assert copy.output[:len(left)] * state.span == pytest.approx(left, rel=1e-12)
     assert len(copy.output) == 2 * len(EXITS) and (left[:4] > 0).all()
     assert left[len(EXITS) :].sum() > 0  # of the doomed too
     assert copy.counts.sum() == counts.sum()              # hops move cells and nothing more
