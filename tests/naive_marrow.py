@@ -209,3 +209,18 @@ def contact(point, wall, stroma, integrity, vessel, wall_share, stroma_reach, wa
     """Membrane SCF at one point before competition: the best of all stromal cells and the sinusoid wall."""
     best = max((s * math.exp(-math.dist(point, place) / stroma_reach) for s, place in zip(integrity, stroma)), default=0.0)
     return (1 - wall_share) * best + wall_share * vessel * math.exp(-max(wall, 0.0) / wall_reach)
+
+
+def healed(vessel, fat, cells, kit, turned, vegfr2, dt, *, begins, healing, injury, remnant, upkeep, hindered, fat_at_rest, clearing):
+    """Sinusoid and fat of one voxel `dt` hours later, by docs/model.md; `turned` stroma that turns to fat in an hour."""
+    empty = max(0.0, 1.0 - cells / begins) ** 2
+    vegf = vegfr2 * (upkeep + (1.0 - upkeep) * min(kit, 1.5))
+    g = (vegf - upkeep) / (1.0 - upkeep)
+    above = max(vessel - remnant, 0.0)
+    if g > 0:
+        change = healing * g * (1.0 - hindered * max(fat - fat_at_rest, 0.0)) * vessel * (1.0 - vessel)
+    else:
+        change = healing * g * above * (1.0 - vessel)
+    change -= injury * empty * above
+    gained = turned - clearing * (fat - fat_at_rest) * (0.3 + 0.7 * min(cells, 1.0))
+    return min(max(vessel + dt * change, 0.0), 1.0), min(max(fat + dt * gained, 0.0), 1.0)

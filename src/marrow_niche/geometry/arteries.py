@@ -6,6 +6,7 @@ from scipy.sparse.csgraph import connected_components, dijkstra
 from scipy.spatial import Delaunay, cKDTree
 
 from marrow_niche.geometry.packing import WALL_GAP, Room, fine, in_bone, settled, thin
+from marrow_niche.geometry.sets import distinct
 from marrow_niche.kernels import graph
 
 TERMINAL_DEPTH = 90.0
@@ -66,7 +67,7 @@ def make_arteries(
             thin(ends[~along], SPONGY_SPACING * anatomy.arteriole_spacing),
         ]
     )
-    tips = np.unique(cKDTree(points).query(ends)[1])
+    tips = distinct(cKDTree(points).query(ends)[1])
     load[tips] = 1.0
     for gate, share in gates:
         load[gate] += share * tips.size
@@ -111,7 +112,7 @@ def _pairs(simplices: np.ndarray, number: int) -> np.ndarray:
     for i in range(4):
         for j in range(i + 1, 4):
             one, other = simplices[:, i].astype(np.int64), simplices[:, j]
-            key = np.union1d(key, np.minimum(one, other) * number + np.maximum(one, other))
+            key = distinct(np.concatenate([key, np.minimum(one, other) * number + np.maximum(one, other)]))
     return np.stack(np.divmod(key, number), axis=1)
 
 

@@ -13,6 +13,7 @@ from scipy.spatial import cKDTree
 
 from marrow_niche.errors import GeometryError
 from marrow_niche.geometry.near import boxed
+from marrow_niche.geometry.sets import distinct, without
 from marrow_niche.geometry.vessels import ARTERIOLE, SINUSOID, VEIN, Vessels
 
 TOUCHES = 25.0
@@ -61,7 +62,7 @@ def make_network(vessels: Vessels, *, depth: np.ndarray | None = None) -> Networ
     _, inside = _entries(vessels, plexus, mouths, tips)
     apart = ~np.isin(tips, plexus)
     feeding = np.stack([tips[apart], inside[apart]], axis=1)
-    vein = np.unique(vessels.edges[vessels.kind == VEIN]).astype(np.int64)
+    vein = distinct(vessels.edges[vessels.kind == VEIN]).astype(np.int64)
     draining, wide, outlets = np.empty((0, 2), np.int64), np.empty(0), mouths
     if vein.size:
         if not np.isin(plexus, vein).any():
@@ -77,7 +78,7 @@ def make_network(vessels: Vessels, *, depth: np.ndarray | None = None) -> Networ
             type_h=np.concatenate([vessels.type_h, np.zeros(len(passages), bool)]),
         ),
         given=len(vessels.edges),
-        inlets=np.setdiff1d(roots, outlets),
+        inlets=without(roots, outlets),
         outlets=outlets,
     )
 
@@ -108,12 +109,12 @@ def ends(vessels: Vessels, *, depth: np.ndarray | None = None) -> tuple[np.ndarr
     plexus = _plexus(vessels)
     mouths = _mouths(vessels, plexus, depth)
     nearest, _ = _entries(vessels, plexus, mouths, _arterial_ends(vessels)[1])
-    return np.setdiff1d(nearest, mouths), mouths
+    return without(nearest, mouths), mouths
 
 
 def _plexus(vessels: Vessels) -> np.ndarray:
     """Nodes of sinusoids (p,), ascending."""
-    plexus = np.unique(vessels.edges[vessels.kind == SINUSOID]).astype(np.int64)
+    plexus = distinct(vessels.edges[vessels.kind == SINUSOID]).astype(np.int64)
     if plexus.size == 0:
         raise GeometryError("blood flow: there are no sinusoids here. Give a larger piece of the bone.")
     return plexus
@@ -143,7 +144,7 @@ def _entries(
     vessels: Vessels, plexus: np.ndarray, mouths: np.ndarray, tips: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """For each arterial tip (t,) the nearest sinusoid node, and the nearest that is no mouth."""
-    away = np.setdiff1d(plexus, mouths)
+    away = without(plexus, mouths)
     nearest = plexus[cKDTree(vessels.nodes[plexus]).query(vessels.nodes[tips])[1]] if tips.size else tips
     if away.size == 0 or np.isin(nearest, mouths).all():
         raise GeometryError(

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from marrow_niche.geometry.packing import WALL_GAP, Room, fine, in_bone, thin
+from marrow_niche.geometry.sets import distinct, without
 
 WIDE = 7e4
 """The cavity ends where its cross-section falls below this [um^2], a circle 300 um across."""
@@ -63,9 +64,9 @@ def add_columns(
         place, links = _columns(room, start, stop, draws)
         if len(place) == 0:
             continue
-        cut = np.intersect1d(np.flatnonzero(there), edges)
+        cut = distinct(edges[there[edges]])
         open_ends = _open_ends(room, place, links, start, stop)
-        outside = np.setdiff1d(np.unique(edges), cut)
+        outside = without(edges, cut)
         up = _joints(room, place, open_ends, nodes, outside)[:, ::-1]
         down = _joints(room, nodes, cut, place, np.arange(len(place)))
         joints = np.concatenate([up, down]) + np.array([0, len(nodes)])
@@ -142,7 +143,7 @@ def _arches(room: Room, place: np.ndarray, edges: np.ndarray) -> np.ndarray:
 def _open_ends(room: Room, place: np.ndarray, links: np.ndarray, start: float, stop: float) -> np.ndarray:
     """The nodes of columns nearest to where these give way to the plexus."""
     along = place[:, room.bone.axis]
-    used = np.unique(links)
+    used = distinct(links)
     border = np.minimum(along - start, stop - along)
     return used[border[used] < RISE]
 

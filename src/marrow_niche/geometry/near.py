@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from marrow_niche.geometry.lattice import Lattice
+from marrow_niche.geometry.sets import without
 from marrow_niche.kernels import distance, filling, tube_search
 from marrow_niche.kernels.voxels import centres
 
@@ -46,11 +47,9 @@ class Near:
 
     def joined(self, other: "Near") -> "Near":
         """Both lists of each voxel in one, those of `other` behind."""
-        mine, more = np.diff(self.start), np.diff(other.start)
-        start = np.concatenate([[0], np.cumsum(mine + more)])
+        start = self.start + other.start
         item = np.empty(int(start[-1]), np.int32)
-        item[np.arange(len(self.item)) + np.repeat(other.start[:-1], mine)] = self.item
-        item[np.arange(len(other.item)) + np.repeat(self.start[1:], more)] = other.item
+        tube_search.join_lists(start, item, (self.start, self.item), (other.start, other.item))
         return Near(start=start, item=item)
 
 
@@ -114,7 +113,7 @@ def middled(a: np.ndarray, b: np.ndarray, radius: np.ndarray, *, cell: float) ->
     wide = 0.5 * np.linalg.norm(b - a, axis=1) + radius
     cell = max(cell, float(np.median(wide)))
     large = np.flatnonzero(wide > max(1.5 * cell, np.sort(wide)[-min(MOST_LARGE, wide.size)]))
-    small = np.setdiff1d(np.arange(len(a)), large)
+    small = without(np.arange(len(a)), large)
     corner = middle.min(axis=0)
     shape = np.floor((middle.max(axis=0) - corner) / cell).astype(np.int64) + 1
     place = np.floor((middle - corner) / cell).astype(np.int32)

@@ -9,6 +9,7 @@ import numpy as np
 from marrow_niche.geometry.anatomy import Anatomy
 from marrow_niche.geometry.bone import Bone
 from marrow_niche.geometry.field import Inset
+from marrow_niche.geometry.sets import distinct
 from marrow_niche.kernels import raster
 
 WALL_GAP = 2.0
@@ -113,7 +114,7 @@ def settled(inset: Inset, before: np.ndarray, after: np.ndarray, edges: np.ndarr
     """Nodes (m, 3) moved from `before` to `after` [um], but those back where they were whose move leads an edge into bone."""
     nodes = after.copy()
     while True:
-        amiss = np.unique(edges[in_bone(inset, nodes[edges[:, 0]], nodes[edges[:, 1]])])
+        amiss = distinct(edges[in_bone(inset, nodes[edges[:, 0]], nodes[edges[:, 1]])])
         if (nodes[amiss] == before[amiss]).all():
             return nodes
         nodes[amiss] = before[amiss]

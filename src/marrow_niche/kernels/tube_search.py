@@ -11,7 +11,7 @@ from numba import njit, prange
 from marrow_niche.kernels.distance import segment_distance
 
 ORDERED = 1024
-"""Voxels whose lists one task orders."""
+"""Voxels whose lists one task orders or joins."""
 
 
 @njit(cache=True)
@@ -233,6 +233,21 @@ def put_lists(voxels, offset, packed, start, item):
 
 
 @njit(cache=True, parallel=True)
+def join_lists(start, item, one, other):
+    """Both lists of each voxel in one, into item[start[v]:start[v + 1]]; `one` and `other` are such (start, item) too."""
+    n = start.size - 1
+    for block in prange((n + ORDERED - 1) // ORDERED):
+        for v in range(block * ORDERED, min(n, (block + 1) * ORDERED)):
+            to = start[v]
+            for k in range(one[0][v], one[0][v + 1]):
+                item[to] = one[1][k]
+                to += 1
+            for k in range(other[0][v], other[0][v + 1]):
+                item[to] = other[1][k]
+                to += 1
+
+
+@njit(cache=True, parallel=True)
 def nearest_in_blocks(centre, order, block, voxel, spread, grid, number, packed, which):
     """The nearest of some points to the centre of each voxel; of two as near, the first.
 
@@ -323,23 +338,26 @@ def order_blocks(flat, shape, side, order, place, start):
 
 @njit(cache=True, parallel=True)
 def order_lists(start, item, centre, a, b, radius, half, gap):
-    """Sort the list of each voxel by how far its tubes are from the voxel's centre (n, 3), those that come first by number, in
-    place, and write how near each comes to any point within `half` of it [um] into `gap` (k,) uint8: whole, 255 at most.
+    """Sort the list of each voxel by how near its tubes come to any point within `half` [um] of the voxel's centre (n, 3), in
+    place, and write that into `gap` (k,) uint8: in whole um, 255 at most. Of as near ones, the order stays.
     """
     n = start.size - 1
     for block in prange((n + ORDERED - 1) // ORDERED):
-        away = np.empty(64)
+        here, near, place = np.empty(64, item.dtype), np.empty(64, np.uint8), np.empty(257, np.int64)
         for v in range(block * ORDERED, min(n, (block + 1) * ORDERED)):
             first, count = start[v], start[v + 1] - start[v]
-            if count > away.size:
-                away = np.empty(2 * count)
+            if count > here.size:
+                here, near = np.empty(2 * count, item.dtype), np.empty(2 * count, np.uint8)
+            place[:] = 0
             for k in range(count):
-                e = item[first + k]
-                d = segment_distance(centre[v, 0], centre[v, 1], centre[v, 2], a, b, e) - radius[e]
-                at = k
-                while at > 0 and (away[at - 1] > d or (away[at - 1] == d and item[first + at - 1] > e)):
-                    away[at], item[first + at] = away[at - 1], item[first + at - 1]
-                    at -= 1
-                away[at], item[first + at] = d, e
+                here[k] = item[first + k]
+                d = segment_distance(centre[v, 0], centre[v, 1], centre[v, 2], a, b, here[k]) - radius[here[k]]
+                near[k] = np.uint8(min(max(d - half, 0.0), 255.0))
+                place[near[k] + 1] += 1
+            place[0] = first
+            for k in range(256):
+                place[k + 1] += place[k]
             for k in range(count):
-                gap[first + k] = np.uint8(min(max(away[k] - half, 0.0), 255.0))
+                to = place[near[k]]
+                place[near[k]] += 1
+                item[to], gap[to] = here[k], near[k]

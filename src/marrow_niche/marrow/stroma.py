@@ -1,19 +1,25 @@
 """The niche itself: sinusoids, LepR+/CAR stroma, fat and osteoblasts are hurt and heal.
 
-    v' = h_v g v (1 − v) − i_v E² (v − v₀)        sinusoid integrity; g what VEGF-A does to an injured wall (`growth`)
+    v' = h_v g v (1 − v) − i_v E² (v − v₀)        sinusoid integrity; g what VEGF-A does to an injured wall
     s' = h_s s (1 − s) − i_s E² s                 stroma: regrows from what is left, lost where the marrow is empty
     a' = i_s E² s − r (a − a₀)(0.3 + 0.7 C)       fat: emptied stroma turns adipose; resolves as cells return
     o' = k (1 / (1 + 3 g) − o)                    osteoblasts, held down by G-CSF: g = G/(G + 20) − 1/21, not below 0
 
 E = max(0, 1 − C/θ) is emptiness, C local cellularity over its resting value. Nothing heals by the clock: what regrows a
 sinusoid is the VEGF-A of the blood-forming cells around it, by its VEGFR2 (Hooper 2009, Chen 2019). Without these cells an
-injured wall stays as it is, by what stroma makes; without its receptor it is lost. Fat hinders its regrowth (Zhou 2017).
+injured wall stays as it is, by what stroma makes; without its receptor it is lost, v₀ aside. Fat hinders its regrowth (Zhou
+2017). Stroma makes the share m of VEGF-A at rest, cells the others by their Kit+ load K over rest; R is what of VEGFR2 signals:
+
+    g = (R (m + (1 − m) min(K, 1.5)) − m) / (1 − m);    where g > 0 fat takes its part, where g < 0 v is lost down to v₀
+
+`kernels.niche.heal` has v' and a'.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from marrow_niche.kernels import niche as kernel
 from marrow_niche.quantities.parameters import quantity
 
 
@@ -52,16 +58,6 @@ class StromaState:
     membrane: np.ndarray
 
 
-def growth(kit, vegfr2, p):
-    """What VEGF-A makes of an injured sinusoid: 1 regrows it at its full rate, 0 leaves it, less than that loses it.
-
-    Stroma makes the share `vessel_upkeep` of VEGF-A at rest, blood-forming cells the others, by their Kit+ load `kit` over
-    rest; `vegfr2` is what of its receptor signals.
-    """
-    heard = vegfr2 * (p.vessel_upkeep + (1 - p.vessel_upkeep) * np.minimum(kit, 1.5))
-    return (heard - p.vessel_upkeep) / (1 - p.vessel_upkeep)
-
-
 def advance(state, cellularity, kit, at_stroma, gcsf, p, dt, vegfr2=1.0):
     """Move the niche on by dt [h], in place.
 
@@ -76,24 +72,30 @@ def advance(state, cellularity, kit, at_stroma, gcsf, p, dt, vegfr2=1.0):
     vegfr2 : float
         Signal of VEGFR2 on sinusoids, over the wild type's without a drug [-].
     """
-    empty = np.maximum(0.0, 1.0 - cellularity / p.emptiness_begins) ** 2
-    v, s, grows = state.vessel, state.stroma, growth(kit, vegfr2, p)
-    room = 1 - p.fat_on_vessels * np.maximum(state.fat - p.fat_at_rest, 0.0)
-    above = np.maximum(v - p.vessel_remnant, 0.0)
-    there = empty[at_stroma]
-    regrowth = p.vessel_healing * grows * np.where(grows > 0, room * v, above) * (1 - v)
-    v += dt * (regrowth - p.vessel_injury * empty * above)
+    s, n = state.stroma, len(state.vessel)
+    there = np.maximum(0.0, 1.0 - cellularity[at_stroma] / p.emptiness_begins) ** 2
     lost = p.stroma_injury * there * s
-    turned = np.zeros_like(v)
-    present = np.zeros_like(v)
-    np.add.at(turned, at_stroma, lost)
-    np.add.at(present, at_stroma, 1.0)
-    s += dt * (p.stroma_healing * s * (1 - s) - lost)
-    turned = np.divide(turned, present, out=np.full_like(v, lost.mean() if len(lost) else 0.0), where=present > 0)
-    state.fat += dt * (
-        turned - p.fat_clearing * (state.fat - p.fat_at_rest) * (0.3 + 0.7 * np.minimum(cellularity, 1.0))
+    kernel.heal(
+        state.vessel,
+        state.fat,
+        cellularity,
+        kit,
+        np.bincount(at_stroma, lost, n),
+        np.bincount(at_stroma, minlength=n),
+        lost.mean() if len(lost) else 0.0,
+        float(vegfr2),
+        float(dt),
+        p.emptiness_begins,
+        p.vessel_healing,
+        p.vessel_injury,
+        p.vessel_remnant,
+        p.vessel_upkeep,
+        p.fat_on_vessels,
+        p.fat_at_rest,
+        p.fat_clearing,
     )
+    s += dt * (p.stroma_healing * s * (1 - s) - lost)
     held = max(gcsf / (gcsf + 20) - 1 / 21, 0.0)
     state.osteoblast += dt * p.osteoblast_turnover * (1 / (1 + 3 * held) - state.osteoblast)
-    for part in (state.vessel, state.fat, state.stroma, state.osteoblast):
+    for part in (s, state.osteoblast):
         np.clip(part, 0.0, 1.0, out=part)
