@@ -43,3 +43,13 @@ def approach(now, aim, part):
         row, b = t // blocks, t % blocks
         for v in range(b * BLOCK, min(n, (b + 1) * BLOCK)):
             now[row, v] += step * (aim[row, v] - now[row, v])
+
+
+@njit(cache=True, parallel=True)
+def whole(expected, draw, counts):
+    """counts = `expected` (n,) float32 as whole numbers of that mean: the next below, and one more where `draw` (n,), in 0 to 1,
+    is below what is left."""
+    for b in prange((expected.size + BLOCK - 1) // BLOCK):
+        for v in range(b * BLOCK, min(expected.size, (b + 1) * BLOCK)):
+            below = math.floor(expected[v])
+            counts[v] = np.int32(below) + np.int32(draw[v] < expected[v] - np.float32(below))

@@ -257,8 +257,7 @@ def settle(state, sample, number, division, expected, model):
     state.stem, state.next_id = stem, number
     counts = np.empty(expected.shape, np.int32)
     for row in range(len(expected)):
-        whole = np.floor(expected[row])
-        counts[row] = whole + (rng.random(model.n) < expected[row] - whole)
+        kernel.whole(expected[row], rng.random(model.n), counts[row])
     state.counts = counts
 
 

@@ -40,3 +40,19 @@ def test_rows_approach_their_aim_by_a_part(rng):
     expected = now + np.float32(0.3) * (aim - now)
     kernel.approach(now, aim, 0.3)
     np.testing.assert_allclose(now, expected, rtol=1e-6)
+
+
+def test_whole_numbers_have_the_mean_they_are_drawn_for():
+    """Each is the number below or above, chosen as numpy would; over many draws their mean is what was expected."""
+    rng = np.random.default_rng(8)
+    expected = (9 * rng.random(3 * kernel.BLOCK + 5)).astype(np.float32)
+    expected[:4] = 0.0, 3.0, 0.999, 7.5
+    total = np.zeros(expected.size)
+    for _ in range(200):
+        draw, counts = rng.random(expected.size), np.empty(expected.size, np.int32)
+        kernel.whole(expected, draw, counts)
+        below = np.floor(expected)
+        assert (counts == below + (draw < expected - below)).all()
+        total += counts
+    assert (total[:2] == [0, 600]).all()
+    assert abs(total.mean() / 200 - expected.mean()) < 5 * 0.5 / np.sqrt(200 * expected.size)
