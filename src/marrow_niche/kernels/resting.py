@@ -47,8 +47,8 @@ def approach(now, aim, part):
 
 @njit(cache=True, parallel=True)
 def whole(expected, draw, counts):
-    """counts = `expected` (n,) float32 as whole numbers of that mean: the next below, and one more where `draw` (n,), in 0 to 1,
-    is below what is left."""
+    """counts = `expected` (n,) float32 as whole numbers of that mean: the next below, and one more where `draw` (n,),
+    of 0 to 1, is less than what is left."""
     for b in prange((expected.size + BLOCK - 1) // BLOCK):
         for v in range(b * BLOCK, min(expected.size, (b + 1) * BLOCK)):
             below = math.floor(expected[v])
