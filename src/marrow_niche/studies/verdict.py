@@ -241,9 +241,13 @@ def words(found: dict[str, Any]) -> list[str]:
     }[found["verdict"]]
     out = [first, f"Why: {found['reason']}."]
     if time > 0:
+        lifted = max(found["arms"], key=lambda arm: len(arm["lifted"]))
+        sooner = f"{late}{delay:.1f} days sooner with every limit lifted"
+        if not all(lifted["back"]):
+            sooner = "with every limit lifted they are not back by the end either, so how much sooner is not known"
         out.append(
             f"Neutrophils, platelets and red cells are all back at {100 * found['level']:.0f} % {late}{time:.1f} days after "
-            f"the injury; {late}{delay:.1f} days sooner with every limit lifted."
+            f"the injury; {sooner}."
         )
         never = f"never below {100 * found['level']:.0f} %"
         kinds = ", ".join(

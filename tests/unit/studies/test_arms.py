@@ -172,6 +172,8 @@ def test_of_what_is_not_back_by_the_end_nothing_is_called_transit():
         assert found["transit_days"]["mean"] > found["delay_days"]["mean"]
         assert found["verdict"] == shares.UNDECIDED
         assert "for longer" in found["reason"]
+        assert ("not back by the end either" in " ".join(found["words"])) == math.isinf(back)
+        assert ("days sooner with every limit" in " ".join(found["words"])) != math.isinf(back)
 
 
 def test_days_count_from_the_injury():
