@@ -209,3 +209,24 @@ def contact(point, wall, stroma, integrity, vessel, wall_share, stroma_reach, wa
     """Membrane SCF at one point before competition: the best of all stromal cells and the sinusoid wall."""
     best = max((s * math.exp(-math.dist(point, place) / stroma_reach) for s, place in zip(integrity, stroma)), default=0.0)
     return (1 - wall_share) * best + wall_share * vessel * math.exp(-max(wall, 0.0) / wall_reach)
+
+
+def chain(cell, mothers):
+    """A cell and its mothers up to the founder, as (id, day from which the line of descent goes by this id; -inf: the start);
+    `mothers` is {cell: (mother, day)}."""
+    out = []
+    while cell in mothers:
+        mother, day = mothers[cell]
+        out.append((cell, day))
+        cell = mother
+    return [*out, (cell, -np.inf)]
+
+
+def parted(a, b, mothers):
+    """Day on which the lines of descent of two cells parted; None: they are of two founders."""
+    one, other = chain(a, mothers), chain(b, mothers)
+    left = {cell: day for (_, day), (cell, _) in zip(one, one[1:])} | {a: np.inf}  # when the line left this id
+    for i, (cell, _) in enumerate(other):
+        if cell in left:
+            return min(left[cell], other[i - 1][1] if i else np.inf)
+    return None
