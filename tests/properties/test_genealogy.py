@@ -1,6 +1,7 @@
 """What births tell of stem cells agrees with what stem cells tell of themselves, whatever befalls them."""
 
 import copy
+import dataclasses
 
 import lab
 import numpy as np
@@ -14,11 +15,13 @@ from marrow_niche.perturbations.radiation import Radiation
 from marrow_niche.simulation import advance, observe
 
 DAYS = 9
-EVENTS = [
-    Radiation(at=24.0, dose=2.0),
-    Bleed(at=40.0, fraction=0.4),
-    Graft(at=48.0, cells={"HSC": 3000, "tip": 300}),
-]
+EVENTS = [Bleed(at=40.0, fraction=0.4), Graft(at=48.0, cells={"HSC": 3000, "tip": 300})]
+
+
+def begin():
+    """A marrow that will be hit by 2 Gy on day 1, bled and grafted."""
+    model, state = lab.marrow(marked=True, dosed=True, events=EVENTS)
+    return dataclasses.replace(model, exposures=Radiation(at=24.0, dose=2.0).exposures()), state
 
 
 def table(stem):
@@ -29,8 +32,8 @@ def table(stem):
 
 @pytest.fixture(scope="module")
 def lived():
-    """(first state, last state, births): nine days of a marrow that is hit, bled and grafted."""
-    model, state = lab.marrow(marked=True, dosed=True, events=EVENTS)
+    """(first state, last state, births) of nine days."""
+    model, state = begin()
     first = copy.deepcopy(state)
     for _ in range(24 * DAYS):
         advance(state, model)
@@ -89,11 +92,11 @@ def test_no_line_of_descent_has_more_branchings_than_the_cell_divisions(lived, f
 
 def test_births_draw_no_chance(lived):
     """Those who come after are the same whether births are taken out of the state at every hour or never."""
-    model, state = lab.marrow(marked=True, dosed=True, events=EVENTS)
+    model, state = begin()
     for _ in range(72):
         advance(state, model)
         state.births = observe.no_births()
-    model, other = lab.marrow(marked=True, dosed=True, events=EVENTS)
+    model, other = begin()
     for _ in range(72):
         advance(other, model)
     assert len(other.births.hour) > 50
