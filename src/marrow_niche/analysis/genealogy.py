@@ -194,8 +194,8 @@ def tree_sequence(g: Genealogy) -> "tskit.TreeSequence":
     for i, (day, place) in enumerate(zip(g.day, g.position, strict=True)):
         who = int(tables.individuals.add_row(location=place)) if np.isfinite(place).all() else tskit.NULL
         tables.nodes.add_row(flags=tskit.NODE_IS_SAMPLE if i < g.leaves else 0, time=g.at - day, individual=who)
-    for i in np.flatnonzero(g.branch > 0):  # on the day of the start each cell is its own founder
-        tables.edges.add_row(left=0, right=1, parent=g.parent[i], child=i)
+    for child in np.flatnonzero(g.branch > 0):  # on the day of the start each cell is its own founder
+        tables.edges.add_row(left=0, right=1, parent=g.parent[child], child=child)
     tables.sort()
     return tables.tree_sequence()
 
