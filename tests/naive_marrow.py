@@ -224,3 +224,24 @@ def healed(vessel, fat, cells, kit, turned, vegfr2, dt, *, begins, healing, inju
     change -= injury * empty * above
     gained = turned - clearing * (fat - fat_at_rest) * (0.3 + 0.7 * min(cells, 1.0))
     return min(max(vessel + dt * change, 0.0), 1.0), min(max(fat + dt * gained, 0.0), 1.0)
+
+
+def chain(cell, mothers):
+    """A cell and its mothers up to the founder, as (id, day from which the line of descent goes by this id; -inf: the start);
+    `mothers` is {cell: (mother, day)}."""
+    out = []
+    while cell in mothers:
+        mother, day = mothers[cell]
+        out.append((cell, day))
+        cell = mother
+    return [*out, (cell, -np.inf)]
+
+
+def parted(a, b, mothers):
+    """Day on which the lines of descent of two cells parted; None: they are of two founders."""
+    one, other = chain(a, mothers), chain(b, mothers)
+    left = {cell: day for (_, day), (cell, _) in zip(one, one[1:])} | {a: np.inf}  # when the line left this id
+    for i, (cell, _) in enumerate(other):
+        if cell in left:
+            return min(left[cell], other[i - 1][1] if i else np.inf)
+    return None

@@ -302,6 +302,31 @@ def _tell_and_redraw(directory: Run, what: str, file: str) -> None:
 
 
 @app.command(sort_key=11)
+def lineages(
+    directory: Run,
+    /,
+    *,
+    day: Annotated[
+        float | None, Parameter(help="Recorded day whose stem cells are traced back, the nearest; by default the last.")
+    ] = None,
+) -> int:
+    """Tell who comes from whom among the stem cells of a run: a genealogy of each clone.
+
+    It writes lineages.nwk (Newick, one tree a line, branch lengths in days) and lineages.vtp (branches as straight lines
+    in space, for ParaView), and lineages.trees where tskit is installed.
+    """
+    from marrow_niche.analysis import genealogy
+    from marrow_niche.record.results import open_results
+
+    results = open_results(directory)
+    found = genealogy.genealogy(results, day)
+    files = genealogy.write(results, found)
+    print(genealogy.told(found))
+    print(f"\nLineages: {', '.join(map(str, files))}")
+    return DONE
+
+
+@app.command(sort_key=12)
 def cite(source: Source, /) -> int:
     """Print the references of every parameter that a scenario or a run uses."""
     import marrow_niche

@@ -34,6 +34,17 @@ class StemState:
 
 
 @dataclass
+class Births:
+    """Stem cells that are new, (m,) each: the `hour` in which each came begins, its id `cell` and its mother's `parent` (-1:
+    it came with a graft or by the blood), and `position` (m, 3) [um] of the division (nan: none)."""
+
+    hour: np.ndarray
+    cell: np.ndarray
+    parent: np.ndarray
+    position: np.ndarray
+
+
+@dataclass
 class TwinState:
     """Stirred marrow of the size of the organism: `counts` (n_stage,) cells, stem cells `quiescent`, `cycling` and
     `in_blood` (2,) each, others and tip, and the integrity of its niche."""
@@ -68,8 +79,8 @@ class State:
     `followed` the factor since, `latest` level of hour `updated` and its `drift`, the share by which that moves in an hour;
     of the fields `residual` (n_field,) and `flows` (n_field, 5) [molecules/h] of that solve. `output` (n_line · n_exit,)
     [cells/h] what the piece gave in the last step, `epo_drift` the share by which EPO moved in an hour of it; `twin` the
-    marrow outside the piece where it is apart; `marked` the part of blood that is of the marked line; `born` and `died`
-    stem cells.
+    marrow outside the piece where it is apart; `marked` the part of blood that is of the marked line; `births` of stem cells
+    since the last record; `born` and `died` stem cells.
     """
 
     hour: int
@@ -101,6 +112,7 @@ class State:
     epo_drift: float
     twin: TwinState
     marked: Marked
+    births: Births
     born: int = 0
     died: int = 0
 
@@ -108,6 +120,29 @@ class State:
 def none_fresh():
     """`State.fresh` of a marrow whose lineages have just been stepped."""
     return np.zeros((0, 3), np.int64)
+
+
+def no_births():
+    """`State.births` of a marrow that has just been recorded."""
+    none = np.zeros(0, np.int64)
+    return Births(hour=none, cell=none, parent=none, position=np.zeros((0, 3)))
+
+
+def note_births(state, young, parent=None):
+    """Keep in mind the stem cells `young`, a `StemState` of k that come in this hour, in place.
+
+    `parent` (k,) int64 are the ids of their mothers, at whose places they are; None: they came otherwise, from no known place.
+    """
+    number = len(young.id)
+    if not number:
+        return
+    new = Births(
+        hour=np.full(number, state.hour, np.int64),
+        cell=young.id,
+        parent=np.full(number, -1, np.int64) if parent is None else parent,
+        position=np.full((number, 3), np.nan) if parent is None else young.position,
+    )
+    state.births = joined(state.births, new)
 
 
 def resting_stem_cells(ids, voxel, tip=None, line=0):

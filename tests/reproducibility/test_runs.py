@@ -57,6 +57,7 @@ SAME = (
     "blood.csv",
     "marrow.csv",
     "fields.csv",
+    "births.csv",
     "fields.pvd",
     "cells.pvd",
     "fields/*.vti",
@@ -124,6 +125,7 @@ def test_a_run_writes_what_the_contract_names(whole):
         "blood.csv",
         "marrow.csv",
         "fields.csv",
+        "births.csv",
         "fields.pvd",
         "cells.pvd",
         "scenario.toml",
@@ -132,6 +134,7 @@ def test_a_run_writes_what_the_contract_names(whole):
         "geometry/vessels.vtp",
         "geometry/bone.vtp",
     } <= set(whole)
+    assert whole["births.csv"].count(b"\n") > 20
 
 
 def test_three_threads_give_the_same_bytes(folder, whole):

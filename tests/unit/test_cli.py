@@ -62,7 +62,7 @@ def calls(monkeypatch):
 def test_help_reads_well_to_a_newcomer(capsys):
     assert main(["--help"]) == 0
     text = capsys.readouterr().out
-    for command in ("new", "check", "run", "resume", "report", "compare", "sweep", "doses", "verdict", "switches", "cite"):
+    for command in ("new", "check", "run", "resume", "report", "compare", "sweep", "doses", "verdict", "switches", "lineages", "cite"):
         assert f" {command} " in text
     for later in ("render", "export"):
         assert later not in text
@@ -353,3 +353,37 @@ def test_counts_that_cannot_be_compared_are_told_at_once_and_exit_with_2(capsys)
     assert "x2" in capsys.readouterr().out
     assert Path("run/compare.csv").read_text().splitlines()[1].startswith("platelets_per_uL,2,2,0.490129,0.346574,")
     assert Path("run/compare.png").stat().st_size > 5000
+
+
+def test_lineages_of_a_run_are_written_beside_it(capsys):
+    import numpy as np
+    import pyvista
+    import tskit
+
+    from marrow_niche.record import paraview
+    from marrow_niche.record.directory import RunDirectory
+    from marrow_niche.record.tables import Table
+
+    run = RunDirectory("run").create()
+    run.write_scenario({"species": "mouse"})
+    for day in (0.0, 2.0):
+        Table(run.blood).append(day, {"platelets_per_uL": 1e6})
+    assert main(["lineages", "run"]) == 2
+    assert "no cells are recorded" in capsys.readouterr().err
+    for number, day, ids in ((0, 0.0, [0, 1]), (1, 2.0, [0, 1, 2])):
+        place = np.array([[10.0 * i, 0.0, day] for i in ids])
+        paraview.write_points(run.cells_file(number), place, {"id": np.array(ids), "clone": np.array([0, 1, 1])[: len(ids)]})
+    paraview.write_collection(run.cells_pvd, [(0.0, "cells/cells_0000.vtp"), (2.0, "cells/cells_0001.vtp")])
+    assert main(["lineages", "run"]) == 2
+    assert "births.csv: missing" in capsys.readouterr().err
+    Table(run.births).extend({"day": [0.5], "cell": [2], "parent": [1], "x_um": [12.0], "y_um": [0.0], "z_um": [1.0]})
+    assert main(["lineages", "run"]) == 0
+    out = capsys.readouterr().out
+    assert "Day 2: 3 stored stem cells in the marrow, of 2 clones; 1 division parts them." in out
+    assert "The largest clone has 2; the divisions fell between day 0.5 and 0.5." in out
+    assert run.newick.read_text() == "(cell_0:2)clone_0;\n(cell_1:1.5,cell_2:1.5)clone_1:0.5;\n"
+    drawn = pyvista.read(run.lineages)
+    assert drawn.n_lines == 4 and drawn["length_um"].tolist() == pytest.approx([2.0, 5**0.5, 65**0.5, 5**0.5])
+    assert tskit.load(run.trees).num_samples == 3
+    assert main(["lineages", "run", "--day", "0"]) == 0
+    assert run.newick.read_text() == "(cell_0:0)clone_0;\n(cell_1:0)clone_1;\n"

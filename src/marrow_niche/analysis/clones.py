@@ -89,34 +89,6 @@ def largest_share(size: np.ndarray) -> float:
     return float(size.max() / whole) if whole > 0 else float("nan")
 
 
-def newick(clone: np.ndarray, divisions: np.ndarray, cell: np.ndarray) -> str:
-    """Ancestry of stem cells as a Newick tree, as far as it is recorded: a star a clone.
-
-    Which cells are sisters is not recorded. So every cell hangs directly on the founder of its clone, by a branch as long as
-    the number of divisions between them, and the founders hang on one root by branches of length 0. True branch points lie
-    somewhere on these branches; distances from founder to cell are right, those between two cells of a clone are the
-    longest they can be.
-
-    Parameters
-    ----------
-    clone, divisions, cell : (n,) int
-        Clone, divisions since the founder, and id of each living cell.
-
-    Returns
-    -------
-    str
-        Such as "((cell_1:2,cell_7:3)clone_1:0,(cell_4:0)clone_4:0)founders;", clones and cells in ascending order. Without
-        cells "founders;".
-    """
-    clone, divisions, cell = (np.asarray(x, np.int64) for x in (clone, divisions, cell))
-    order = np.lexsort((cell, clone))
-    stars: dict[int, list[str]] = {}
-    for i in order:
-        stars.setdefault(int(clone[i]), []).append(f"cell_{cell[i]}:{divisions[i]}")
-    inside = ",".join(f"({','.join(cells)})clone_{name}:0" for name, cells in stars.items())
-    return f"({inside})founders;" if inside else "founders;"
-
-
 def label_intensity(divisions: np.ndarray, day: float, *, decay: float, background: float = 0.0) -> np.ndarray:
     """Label left in each cell (n,), over that of the start [-]: 2⁻ⁿ exp(−decay · day) + background.
 

@@ -5,7 +5,7 @@ import numpy as np
 from marrow_niche.kernels.cells import product_sum
 from marrow_niche.kernels.lineages import handed_over
 from marrow_niche.kernels.stem_cells import lodge, move, uniforms
-from marrow_niche.state import joined, resting_stem_cells, take
+from marrow_niche.state import joined, note_births, resting_stem_cells, take
 
 EGRESS, HOME, HAND, LODGE = 51, 52, 53, 54
 
@@ -23,7 +23,9 @@ def settle_fates(state, outcome, model):
     young = take(s, twins)
     young.tip = young.tip & (outcome.stay[twins] == 2)
     s.tip = s.tip & ~(outcome.divides & (outcome.stay == 0))
+    mothers = young.id
     young.id = state.next_id + np.arange(len(young.id), dtype=np.int64)
+    note_births(state, young, mothers)
     state.next_id += len(young.id)
     state.born += int(twins.sum())
     state.died += int((~keep).sum())
@@ -94,7 +96,9 @@ def arrive(state, pull, model):
     number = (np.floor(mean) + (u < mean - np.floor(mean))).astype(np.int64)
     ids = state.next_id + np.arange(number.sum(), dtype=np.int64)
     state.next_id += len(ids)
-    state.stem = joined(state.stem, resting_stem_cells(ids, np.full(len(ids), -1, np.int32), np.arange(len(ids)) >= number[0]))
+    new = resting_stem_cells(ids, np.full(len(ids), -1, np.int32), np.arange(len(ids)) >= number[0])
+    note_births(state, new)
+    state.stem = joined(state.stem, new)
     outside = max(1.0 - model.piece_share, 0.0)
     leaves = -np.expm1(-p.egress)
     twin.in_blood += outside * (leaves * (twin.quiescent + twin.cycling) - lodging) - model.stem_weight * number

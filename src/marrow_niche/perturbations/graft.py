@@ -10,7 +10,7 @@ from marrow_niche.perturbations.once import Once
 from marrow_niche.perturbations.region import Region, corners
 from marrow_niche.quantities.parameters import quantity
 from marrow_niche.quantities.words import listed, percent, plain
-from marrow_niche.state import joined, resting_stem_cells
+from marrow_niche.state import joined, note_births, resting_stem_cells
 
 GRAFT = 71
 STEM = ("HSC", "tip")
@@ -96,6 +96,7 @@ def give_stem_cells(state, model, cells, tip, rng):
     ids = state.next_id + np.arange(stored, dtype=np.int64)
     state.next_id += stored
     new = resting_stem_cells(ids, np.full(stored, -1, np.int32), np.full(stored, tip), model.tree.marked)
+    note_births(state, new)
     state.stem = joined(state.stem, new)
 
 

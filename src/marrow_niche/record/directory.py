@@ -13,9 +13,9 @@ from marrow_niche.record.plain import for_toml
 
 _MARK = "# marrow_niche: the scenario of this run, resolved; simulate it again with `marrow-niche run scenario.toml`"
 _ENTRIES = frozenset(
-    {"scenario.toml", "inputs", "provenance.json", "blood.csv", "marrow.csv", "fields.csv", "fields.pvd"}
+    {"scenario.toml", "inputs", "provenance.json", "blood.csv", "marrow.csv", "fields.csv", "births.csv", "fields.pvd"}
     | {"fields", "cells.pvd", "cells", "geometry", "checkpoint.h5", "open_in_paraview.py", "verdict.json", "report.html"}
-    | {"figures", "compare.png", "compare.csv", "switches.json"}
+    | {"figures", "compare.png", "compare.csv", "switches.json", "lineages.nwk", "lineages.vtp", "lineages.trees"}
 )
 _IGNORED = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 
@@ -25,8 +25,9 @@ class RunDirectory:
 
     Attributes
     ----------
-    path, scenario, inputs, provenance, blood, marrow, budgets, fields_pvd, fields, cells_pvd, cells, geometry, vessels,
-    bone, whole_bone, checkpoint, open_in_paraview, verdict, switches, report, figures, compared, comparison : Path
+    path, scenario, inputs, provenance, blood, marrow, budgets, births, fields_pvd, fields, cells_pvd, cells, geometry,
+    vessels, bone, whole_bone, checkpoint, open_in_paraview, verdict, switches, report, figures, compared, comparison,
+    newick, lineages, trees : Path
     """
 
     def __init__(self, path: "Path | str | RunDirectory") -> None:
@@ -37,6 +38,7 @@ class RunDirectory:
         self.blood = self.path / "blood.csv"
         self.marrow = self.path / "marrow.csv"
         self.budgets = self.path / "fields.csv"
+        self.births = self.path / "births.csv"
         self.fields_pvd = self.path / "fields.pvd"
         self.fields = self.path / "fields"
         self.cells_pvd = self.path / "cells.pvd"
@@ -53,6 +55,9 @@ class RunDirectory:
         self.figures = self.path / "figures"
         self.compared = self.path / "compare.csv"
         self.comparison = self.path / "compare.png"
+        self.newick = self.path / "lineages.nwk"
+        self.lineages = self.path / "lineages.vtp"
+        self.trees = self.path / "lineages.trees"
 
     def __repr__(self) -> str:
         return f"RunDirectory({str(self.path)!r})"

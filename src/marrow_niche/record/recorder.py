@@ -16,7 +16,7 @@ from marrow_niche.record.tables import DAY_TOLERANCE, Table, day_text
 
 
 class Recorder:
-    """Writes blood.csv, marrow.csv, fields.csv, fields/, cells/, geometry/ and open_in_paraview.py of one run.
+    """Writes blood.csv, marrow.csv, fields.csv, births.csv, fields/, cells/, geometry/ and open_in_paraview.py of one run.
 
     At each time the data files come first, then the series that name them, then the rows of the tables, each of them
     atomically: killed at any moment, every file opens. Save the checkpoint of a time after recording it and `sync`.
@@ -56,7 +56,7 @@ class Recorder:
                 f"fields {', '.join(sorted(self._names))}: two of them have the same name in a file; rename one."
             )
         self._blood, self._marrow = Table(self.directory.blood), Table(self.directory.marrow)
-        self._budgets = Table(self.directory.budgets)
+        self._budgets, self._births = Table(self.directory.budgets), Table(self.directory.births)
         self._fields: list[tuple[float, str]] = []
         self._cells: list[tuple[float, str]] = []
         self._ranges: dict[str, tuple[float, float]] = {}
@@ -87,6 +87,7 @@ class Recorder:
         budgets: Mapping[str, float] | None = None,
         fields: Mapping[str, np.ndarray] | None = None,
         cells: Mapping[str, Any] | None = None,
+        births: Mapping[str, Any] | None = None,
     ) -> None:
         """Record one time.
 
@@ -103,6 +104,8 @@ class Recorder:
             always writes the tissue).
         cells : dict of (k, ...) arrays, optional
             'position' (k, 3) [um] and one array for each property; None writes none at this time.
+        births : dict of (m,) arrays, optional
+            Rows of births.csv, 'day' [d] and others; those before the time recorded last are there already and left out.
 
         Raises RunError when the time does not advance, a field is unknown, misshapen or not finite, the disk refuses.
         """
@@ -117,6 +120,9 @@ class Recorder:
             self._record_fields(index, day, fields or {})
         if cells is not None:
             self._record_cells(index, day, cells)
+        if births is not None:
+            new = np.asarray(births["day"]) > (self._days[-1] - DAY_TOLERANCE if self._days else -np.inf)
+            self._births.extend({name: np.asarray(values)[new] for name, values in births.items()})
         if budgets is not None:
             self._budgets.append(day, budgets)
         self._marrow.append(day, marrow)
@@ -125,7 +131,7 @@ class Recorder:
 
     def sync(self) -> None:
         """Wait until the tables are on the disk, as a checkpoint counts on. Raises RunError when the disk refuses."""
-        for table in (self._budgets, self._marrow, self._blood):
+        for table in (self._births, self._budgets, self._marrow, self._blood):
             table.sync()
 
     def geometry(
@@ -223,6 +229,7 @@ class Recorder:
         self._days = self._blood.cut(day)
         self._marrow.cut(day)
         self._budgets.cut(day)
+        self._births.cut((self._days[-1] if self._days else 0.0) - 2 * DAY_TOLERANCE)  # those born since are in the checkpoint
         run = self.directory
         self._fields = self._cut_series(run.fields_pvd, run.fields, r"fields_\d+\.vti", day)
         self._cells = self._cut_series(run.cells_pvd, run.cells, r"cells_\d+\.vtp", day)

@@ -35,6 +35,8 @@ class Results:
         One row a recorded time; column `day`, units in the other names.
     budgets : pandas.DataFrame
         fields.csv: what became of the molecules of each field, in the piece, when it was solved last.
+    births : pandas.DataFrame
+        births.csv: one row a stem cell that came after the start, with its mother; earliest first.
     days : (t,) array
         Recorded times [d].
     scenario, provenance : dict
@@ -70,6 +72,15 @@ class Results:
     @cached_property
     def budgets(self) -> "pd.DataFrame":
         return read_table(self._run.budgets)
+
+    @cached_property
+    def births(self) -> "pd.DataFrame":
+        if not self._run.births.is_file():
+            raise RunError(
+                f"{self._run.births}: missing. Births are written with the cells, so not with space = false under [record], "
+                f"nor by older versions; run the scenario again."
+            )
+        return read_table(self._run.births).astype({"cell": np.int64, "parent": np.int64})
 
     @cached_property
     def days(self) -> np.ndarray:

@@ -61,7 +61,24 @@ class Table:
                 f"{self.path}: the row of day {day_text(day)} does not have the table's columns ({'; '.join(what)}). "
                 f"A table keeps its columns; go on with the version that began the run, or run again."
             )
-        line += ",".join([day_text(day), *(_number_text(row[name]) for name in self._columns)]) + "\n"
+        self._write(line + ",".join([day_text(day), *(_number_text(row[name]) for name in self._columns)]) + "\n")
+
+    def extend(self, rows: Mapping[str, Any]) -> None:
+        """Add many rows at once: `day` [d] and the other columns, (k,) each, the same at every call; without rows the header.
+
+        Raises RunError when the disk refuses.
+        """
+        days = [day_text(day) for day in rows["day"]]
+        others = {name: [_number_text(value) for value in values] for name, values in rows.items() if name != "day"}
+        lines = [",".join(row) for row in zip(days, *others.values(), strict=True)]
+        if self._columns is None:
+            self._columns = self._header()
+        if self._columns is None:
+            self._columns = self._checked(others)
+            lines.insert(0, ",".join(["day", *others]))
+        self._write("".join(line + "\n" for line in lines))
+
+    def _write(self, line: str) -> None:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
@@ -112,7 +129,7 @@ class Table:
         lines = _whole_lines(self.path)
         return lines[0].split(",")[1:] if lines else None
 
-    def _checked(self, row: Mapping[str, float]) -> list[str]:
+    def _checked(self, row: Mapping[str, Any]) -> list[str]:
         bad = [name for name in row if not re.fullmatch(r"[A-Za-z0-9_]+", name) or name == "day"]
         if bad:
             raise RunError(

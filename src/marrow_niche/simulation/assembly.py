@@ -19,7 +19,7 @@ from marrow_niche.perturbations import dose
 from marrow_niche.resting import twin
 from marrow_niche.scenario import variation
 from marrow_niche.scenario.switches import switched
-from marrow_niche.state import Marked, State, none_fresh
+from marrow_niche.state import Marked, State, no_births, none_fresh
 from marrow_niche.transport.domain import prepare, with_pattern
 
 FOUND = ("share", "rest_cells", "oxygen_at_rest", "facts")
@@ -260,6 +260,7 @@ def at_rest(model, report=None, calibrate=False):
             lymphoid=lymphoid.none(species.lymphoid, model.production, species.blood.volume),
             spleen=spleen.none(species.spleen),
         ),
+        births=no_births(),
     )
     rest, model = resting.find(state, model, calibrate=calibrate, report=report)
     wanted = np.array(list(model.production.values()))

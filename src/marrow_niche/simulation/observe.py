@@ -6,6 +6,7 @@ from marrow_niche import coupling
 from marrow_niche.body import blood, lymphoid
 from marrow_niche.geometry import bone_surface
 from marrow_niche.kernels.cells import by_stage
+from marrow_niche.state import no_births
 
 EXTRA_FIELDS = {"cellularity": "", "vessel_integrity": "", "fat_share": ""}
 
@@ -147,8 +148,16 @@ def budget_row(state, model):
     return row
 
 
+def births(state):
+    """Rows of births.csv: the stem cells that are new since the last record."""
+    b = state.births
+    place = dict(zip(("x_um", "y_um", "z_um"), b.position.T, strict=True))
+    return {"day": b.hour / 24, "cell": b.cell, "parent": b.parent} | place
+
+
 def record(recorder, scenario, state, model):
-    """Write the state at its time; the tables alone where the scenario asks for no files of space."""
+    """Write the state at its time; the tables alone where the scenario asks for no files of space. What was born is then
+    on record, and no longer in the state."""
     tables = {
         "blood": blood_row(state, model),
         "marrow": marrow_row(state, model),
@@ -156,6 +165,7 @@ def record(recorder, scenario, state, model):
     }
     if not scenario.record.space:
         recorder.record(state.hour / 24, **tables)
+        state.births = no_births()
         return
     names = list(model.species.cytokines)
     fields = {
@@ -186,4 +196,5 @@ def record(recorder, scenario, state, model):
         "self_renewal": rates.renewal[here],
         "waking_per_day": 24 * rates.wake[here],
     }
-    recorder.record(state.hour / 24, **tables, fields=fields, cells=cells)
+    recorder.record(state.hour / 24, **tables, fields=fields, cells=cells, births=births(state))
+    state.births = no_births()

@@ -76,7 +76,7 @@ def resume(directory, *, threads=None, progress=None, shared=None):
     run.check_inputs()
     scenario = read_scenario(run.scenario)
     if not run.checkpoint.exists():  # killed while it was being built
-        for stale in (run.blood, run.marrow, run.budgets, run.fields_pvd, run.cells_pvd):
+        for stale in (run.blood, run.marrow, run.budgets, run.births, run.fields_pvd, run.cells_pvd):
             stale.unlink(missing_ok=True)
         _introduce(run, scenario, threads)
         model, state = _built(run, scenario, None, shared)

@@ -186,7 +186,7 @@ def saturate(state: Any) -> None:
 def give_stem_cells(state: Any, model: Any, rest: Rest) -> None:
     """Stem cells back to their resting numbers where they dwell, in place; new ones are clones of their own, none senescent."""
     from marrow_niche import resting
-    from marrow_niche.state import joined
+    from marrow_niche.state import joined, note_births
 
     s = state.stem
     s.senescent[:] = False
@@ -201,6 +201,7 @@ def give_stem_cells(state: Any, model: Any, rest: Rest) -> None:
     new.id[:] = state.next_id + np.arange(number, dtype=np.int64)
     new.clone[:] = new.id
     state.next_id += number
+    note_births(state, new)
     state.stem = joined(s, new)
 
 

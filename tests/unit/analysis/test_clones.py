@@ -56,13 +56,6 @@ def test_the_effective_number_of_clones(size, number):
     assert clones.effective_number(5 * np.array(size, float)) == pytest.approx(number)  # any unit
 
 
-def test_newick_is_a_star_for_each_clone():
-    tree = clones.newick(np.array([4, 1, 1]), np.array([0, 3, 2]), np.array([4, 12, 7]))
-    assert tree == "((cell_7:2,cell_12:3)clone_1:0,(cell_4:0)clone_4:0)founders;"
-    assert tree.count("(") == tree.count(")") == 3
-    assert clones.newick([], [], []) == "founders;"
-
-
 def test_a_label_is_halved_by_divisions_and_lost_by_decay():
     label = clones.label_intensity(np.array([0, 1, 3]), 10.0, decay=0.1)
     assert label == pytest.approx(np.array([1, 0.5, 0.125]) * np.exp(-1))

@@ -36,7 +36,7 @@ def test_a_recording_has_every_file_of_the_contract(run):
         [f"{kind}/{kind}_{i:04d}.{end}" for i in range(4)] for kind, end in (("fields", "vti"), ("cells", "vtp"))
     )
     assert set(contents(run)) == {
-        *("scenario.toml", "blood.csv", "marrow.csv", "fields.csv", "fields.pvd", "cells.pvd", "open_in_paraview.py"),
+        *("scenario.toml", "blood.csv", "marrow.csv", "fields.csv", "births.csv", "fields.pvd", "cells.pvd", "open_in_paraview.py"),
         *("geometry/vessels.vtp", "geometry/bone.vtp", "geometry/stroma.vtp"),
         *fields,
         *cells,
@@ -104,8 +104,8 @@ def test_killed_at_any_moment_everything_opens_and_resumes(tmp_path, marrow, mon
         assert contents(other) == contents(whole)
         if finished:
             break
-    # .vti, .pvd, script, .vtp, .pvd, three rows
-    assert last == 8
+    # .vti, .pvd, script, .vtp, .pvd, births, three rows
+    assert last == 9
 
 
 def test_what_a_kill_left_half_written_is_cleared_away(tmp_path, marrow):
@@ -185,3 +185,34 @@ def test_pyvista_reads_the_series_at_its_times(run, marrow):
         assert shown.n_cells == marrow.n
         assert np.array_equal(shown.cell_data["SCF_nM"], marrow.fields(day)["SCF"].astype(np.float32))
     assert pyvista.get_reader(str(run.cells_pvd)).time_values == list(DAYS)
+
+
+def test_births_are_each_on_record_once_and_read_as_whole_numbers(run):
+    found = open_results(run).births
+    assert found["cell"].tolist() == list(range(100, 121)) and found["parent"].tolist() == list(range(-1, 20))
+    assert found["day"].tolist() == [place / 3 for place in range(21)]
+    assert found["cell"].dtype == found["parent"].dtype == np.int64
+    assert np.isnan(found["x_um"][0]) and found["x_um"][7] == 1.0
+
+
+def test_without_births_the_table_has_its_header_and_no_rows(tmp_path, marrow):
+    recorder = marrow.begin(tmp_path / "run")
+    marrow.record(recorder, 0.0)
+    assert (tmp_path / "run" / "births.csv").read_text() == "day,cell,parent,x_um\n"
+    assert len(open_results(tmp_path / "run").births) == 0
+
+
+def test_births_since_the_record_before_a_stop_are_taken_from_the_state(tmp_path, marrow):
+    """Stopped between two records: what is in the table from the last record on goes, for the checkpoint has it."""
+    run = recorded(marrow, tmp_path / "run").directory
+    recorder = resumed(marrow, run, 5.0)  # the last record before is that of 4/3 d
+    assert open_results(run).births["day"].tolist() == [0.0, 1 / 3, 2 / 3, 1.0]
+    marrow.record(recorder, 7.0)
+    assert open_results(run).births["cell"].tolist() == list(range(100, 121))
+
+
+def test_a_run_without_births_says_so(tmp_path, marrow):
+    recorder = marrow.begin(tmp_path / "run")
+    recorder.record(0.0, blood={"platelets_per_uL": 1.0}, marrow={"hsc": 1})
+    with pytest.raises(RunError, match="births.csv: missing.*run the scenario again"):
+        _ = open_results(tmp_path / "run").births
