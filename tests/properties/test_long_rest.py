@@ -7,6 +7,7 @@ import pytest
 
 from marrow_niche.scenario.scenario import scenario_from
 from marrow_niche.simulation import advance, build, observe
+from marrow_niche.state import no_births
 
 BLOOD = (
     "neutrophils_per_uL", "monocytes_per_uL", "b_cells_per_uL", "cd4_cells_per_uL", "cd8_cells_per_uL", "nk_cells_per_uL",
@@ -44,6 +45,7 @@ def course(piece, seed, days):
     for day in range(1, days + 1):
         for _ in range(24):
             advance(state, model)
+        state.births = no_births()  # nobody records them
         if day % EVERY == 0:
             rows.append(pools(model, state))
     return {name: np.array([row[name] for row in rows]) for name in rows[0]}
