@@ -70,7 +70,7 @@ def _report(run: Results, begun: "Rendering | None") -> Path:
     if recorded:
         time_courses = [*_blood(run, drawn), *_clinic(run), *_marrow(run, drawn), *_dose(run, drawn)]
         below = [*_cytokines(run, drawn), *_niche(run, drawn), *_books(run)]
-        body += [*time_courses, *_space(begun, drawn), *below]
+        body += [*time_courses, *_space(run, begun, drawn), *below]
     body += switched.section(run)
     body += [*making.bone(run), *making.making(run), *making.parameters(run), *making.files(run)]
     body.append(
@@ -233,15 +233,19 @@ def _counts(rows: list[findings.Row]) -> str:
     return page.table(("", *findings.COLUMNS), cells, "counts", [row.unit for row in rows])
 
 
-def _space(begun: "Rendering | None", drawn: _Drawer) -> list[str]:
+def _space(run: Results, begun: "Rendering | None", drawn: _Drawer) -> list[str]:
+    """The picture of the marrow, and the same to be turned, which needs no OpenGL here."""
     if begun is None:
         return []
+    from marrow_niche.view import interactive
+
+    turned = interactive.section(run)
     found = begun.scene()
     parts = [page.heading("In space")]
     if found.drawn is None:
-        return [*parts, page.paragraph(f"No 3D picture: {found.message}", "notice")]
+        return [*parts, page.paragraph(f"No 3D picture: {found.message}", "notice"), *turned]
     alt = "The marrow in 3D: bone cut open, sinusoids, arterioles and stem cells"
-    return [*parts, *drawn.draw("scene", lambda: found.drawn, alt, found.caption)]
+    return [*parts, *drawn.draw("scene", lambda: found.drawn, alt, found.caption), *turned]
 
 
 def _cytokines(run: Results, drawn: _Drawer) -> list[str]:
