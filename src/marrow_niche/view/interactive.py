@@ -211,9 +211,7 @@ def _surface(view: View, values: np.ndarray, marrow: np.ndarray, level: float) -
 
     missing = ~np.isfinite(values)
     nearest = ndimage.distance_transform_edt(missing, return_distances=False, return_indices=True)
-    image = pyvista.ImageData(
-        dimensions=values.shape[::-1], spacing=(view.h,) * 3, origin=view.corner + 0.5 * view.h
-    )
+    image = pyvista.ImageData(dimensions=values.shape[::-1], spacing=(view.h,) * 3, origin=view.corner + 0.5 * view.h)
     image.point_data["value"] = values[tuple(nearest)].ravel().astype(float)
     surface = image.contour([level], scalars="value")
     if not surface.n_cells:
@@ -257,8 +255,7 @@ def _html(head: dict[str, Any], data: bytes) -> str:
     fields = ["none", *(each["name"] for each in head["fields"])]
     controls = [
         _select("day", "time", days, 0),
-        *(f'<label><input type="checkbox" name="{name}" checked> {label}</label>' for name, label in _LAYERS if _has(head, name)),
-        *(f'<input type="checkbox" name="{name}" hidden>' for name, _ in _LAYERS if not _has(head, name)),
+        *(_check(name, label, _has(head, name)) for name, label in _LAYERS),
         _select("field", "surface of", fields, -1),
         _slide("opacity", "bone", 0.03, 0.9, 0.12),
         _slide("cut", "cut open", 0.0, 1.0, 0.0),
@@ -300,6 +297,13 @@ def _key(head: dict[str, Any]) -> str:
 def _select(name: str, label: str, options: list[str], first: int) -> str:
     inner = "".join(f'<option value="{k}">{page.escape(text)}</option>' for k, text in enumerate(options, first))
     return f'<label>{label} <select name="{name}">{inner}</select></label>'
+
+
+def _check(name: str, label: str, there: bool) -> str:
+    """A layer to turn on and off; hidden and off where the run has none."""
+    if not there:
+        return f'<input type="checkbox" name="{name}" hidden>'
+    return f'<label><input type="checkbox" name="{name}" checked> {label}</label>'
 
 
 def _slide(name: str, label: str, low: float, high: float, value: float) -> str:
