@@ -169,7 +169,7 @@ def distances(placed: Any, later: Any = None) -> "Figure":
 
 
 def _published(ax: "Axes", each: Published, scale: float) -> None:
-    """A hatched band over several days; at one day a bar from the lowest to the highest value, or a point where they are one."""
+    """A hatched band over several days; at one day a square, or a triangle on a line where only an upper bound is known."""
     low, high = each.low / scale, each.high / scale
     if len(each.day) > 1:
         ax.fill_between(each.day, low, high, facecolor="none", edgecolor=style.INK, hatch="////", lw=0.6, alpha=0.55, zorder=2)

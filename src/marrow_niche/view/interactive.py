@@ -45,8 +45,8 @@ def section(run: "Results") -> list[str]:
 def packed(run: "Results") -> tuple[dict[str, Any], bytes]:
     """What is drawn: a header, and the bytes of the header and its arrays as the report holds them, gzip.
 
-    An array of the header is [kind, first byte after the header, number of values], kind u1, u2 or u4; places are shares of the box times
-    65535, x, y, z. Raises RunError when the run recorded no vessels or fields, or a file of it is damaged.
+    An array of the header is [kind, first byte after the header, number of values], kind u1, u2 or u4; places are shares of
+    the box times 65535, x, y, z. Raises RunError when the run recorded no vessels or fields, or a file of it is damaged.
     """
     days = slices.telling_days(run)
     view = View(run)

@@ -46,7 +46,7 @@ def seed_bands(runs: "Sequence[Results]", columns: Sequence[str] = COLUMNS) -> "
             curves._span(ax, each.day, done, named=place < wide)
         curves._share_days(axes, wide)
         text = f"{len(runs)} runs that differ by their seed: each, their median, from lowest to highest"
-        drawn.text(0.995, 0.0, text, fontsize=7, color=style.SOFT, ha="right", va="bottom")
+        drawn.supxlabel(text, x=0.995, fontsize=7, color=style.SOFT, ha="right")
     return drawn
 
 
