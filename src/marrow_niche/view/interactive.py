@@ -32,8 +32,13 @@ HELP = "Drag turns it, the wheel makes it larger, shift and drag moves it; arrow
 
 
 def section(run: "Results") -> list[str]:
-    """HTML of the view, folded away; a sentence where it cannot be made, nothing where the run has no vessels or fields."""
+    """HTML of the view, folded away; a sentence where it cannot be made.
+
+    Nothing where the run has no vessels or fields, and of a slice, which is flat.
+    """
     try:
+        if 1 in run.tissue.shape:
+            return []
         head, data = packed(run)
     except MarrowError:
         return []
@@ -70,7 +75,7 @@ def packed(run: "Results") -> tuple[dict[str, Any], bytes]:
         },
         "bone": arrays.mesh(_bone(view)),
         "vessels": _vessels(view, arrays, days),
-        "fields": [] if view.slice else _fields(view, arrays, days),
+        "fields": _fields(view, arrays, days),
         "cells": [],
         "days": [],
     }
@@ -223,21 +228,32 @@ def _surface(view: View, values: np.ndarray, marrow: np.ndarray, level: float) -
 
 
 def _polydata(points: np.ndarray, triangles: np.ndarray) -> "pyvista.PolyData | None":
+    """A surface whose triangles share their corners, without those that are none; None without any."""
     import pyvista
 
     if not len(triangles):
         return None
-    return pyvista.PolyData.from_regular_faces(np.asarray(points, float), np.asarray(triangles)).clean()
+    merged = pyvista.PolyData.from_regular_faces(np.asarray(points, float), np.asarray(triangles))
+    merged = merged.clean(lines_to_points=False, polys_to_lines=False, strips_to_polys=False)
+    return _triangles(merged)
+
+
+def _triangles(surface: "pyvista.PolyData") -> "pyvista.PolyData | None":
+    """The triangles of a surface alone: lines and points that a filter left are taken away."""
+    import pyvista
+
+    faces = surface.triangulate().regular_faces
+    faces = faces[(faces != np.roll(faces, 1, axis=1)).all(axis=1)]
+    return pyvista.PolyData.from_regular_faces(np.asarray(surface.points), faces) if len(faces) else None
 
 
 def _thinned(surface: "pyvista.PolyData | None", most: int) -> "pyvista.PolyData | None":
     """At most so many triangles."""
-    if surface is None or not surface.n_cells:
-        return None
-    surface = surface.triangulate()
-    if surface.n_cells > most:
+    surface = None if surface is None else _triangles(surface)
+    if surface is not None and surface.n_cells > most:
         surface = surface.decimate_pro(1.0 - most / surface.n_cells, preserve_topology=False, feature_angle=60.0)
-    return surface if surface.n_cells else None
+        surface = _triangles(surface)
+    return surface
 
 
 def _level(name: str, level: float, unit: str) -> str:

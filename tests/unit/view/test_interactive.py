@@ -77,6 +77,10 @@ def test_a_run_without_vessels_has_nothing_to_turn(run_of):
     assert interactive.section(run_of(geometry=False)) == []
 
 
+def test_a_slice_is_flat_and_is_not_turned(run_of):
+    assert interactive.section(run_of(shape=(1, 12, 14))) == []
+
+
 @pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine")
 def test_a_browser_without_a_network_draws_it_once_it_is_opened(recorded, tmp_path):
     from matplotlib.image import imread
