@@ -110,8 +110,9 @@
     return n;
   }
 
-  function painter(gl, head, array) {
-    const made = programs(gl), SIDES = 8;
+  function painter(gl, head, array, coarse) {
+    const many = head.vessels.some((each) => each.radius[2] > 15000);
+    const made = programs(gl), SIDES = coarse && many ? 4 : many ? 6 : 8;
     const buffer = (data, target = gl.ARRAY_BUFFER) => {
       const name = gl.createBuffer(); gl.bindBuffer(target, name); gl.bufferData(target, data, gl.STATIC_DRAW); return name;
     };
@@ -143,14 +144,14 @@
     }
     const ring = buffer(corners);
     const tubes = (packed) => {
-      const from = buffer(array(packed.from)), to = buffer(array(packed.to)), radius = buffer(array(packed.radius));
-      return packed.whole.map((shares) => {
-        const whole = buffer(array(shares)), short = gl.UNSIGNED_SHORT, byte = gl.UNSIGNED_BYTE;
+      const [from, to, radius, joint, wide] = ["from", "to", "radius", "joint", "wide"].map((name) => buffer(array(packed[name])));
+      return packed.whole.map((shares, k) => {
+        const [whole, there] = [shares, packed.there[k]].map((name) => buffer(array(name)));
+        const short = gl.UNSIGNED_SHORT, byte = gl.UNSIGNED_BYTE;
         const tube = thing("tube", [["corner", ring, 2, gl.FLOAT, 0], ["from", from, 3, short, 1], ["to", to, 3, short, 1],
           ["radius", radius, 1, short, 1], ["whole", whole, 1, byte, 1]]);
-        const joints = [from, to].map((end) =>
-          thing("ball", [["place", end, 3, short, 0], ["radius", radius, 1, short, 0], ["state", whole, 1, byte, 0]]));
-        return { tube: { ...tube, count: packed.radius[2] }, joints: joints.map((j) => ({ ...j, count: packed.radius[2] })) };
+        const joints = thing("ball", [["place", joint, 3, short, 0], ["radius", wide, 1, short, 0], ["state", there, 1, byte, 0]]);
+        return { tube: { ...tube, count: packed.radius[2] }, joints: { ...joints, count: packed.wide[2] } };
       });
     };
     const balls = (packed) => ({
@@ -190,7 +191,8 @@
       for (const each of shown.vessels ? scene.vessels : []) {
         const look = { colours: { colour: each.colour, wasted: c.wasted, other: c.wasted }, numbers: {} };
         const now = each.days[Math.min(shown.day, each.days.length - 1)];
-        paint(now.tube, view, look); now.joints.forEach((joint) => paint(joint, view, look));
+        paint(now.tube, view, look);
+        if (!view.draft && !(coarse && many)) paint(now.joints, view, look); // what closes the gaps where tubes meet
       }
       const ball = { colours: { colour: c.quiet, other: c.awake, wasted: c.senescent },
         numbers: { cells: 1, least: Math.max(head.cell, 4.5 * view.dots / view.pixels) } };
@@ -202,7 +204,7 @@
       }
       if (shown.cells && cells.count) { // paler through what stands before them
         gl.disable(gl.DEPTH_TEST); gl.enable(gl.BLEND);
-        paint(cells, view, { ...ball, numbers: { ...ball.numbers, opacity: 0.4 } }); gl.disable(gl.BLEND);
+        paint(cells, view, { ...ball, numbers: { ...ball.numbers, opacity: 0.3 } }); gl.disable(gl.BLEND);
       }
       gl.bindVertexArray(null);
     };
@@ -216,18 +218,30 @@
     return axis ? [c, 0, s, 0, 1, 0, -s, 0, c] : [1, 0, 0, 0, c, -s, 0, s, c];
   };
 
-  function start([head, array]) {
-    const gl = canvas.getContext("webgl2", { antialias: true, preserveDrawingBuffer: true });
+  // Whether the browser draws without a graphics card: then coarser, and coarser still while it is turned.
+  function slow() {
+    const gl = document.createElement("canvas").getContext("webgl2");
     if (!gl) throw new Error("this browser has no WebGL 2");
-    const draw = painter(gl, head, array), diagonal = Math.hypot(...head.extent);
+    const known = gl.getExtension("WEBGL_debug_renderer_info");
+    const name = String(gl.getParameter(known ? known.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
+    gl.getExtension("WEBGL_lose_context")?.loseContext();
+    return /swiftshader|llvmpipe|softpipe|software|basic render/i.test(name);
+  }
+
+  function start([head, array]) {
+    const coarse = slow(), gl = canvas.getContext("webgl2", { alpha: false, antialias: !coarse, preserveDrawingBuffer: true });
+    if (!gl) throw new Error("this browser has no WebGL 2");
+    const draw = painter(gl, head, array, coarse), diagonal = Math.hypot(...head.extent);
+    const down = new Map(); // fingers and buttons on the picture, and where they were last
     let turn, zoom, shift, waiting = false;
     const reset = () => { turn = head.turn.slice(); zoom = 1; shift = [0, 0]; };
     const paint = () => {
       waiting = false;
-      const dots = window.devicePixelRatio || 1, wide = canvas.clientWidth, high = canvas.clientHeight;
+      const dots = coarse ? 1 : window.devicePixelRatio || 1, wide = canvas.clientWidth, high = canvas.clientHeight;
       canvas.width = Math.round(wide * dots); canvas.height = Math.round(high * dots);
       const um = Math.max(head.seen[0] / (0.94 * wide), head.seen[1] / (0.88 * high)) / zoom; // a CSS pixel
       const view = { turn, shift, deep: diagonal, dots, pixels: dots / um, scale: [2 / (um * wide), 2 / (um * high)],
+        draft: coarse && down.size > 0,
         cut: diagonal * (0.5 - Number(find("cut").value)) };
       const shown = { day: Number(find("day").value), vessels: find("vessels").checked, cells: find("cells").checked,
         bone: find("bone").checked, opacity: Number(find("opacity").value), field: Number(find("field").value) };
@@ -250,12 +264,11 @@
     };
     for (const each of box.querySelectorAll("input, select")) each.addEventListener("input", again);
     box.querySelector("button").addEventListener("click", () => { reset(); again(); });
-    const down = new Map();
     let apart = 0;
     canvas.addEventListener("pointerdown", (e) => {
       canvas.setPointerCapture(e.pointerId); down.set(e.pointerId, [e.clientX, e.clientY]); apart = 0;
     });
-    for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, (e) => { down.delete(e.pointerId); apart = 0; });
+    for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, (e) => { down.delete(e.pointerId); apart = 0; again(); });
     canvas.addEventListener("pointermove", (e) => {
       const last = down.get(e.pointerId);
       if (!last) return;
@@ -282,7 +295,7 @@
       e.preventDefault(); again();
     });
     new ResizeObserver(again).observe(canvas);
-    reset(); paint(); said("");
+    reset(); again(); said("");
   }
 
   async function open() {

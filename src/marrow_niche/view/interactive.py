@@ -26,6 +26,8 @@ BONE_TRIANGLES, FIELD_TRIANGLES = 120_000, 24_000
 """More are too many for a file that is mailed; surfaces are thinned to so many."""
 ENCLOSED = 0.1
 """Share of the marrow at rest that a surface of equal concentration encloses."""
+BONE = "#c3b38a"
+"""Darker than bone in the picture, since it is seen through on white."""
 CELL = 4.5
 """Radius of a stem cell [um]."""
 HELP = "Drag turns it, the wheel makes it larger, shift and drag moves it; arrow keys and + and - do as well."
@@ -66,7 +68,7 @@ def packed(run: "Results") -> tuple[dict[str, Any], bytes]:
         "seen": [1000 * wide, 640 * wide],
         "cell": CELL,
         "colours": {
-            "bone": _rgb(scene.IVORY),
+            "bone": _rgb(BONE),
             "wasted": _rgb(scene.WASTED),
             "quiet": _rgb(scene.QUIET),
             "awake": _rgb(scene.AWAKE),
@@ -114,6 +116,10 @@ class _Arrays:
         share = np.clip((np.asarray(points, float).reshape(-1, 3) - self.low) / self.extent, 0.0, 1.0)
         return self.add(np.rint(65535 * share).astype(np.uint16))
 
+    def lengths(self, length: np.ndarray) -> list[Any]:
+        """Pack lengths (k,) [um], as shares of the box's longest side."""
+        return self.add(np.rint(65535 * np.clip(length / self.extent.max(), 0.0, 1.0)).astype(np.uint16))
+
     def mesh(self, surface: "pyvista.PolyData | None") -> dict[str, Any]:
         """Pack triangles; an empty header for none."""
         if surface is None or not surface.n_cells:
@@ -153,22 +159,30 @@ def _vessels(view: View, arrays: _Arrays, days: list[tuple[float, str]]) -> list
         ends, inside = within(ends, view.corner, view.top)
         if not len(ends):
             continue
-        radius = view.vessels["radius"][chosen][inside] / arrays.extent.max()
-        middle = ends.mean(axis=1)
-        whole = [
-            np.clip((view.integrity(day, middle) - 0.4) / 0.6, 0.0, 1.0) if kind == SINUSOIDS else np.ones(len(ends))
-            for day, _ in (days if kind == SINUSOIDS else days[:1])
-        ]
+        radius = view.vessels["radius"][chosen][inside]
+        joint, which = np.unique(ends.reshape(-1, 3), axis=0, return_inverse=True)
+        wide = np.zeros(len(joint))
+        np.maximum.at(wide, which.ravel(), np.repeat(radius, 2))
+        of = days if kind == SINUSOIDS else days[:1]
         found.append(
             {
                 "colour": _rgb(colour),
                 "from": arrays.places(ends[:, 0]),
                 "to": arrays.places(ends[:, 1]),
-                "radius": arrays.add(np.rint(65535 * np.clip(radius, 0.0, 1.0)).astype(np.uint16)),
-                "whole": [arrays.add(np.rint(255 * share).astype(np.uint8)) for share in whole],
+                "radius": arrays.lengths(radius),
+                "whole": [_whole(view, arrays, kind, day, ends.mean(axis=1)) for day, _ in of],
+                "joint": arrays.places(joint),
+                "wide": arrays.lengths(wide),
+                "there": [_whole(view, arrays, kind, day, joint) for day, _ in of],
             }
         )
     return found
+
+
+def _whole(view: View, arrays: _Arrays, kind: int, day: float, places: np.ndarray) -> list[Any]:
+    """How a vessel looks at some places: 255 where it is intact, paler as sinusoids lose their integrity."""
+    share = view.integrity(day, places) if kind == SINUSOIDS else np.ones(len(places))
+    return arrays.add(np.rint(255 * np.clip((share - 0.4) / 0.6, 0.0, 1.0)).astype(np.uint8))
 
 
 def within(ends: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -273,7 +287,7 @@ def _html(head: dict[str, Any], data: bytes) -> str:
         _select("day", "time", days, 0),
         *(_check(name, label, _has(head, name)) for name, label in _LAYERS),
         _select("field", "surface of", fields, -1),
-        _slide("opacity", "bone", 0.03, 0.9, 0.12),
+        _slide("opacity", "bone", 0.05, 0.95, 0.2),
         _slide("cut", "cut open", 0.0, 1.0, 0.0),
         '<button type="button">turn back</button>',
     ]
@@ -306,6 +320,7 @@ def _key(head: dict[str, Any]) -> str:
     shown = [("stem cell, quiescent", scene.QUIET), ("cycling", scene.AWAKE), ("senescent", scene.SENESCENT)]
     shown += [("sinusoid", scene.SINUSOID), ("integrity lost", scene.WASTED), ("arteriole", scene.ARTERIOLE)]
     shown += [("central vein", scene.VEIN)] if _rgb(scene.VEIN) in [each["colour"] for each in head["vessels"]] else []
+    shown += [("bone", BONE)] if head["bone"] else []
     shown += [("surface of a field", style.GREEN)] if head["fields"] else []
     return "".join(f'<span><i style="background:{colour}"></i>{name}</span>' for name, colour in shown)
 

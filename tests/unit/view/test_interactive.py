@@ -49,6 +49,10 @@ def test_tubes_keep_their_course_and_their_radius(recorded):
     assert np.allclose(sorted(array(sinusoids["radius"]) / 65535 * head["size"]), [10, 10, 12, 14], atol=0.01)
     along = places(head, array(arterioles["to"])) - places(head, array(arterioles["from"]))
     assert np.allclose(np.abs(along), [[0, 0, head["extent"][2]]], atol=0.01)
+    joints = places(head, array(sinusoids["joint"]))
+    assert len(joints) == 8 and {tuple(each) for each in np.round(joints)} == {
+        tuple(each) for name in ("from", "to") for each in np.round(places(head, array(sinusoids[name])))
+    }
     rest, nadir, _ = (array(share).mean() / 255 for share in sinusoids["whole"])
     assert rest == 1.0 and nadir == pytest.approx((0.52 - 0.4) / 0.6, abs=0.01)
 
