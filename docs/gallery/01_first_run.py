@@ -9,6 +9,8 @@ import os
 from pathlib import Path
 
 from marrow_niche import read_scenario, simulate
+from marrow_niche.analysis import published
+from marrow_niche.view import curves, events
 
 runs = Path(os.environ.get("MARROW_NICHE_RUNS", "runs"))
 runs.mkdir(parents=True, exist_ok=True)
@@ -45,8 +47,5 @@ print(results.blood[["day", "neutrophils_per_uL", "platelets_per_uL"]].iloc[::7]
 
 # %%
 # Counts against time, with what is published of such a dose.
-
-from marrow_niche.analysis import published
-from marrow_niche.view import curves, events
 
 figure = curves.blood(results.blood, events.of_run(results), published=published.after_dose(results))

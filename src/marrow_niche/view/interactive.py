@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 BONE_TRIANGLES, FIELD_TRIANGLES = 120_000, 24_000
 """More are too many for a file that is mailed; surfaces are thinned to so many."""
+TORN = 4
+"""A surface of more than so many times its triangles is torn by thinning."""
 ENCLOSED = 0.1
 """Share of the marrow at rest that a surface of equal concentration encloses."""
 BONE = "#c3b38a"
@@ -224,16 +226,28 @@ def _fields(view: View, arrays: _Arrays, days: list[tuple[float, str]]) -> list[
 
 
 def _surface(view: View, values: np.ndarray, marrow: np.ndarray, level: float) -> "pyvista.PolyData | None":
-    """Where the field in the marrow equals `level`; bone and lumen take their nearest value, and nothing is drawn in them."""
+    """Where the field in the marrow equals `level`; bone and lumen take their nearest value, and nothing is drawn in them.
+
+    A field with many small peaks is smoothed and read at every second voxel, or every fourth, until its surface is no
+    larger than what can be thinned without tearing it.
+    """
     import pyvista
     from scipy import ndimage
 
-    missing = ~np.isfinite(values)
-    nearest = ndimage.distance_transform_edt(missing, return_distances=False, return_indices=True)
-    image = pyvista.ImageData(dimensions=values.shape[::-1], spacing=(view.h,) * 3, origin=view.corner + 0.5 * view.h)
-    image.point_data["value"] = values[tuple(nearest)].ravel().astype(float)
-    surface = image.contour([level], scalars="value")
-    if not surface.n_cells:
+    nearest = ndimage.distance_transform_edt(~np.isfinite(values), return_distances=False, return_indices=True)
+    filled = values[tuple(nearest)].astype(float)
+    surface = None
+    for step in (1, 2, 4):
+        smooth = filled if step == 1 else ndimage.gaussian_filter(filled, 0.5 * step)
+        coarse = smooth[::step, ::step, ::step]
+        image = pyvista.ImageData(
+            dimensions=coarse.shape[::-1], spacing=(step * view.h,) * 3, origin=view.corner + 0.5 * view.h
+        )
+        image.point_data["value"] = coarse.ravel()
+        surface = image.contour([level], scalars="value")
+        if surface.n_cells <= TORN * FIELD_TRIANGLES:
+            break
+    if surface is None or not surface.n_cells:
         return None
     triangles = surface.regular_faces
     middle = surface.points[triangles].mean(axis=1)

@@ -68,6 +68,7 @@ def streams(results: "Results", *, shown: int = SHOWN) -> "Figure | None":
         top.annotate("100 % of rest", (left, 0), xytext=(-6, 0), textcoords="offset points", rotation=90, ha="right",
                      va="center", fontsize=7.5, color=style.SOFT, annotation_clip=False)  # fmt: skip
         curves._head(top, "Stem cells by clone", "")
+        curves._share_days([top, low], 1)
         low.set(ylim=(0, 100), ylabel="share of stem cells [%]", xlabel="day")
         first, last = (words.plain(found.effective[k]) for k in (0, -1))
         ends = f"effective number of clones {first} at rest, {last} at the end"
