@@ -229,22 +229,26 @@ def _surface(view: View, values: np.ndarray, marrow: np.ndarray, level: float) -
     """Where the field in the marrow equals `level`; bone and lumen take their nearest value, and nothing is drawn in them.
 
     A field with many small peaks is smoothed and read at every second voxel, or every fourth, until its surface is no
-    larger than what can be thinned without tearing it.
+    larger than what can be thinned without tearing it; the surface then encloses as much of the smoothed field as of its own.
     """
     import pyvista
     from scipy import ndimage
 
     nearest = ndimage.distance_transform_edt(~np.isfinite(values), return_distances=False, return_indices=True)
     filled = values[tuple(nearest)].astype(float)
+    share = float((filled[marrow] > level).mean())
+    if share in (0.0, 1.0):
+        return None
     surface = None
     for step in (1, 2, 4):
         smooth = filled if step == 1 else ndimage.gaussian_filter(filled, 0.5 * step)
+        drawn = level if step == 1 else float(np.quantile(smooth[marrow], 1.0 - share))
         coarse = smooth[::step, ::step, ::step]
         image = pyvista.ImageData(
             dimensions=coarse.shape[::-1], spacing=(step * view.h,) * 3, origin=view.corner + 0.5 * view.h
         )
         image.point_data["value"] = coarse.ravel()
-        surface = image.contour([level], scalars="value")
+        surface = image.contour([drawn], scalars="value")
         if surface.n_cells <= TORN * FIELD_TRIANGLES:
             break
     if surface is None or not surface.n_cells:
