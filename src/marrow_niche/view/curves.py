@@ -91,7 +91,10 @@ def blood(
             _resting(ax, value)
             _span(ax, day, events, named=place < 3)
             if normal and column in normal:
-                ax.axhspan(normal[column][0] / scale, normal[column][1] / scale, color=style.GREEN, alpha=0.10, lw=0, zorder=0)
+                low, high = (bound / scale for bound in normal[column])
+                ax.axhspan(low, high, color=style.GREEN, alpha=0.10, lw=0, zorder=0)
+                if ax.get_yscale() == "linear":
+                    ax.set_ylim(0, max(ax.get_ylim()[1], 1.05 * high))
             for each in published:
                 if each.column == column:
                     _published(ax, each, scale)
