@@ -183,15 +183,7 @@ def over_runs(runs: "Sequence[Results]") -> "pd.DataFrame":
     """
     import pandas as pd
 
-    if not runs:
-        raise RunError("no run is given; give the directories of one or more.")
-    first = _asked(runs[0])
-    for other in runs[1:]:
-        if _asked(other) != first:
-            raise RunError(
-                f"{other.directory}: is not {runs[0].directory} with another seed; a spread over seeds needs runs of one "
-                f"scenario."
-            )
+    of_one_scenario(runs)
     tables = [{(each.name, each.unit): each.value for each in measures(run)} for run in runs]
     names = list(dict.fromkeys(key for table in tables for key in table))
     rows = []
@@ -211,6 +203,19 @@ def over_runs(runs: "Sequence[Results]") -> "pd.DataFrame":
             }
         )
     return pd.DataFrame(rows, columns=["name", "unit", "median", "low", "high", "runs", "of"])
+
+
+def of_one_scenario(runs: "Sequence[Results]") -> None:
+    """Raises RunError for no run, for runs of different species or with different things done to them."""
+    if not runs:
+        raise RunError("no run is given; give the directories of one or more.")
+    first = _asked(runs[0])
+    for other in runs[1:]:
+        if _asked(other) != first:
+            raise RunError(
+                f"{other.directory}: is not {runs[0].directory} with another seed; a spread over seeds needs runs of one "
+                f"scenario."
+            )
 
 
 def _count(blood: "pd.DataFrame", name: str, clinical: Clinical) -> list[Measure]:

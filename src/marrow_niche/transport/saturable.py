@@ -61,7 +61,7 @@ def solve_saturable(
     guess : (S, n) or (n,), optional
         Where to start; its negative values count as zero.
     rtol : float
-        Largest |F(c)| / |source + exchange wall| of each species, of the equation itself and not of its tangent.
+        Largest ‖F(c)‖ / ‖source + exchange wall‖ of each species, of the equation itself and not of its tangent.
     max_iterations : int
         Largest number of V-cycles for each species in a round.
     rounds : int

@@ -55,7 +55,7 @@ def solve_compact(
     guess : (S, n) or (n,), optional
         Where to start, such as the last solution.
     rtol : float
-        Largest |b − A c| / |b| of each species.
+        Largest ‖b − A c‖ / ‖b‖ of each species.
     max_iterations : int
         Largest number of V-cycles for each species.
 

@@ -1,11 +1,12 @@
 """Curves against time: blood, hormones, the marrow and its niche. Each function returns a matplotlib Figure."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from marrow_niche.analysis.published import Published
 from marrow_niche.analysis.recovery import Course, course
 from marrow_niche.quantities import words
 from marrow_niche.view import style
@@ -52,7 +53,13 @@ NICHE = (
 )
 
 
-def blood(table: "pd.DataFrame", events: Sequence[Event] = ()) -> "Figure | None":
+def blood(
+    table: "pd.DataFrame",
+    events: Sequence[Event] = (),
+    *,
+    normal: Mapping[str, tuple[float, float]] | None = None,
+    published: Sequence[Published] = (),
+) -> "Figure | None":
     """Six counts and three hormones: start, nadir and recovery marked; None where the table has none of them.
 
     Parameters
@@ -61,6 +68,10 @@ def blood(table: "pd.DataFrame", events: Sequence[Event] = ()) -> "Figure | None
         `results.blood`.
     events : sequence of Event
         Shaded, and named in the first row.
+    normal : dict, optional
+        Normal range of counts by column, a green band; see `analysis.published.normal`.
+    published : sequence of Published
+        Published counts like these, hatched, or a bar with ends at one day; see `analysis.published.after_dose`.
     """
     columns = [name for name in (*BLOOD, *HORMONES) if name in table]
     if not columns or not len(table):
@@ -79,6 +90,14 @@ def blood(table: "pd.DataFrame", events: Sequence[Event] = ()) -> "Figure | None
             _head(ax, words.title(stem), unit)
             _resting(ax, value)
             _span(ax, day, events, named=place < 3)
+            if normal and column in normal:
+                low, high = (bound / scale for bound in normal[column])
+                ax.axhspan(low, high, color=style.GREEN, alpha=0.10, lw=0, zorder=0)
+                if ax.get_yscale() == "linear":
+                    ax.set_ylim(0, max(ax.get_ylim()[1], 1.05 * high))
+            for each in published:
+                if each.column == column:
+                    _published(ax, each, scale)
             found = course(day, value, (RECOVERED,))
             if found is not None and not hormone and events:
                 _mark_fall(ax, found, colour)
@@ -150,6 +169,20 @@ def distances(placed: Any, later: Any = None) -> "Figure":
         _head(ax, "Distance to the nearest sinusoid wall", "")
         ax.set(xlim=(0, at[-1]), ylim=(0, 101), ylabel="cumulative share [%]", xlabel="distance [µm]")
     return drawn
+
+
+def _published(ax: "Axes", each: Published, scale: float) -> None:
+    """A hatched band over several days; at one day a square, or a triangle on a line where only an upper bound is known."""
+    low, high = each.low / scale, each.high / scale
+    if len(each.day) > 1:
+        ax.fill_between(each.day, low, high, facecolor="none", edgecolor=style.INK, hatch="////", lw=0.6, alpha=0.55, zorder=2)
+        return
+    foot = ax.get_ylim()[0]
+    if high[0] > low[0]:
+        ax.plot(each.day, high, "v", color=style.INK, mfc="white", ms=5, zorder=6)
+        ax.plot([each.day[0]] * 2, [max(low[0], foot), high[0]], color=style.INK, lw=0.9, zorder=5)
+    else:
+        ax.plot(each.day, high, "s", color=style.INK, mfc="white", ms=4.5, zorder=6)
 
 
 def _panels() -> dict[Callable[["Axes", "pd.DataFrame"], None], list[str]]:

@@ -1,4 +1,4 @@
-"""The report's HTML: one file, without scripts, that loads nothing from elsewhere."""
+"""The report's HTML: one file that loads nothing from elsewhere."""
 
 import base64
 import importlib.resources

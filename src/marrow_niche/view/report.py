@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from marrow_niche.view.scene import Rendering
 
-FIGURES = ("blood", "marrow", "dose", "scene", "cytokines", "distances")
+FIGURES = ("blood", "marrow", "clones", "dose", "scene", "cytokines", "profiles", "distances")
 """Names of the figures, figures/<name>.png."""
 PRINTED = {
     "neutrophils_per_uL": "neutrophils",
@@ -70,7 +70,7 @@ def _report(run: Results, begun: "Rendering | None") -> Path:
     if recorded:
         time_courses = [*_blood(run, drawn), *_clinic(run), *_marrow(run, drawn), *_dose(run, drawn)]
         below = [*_cytokines(run, drawn), *_niche(run, drawn), *_books(run)]
-        body += [*time_courses, *_space(begun, drawn), *below]
+        body += [*time_courses, *_space(run, begun, drawn), *below]
     body += switched.section(run)
     body += [*making.bone(run), *making.making(run), *making.parameters(run), *making.files(run)]
     body.append(
@@ -159,16 +159,29 @@ def _unrecorded(run: Results) -> str:
 
 
 def _blood(run: Results, drawn: _Drawer) -> list[str]:
+    from marrow_niche.analysis import published
     from marrow_niche.view import curves
 
-    done = events.of_run(run)
+    done, normal, like = events.of_run(run), published.normal(run), published.after_dose(run)
     caption = (
         "Dashed: the level at rest. Ring: the lowest count, as a share of the start; diamond: back at 90 %. Violet: "
         "what was done. Counts that fall by decades are on logarithmic axes."
     )
+    if normal:
+        caption += f" Green: normal range of adults ({published.NORMAL_SOURCE})."
+    if like:
+        bar = len(like[0].day) == 1
+        mark = "Squares: what is published of" if bar else "Hatched: what is published of"
+        ends = ", a triangle where it is less than that" if any((each.high > each.low).any() for each in like) and bar else ""
+        caption += f" {mark} such a dose{ends}, from the run's own counts at rest ({like[0].source})."
     parts = [
         page.heading("Blood"),
-        *drawn.draw("blood", lambda: curves.blood(run.blood, done), findings.headline(run), caption),
+        *drawn.draw(
+            "blood",
+            lambda: curves.blood(run.blood, done, normal=normal, published=like),
+            findings.headline(run),
+            caption,
+        ),
     ]
     rows = findings.rows(run.blood)
     if rows:
@@ -204,7 +217,18 @@ def _marrow(run: Results, drawn: _Drawer) -> list[str]:
     alt = "Stem cells, cellularity, progenitors and niche against time"
     parts = [page.heading("Marrow"), *drawn.draw("marrow", lambda: curves.marrow(run.marrow, done), alt, caption)]
     rows = findings.rows(run.marrow, dict(findings.MARROW))
-    return [*parts, _counts(rows)] if rows else parts
+    return [*parts, *([_counts(rows)] if rows else []), *_clones(run, drawn)]
+
+
+def _clones(run: Results, drawn: _Drawer) -> list[str]:
+    from marrow_niche.view import streams
+
+    caption = (
+        f"Each stream is a clone, all stem cells that descend from one of the start or of a graft, as wide as it is large: the "
+        f"{streams.SHOWN} that were largest at any time in colours, which repeat; all others together in grey."
+    )
+    found = drawn.draw("clones", lambda: streams.streams(run), "Clones of stem cells against time, as streams", caption)
+    return [page.heading("Clones"), *found] if found else []
 
 
 def _dose(run: Results, drawn: _Drawer) -> list[str]:
@@ -233,15 +257,19 @@ def _counts(rows: list[findings.Row]) -> str:
     return page.table(("", *findings.COLUMNS), cells, "counts", [row.unit for row in rows])
 
 
-def _space(begun: "Rendering | None", drawn: _Drawer) -> list[str]:
+def _space(run: Results, begun: "Rendering | None", drawn: _Drawer) -> list[str]:
+    """The picture of the marrow, and the same to be turned, which needs no OpenGL here."""
     if begun is None:
         return []
+    from marrow_niche.view import interactive
+
+    turned = interactive.section(run)
     found = begun.scene()
     parts = [page.heading("In space")]
     if found.drawn is None:
-        return [*parts, page.paragraph(f"No 3D picture: {found.message}", "notice")]
+        return [*parts, page.paragraph(f"No 3D picture: {found.message}", "notice"), *turned]
     alt = "The marrow in 3D: bone cut open, sinusoids, arterioles and stem cells"
-    return [*parts, *drawn.draw("scene", lambda: found.drawn, alt, found.caption)]
+    return [*parts, *drawn.draw("scene", lambda: found.drawn, alt, found.caption), *turned]
 
 
 def _cytokines(run: Results, drawn: _Drawer) -> list[str]:
@@ -253,6 +281,7 @@ def _cytokines(run: Results, drawn: _Drawer) -> list[str]:
     )
     alt = "Cytokine concentrations in a plane through the marrow before, at the nadir and at the end"
     found = drawn.draw("cytokines", lambda: slices.slices(run), alt, caption)
+    found += _profiles(run, drawn)
     rose = books.risen(run)
     if rose:
         told = (
@@ -261,6 +290,17 @@ def _cytokines(run: Results, drawn: _Drawer) -> list[str]:
         )
         found = [*found, page.paragraph(told), page.table(("", "on day", *books.RISES, "so"), rose, "counts")]
     return [page.heading("Cytokines"), *found] if found else []
+
+
+def _profiles(run: Results, drawn: _Drawer) -> list[str]:
+    from marrow_niche.view import profiles
+
+    caption = (
+        "Medians and quartiles over voxels of marrow outside vessels, in bins of as many voxels each, against the distance "
+        "from the nearest wall of a sinusoid (or the central vein) and from the nearest bone."
+    )
+    alt = "Cytokine concentrations against the distance from sinusoids and from bone"
+    return drawn.draw("profiles", lambda: profiles.profiles(run), alt, caption)
 
 
 def _niche(run: Results, drawn: _Drawer) -> list[str]:

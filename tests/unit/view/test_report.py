@@ -57,7 +57,7 @@ def test_its_pictures_are_those_of_the_folder(written):
     text, folder = written
     inlined = {base64.b64decode(data) for data in re.findall(r"base64,([^\"]+)", text)}
     files = {path.name: path.read_bytes() for path in (folder / "figures").iterdir()}
-    assert set(files) == {"blood.png", "marrow.png", "cytokines.png", "distances.png"}
+    assert set(files) == {"blood.png", "marrow.png", "cytokines.png", "profiles.png", "distances.png"}
     assert inlined == set(files.values())
     assert all(data.startswith(b"\x89PNG") for data in inlined)
 
