@@ -15,7 +15,7 @@ _MARK = "# marrow_niche: the scenario of this run, resolved; simulate it again w
 _ENTRIES = frozenset(
     {"scenario.toml", "inputs", "provenance.json", "blood.csv", "marrow.csv", "fields.csv", "fields.pvd"}
     | {"fields", "cells.pvd", "cells", "geometry", "checkpoint.h5", "open_in_paraview.py", "verdict.json", "report.html"}
-    | {"figures", "compare.png", "compare.csv", "switches.json"}
+    | {"figures", "compare.png", "compare.csv", "switches.json", "scenes"}
 )
 _IGNORED = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 
@@ -26,7 +26,7 @@ class RunDirectory:
     Attributes
     ----------
     path, scenario, inputs, provenance, blood, marrow, budgets, fields_pvd, fields, cells_pvd, cells, geometry, vessels,
-    bone, whole_bone, checkpoint, open_in_paraview, verdict, switches, report, figures, compared, comparison : Path
+    bone, whole_bone, checkpoint, open_in_paraview, verdict, switches, report, figures, scenes, compared, comparison : Path
     """
 
     def __init__(self, path: "Path | str | RunDirectory") -> None:
@@ -51,6 +51,7 @@ class RunDirectory:
         self.switches = self.path / "switches.json"
         self.report = self.path / "report.html"
         self.figures = self.path / "figures"
+        self.scenes = self.path / "scenes"
         self.compared = self.path / "compare.csv"
         self.comparison = self.path / "compare.png"
 

@@ -196,6 +196,11 @@ class Results:
             raise RunError(f"{self.directory}: has no points {name!r}; it has {', '.join(known) or 'none'}.")
         return paraview_files.read_polydata(path)["points"]
 
+    def fat(self) -> tuple[np.ndarray, np.ndarray]:
+        """Adipocytes of the geometry: centres (k, 3) [um] and radii (k,) [um]. Raises RunError where there are none."""
+        data = paraview_files.read_polydata(self._run.geometry / "adipocytes.vtp")
+        return data["points"], data["point"]["radius_um"]
+
     @cached_property
     def _image_files(self) -> list[tuple[float, Path]]:
         series = paraview_files.read_collection(self._run.fields_pvd)
