@@ -169,12 +169,16 @@ def render(
     """
     from marrow_niche.view import scenes
 
-    asked = {"days": day, "field": field, "theme": theme, "size": size}
     if not movie:
-        scenes.render(directory, scene, **asked, format=format, into=into, written=lambda path: print(path, flush=True))
+        scenes.render(
+            directory, scene, days=day, field=field, theme=theme, size=size, format=format, into=into,
+            written=lambda path: print(path, flush=True),
+        )  # fmt: skip
         return DONE
-    with _resumable(f"marrow-niche render {directory}", kept=False), study_bar("frames") as show:
-        paths = scenes.film(directory, movie, scene or ("anatomy",), **asked, rate=fps, show=show)
+    with _resumable(f"marrow-niche render {directory} ...", kept=False), study_bar("frames") as show:
+        paths = scenes.film(
+            directory, movie, scene or ("anatomy",), days=day, field=field, theme=theme, size=size, rate=fps, show=show
+        )
     print("\n".join(str(path) for path in paths))
     return DONE
 

@@ -35,6 +35,8 @@ class Bar:
 
     title: str
     scale: Scale
+    beyond: bool = False
+    """Whether much lies beyond its upper end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,8 +81,8 @@ def places(number: int, size: tuple[int, int], aspect: float) -> list[tuple[int,
     wide, high = size[0] - 2 * MARGIN * dpi, size[1] - (HEAD + FOOT) * dpi
     strip = STRIP * dpi if number > 1 else 0.0
     best: tuple[float, int, float, float] | None = None
-    for columns in range(1, number + 1):
-        rows = -(-number // columns)
+    for columns in {1, number}:
+        rows = number // columns
         each = (wide - (columns - 1) * GAP * dpi) / columns, (high - (rows - 1) * GAP * dpi) / rows - strip
         shown = min(each[0], each[1] * aspect)
         if min(each) >= 8 and (best is None or shown > best[0] * 1.001):
@@ -109,7 +111,6 @@ def compose(sheet: Sheet, pictures: Sequence[Shot], size: tuple[int, int], theme
     """A page with pictures of the sizes of `places`; drawn within `style.styled`."""
     drawn = page(size, theme)
     for shot, place in zip(pictures, places(len(pictures), size, aspect), strict=True):
-        left, top, wide, high = place
         ax = drawn.add_axes(_box(place, size))
         ax.imshow(shot.picture, interpolation="nearest", aspect="auto")
         ax.set_axis_off()
@@ -117,9 +118,7 @@ def compose(sheet: Sheet, pictures: Sequence[Shot], size: tuple[int, int], theme
     return drawn
 
 
-def label(
-    drawn: "Figure", sheet: Sheet, size: tuple[int, int], theme: Theme, aspect: float, um_per_pixel: float
-) -> None:
+def label(drawn: "Figure", sheet: Sheet, size: tuple[int, int], theme: Theme, aspect: float, um_per_pixel: float) -> None:
     """Title, heads, scale bar, axes, bars and keys, and the note."""
     dpi = dots(size)
     inches = size[0] / dpi, size[1] / dpi
@@ -128,11 +127,11 @@ def label(
     drawn.text(x, 1 - 0.52 / inches[1], sheet.under, fontsize=SMALL, va="top", color=theme.soft)
     boxes = places(len(sheet.heads), size, aspect)
     longest = max(map(len, sheet.heads))
-    letters = min(TEXT, 72 * boxes[0][2] / dpi / (0.68 * max(longest, 1)))
-    for head, (left, upper, *_) in zip(sheet.heads, boxes, strict=True):
+    letters = min(TEXT, 72.0 * boxes[0][2] / dpi / (0.62 * max(longest, 1)))
+    for head, (start, upper, *_) in zip(sheet.heads, boxes, strict=True):
         if head:
             above = 1 - (upper - 0.08 * dpi) / size[1]
-            drawn.text(left / size[0], above, head, fontsize=letters, weight="bold", va="bottom", color=theme.ink)
+            drawn.text(start / size[0], above, head, fontsize=letters, weight="bold", va="bottom", color=theme.ink)
     if sheet.note:
         drawn.text(x, 0.12 / inches[1], sheet.note, fontsize=SMALL - 1.5, va="bottom", color=theme.soft)
     _scale_bar(drawn, um_per_pixel * dpi, inches, theme)
@@ -186,7 +185,8 @@ def _colour_bar(drawn: "Figure", bar: Bar, left: float, wide: float, inches: tup
     scale = bar.scale
     norm = LogNorm(scale.low, scale.high) if scale.log else Normalize(scale.low, scale.high)
     ax = drawn.add_axes((left / inches[0], 0.55 / inches[1], wide / inches[0], 0.17 / inches[1]))
-    colours = drawn.colorbar(ScalarMappable(norm, scale.colours), cax=ax, orientation="horizontal")
+    arrow: dict[str, Any] = {"extend": "max", "extendfrac": 0.04} if bar.beyond else {}
+    colours = drawn.colorbar(ScalarMappable(norm, scale.colours), cax=ax, orientation="horizontal", **arrow)
     colours.outline.set_visible(False)
     ax.xaxis.set_major_locator(FixedLocator(ticks(scale)))
     ax.xaxis.set_minor_locator(NullLocator())
@@ -208,9 +208,8 @@ def ticks(scale: Scale) -> list[float]:
         return found[:: -(-len(found) // 7)]
     from matplotlib.ticker import MaxNLocator
 
-    found = MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]).tick_values(scale.low, scale.high)
-    edge = 1e-9 * (scale.high - scale.low)
-    return [float(value) for value in found if scale.low - edge <= value <= scale.high + edge]
+    edge, even = 1e-9 * (scale.high - scale.low), MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10])
+    return [float(value) for value in even.tick_values(scale.low, scale.high) if scale.low - edge <= value <= scale.high + edge]
 
 
 def key_width(key: Key) -> float:
@@ -224,7 +223,8 @@ def _key(drawn: "Figure", key: Key, left: float, wide: float, inches: tuple[floa
     from matplotlib.lines import Line2D
 
     handles = [Line2D([], [], ls="", marker="o", color=colour, mec=theme.faint, mew=0.5, ms=8) for _, colour in key.entries]
-    options: dict[str, Any] = {"handletextpad": 0.15, "columnspacing": 0.9, "borderpad": 0, "labelspacing": 0.35, "frameon": False}
+    options: dict[str, Any] = {"handletextpad": 0.15, "columnspacing": 0.9, "borderpad": 0, "labelspacing": 0.35}
+    options["frameon"] = False
     size, columns = SMALL * min(1.0, wide / key_width(key)), -(-len(key.entries) // 2)
     drawn.text(left / inches[0], 0.79 / inches[1], key.title, fontsize=TEXT, va="bottom", color=theme.ink)
     legend = drawn.legend(
@@ -232,4 +232,3 @@ def _key(drawn: "Figure", key: Key, left: float, wide: float, inches: tuple[floa
         bbox_to_anchor=(left / inches[0], 0.76 / inches[1]), bbox_transform=drawn.transFigure, **options,
     )  # fmt: skip
     drawn.add_artist(legend)
-

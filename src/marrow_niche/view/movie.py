@@ -86,7 +86,7 @@ class _Gif:
         image = Image.fromarray(frame)
         if image.width > GIF_WIDE:
             image = image.resize((GIF_WIDE, round(image.height * GIF_WIDE / image.width)), Image.Resampling.LANCZOS)
-        self._frames.append(image.quantize(256, dither=Image.Dither.NONE))
+        self._frames.append(image.quantize(palette=image.quantize(256), dither=Image.Dither.FLOYDSTEINBERG))
 
     def finish(self) -> None:
         first, *others = self._frames

@@ -3,7 +3,7 @@
 Vessels and adipocytes are cut as the tubes and balls they are, finer than a voxel; fields are read between voxels.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,8 @@ class Plane:
     step: float
     """Between places [um]."""
     shape: tuple[int, int]
+    bow: Callable[[np.ndarray], np.ndarray] | None = None
+    """How far the plane is bent out along its normal beside points (..., 3) [um]: (...) [um]; small against its length."""
 
     @property
     def normal(self) -> np.ndarray:
@@ -37,11 +39,15 @@ class Plane:
         more = 1 if half else 0
         rows, columns = (np.arange(size + more) - half for size in self.shape)
         right, up = columns[None, :, None] * self.across, rows[:, None, None] * self.above
-        return self.origin + self.step * (right + up)
+        points = self.origin + self.step * (right + up)
+        return points if self.bow is None else points + self.bow(points)[..., None] * self.normal
 
     def flat(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Column, row (in steps) and height over the plane [um] of points (k, 3) [um]."""
-        away = np.asarray(points, float) - self.origin
+        points = np.asarray(points, float)
+        away = points - self.origin
+        if self.bow is not None:
+            away = away - self.bow(points)[..., None] * self.normal
         return away @ self.across / self.step, away @ self.above / self.step, away @ self.normal
 
 

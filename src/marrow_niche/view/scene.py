@@ -179,10 +179,7 @@ def _margins(k: int, number: int) -> dict[str, float]:
 
 def _caption(answer: dict[str, Any], days: list[tuple[float, str]]) -> str:
     shown = words.listed(
-        [
-            f"{picture['shown']} on day {words.day(day)}"
-            for picture, (day, _) in zip(answer["pictures"], days, strict=True)
-        ]
+        [f"{picture['shown']} on day {words.day(day)}" for picture, (day, _) in zip(answer["pictures"], days, strict=True)]
     )
     parts = [
         f"Stem cells are shown at their true number in what is drawn ({shown}), taken at random from the stored ones "

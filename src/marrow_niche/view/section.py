@@ -10,7 +10,7 @@ import numpy as np
 from marrow_niche.errors import RunError
 from marrow_niche.view.composed import Key, Sheet, dots, label, page, places
 from marrow_niche.view.planes import Plane, Sampled, cut_balls, cut_tubes
-from marrow_niche.view.sight import ARTERIOLES, BONE, OUTSIDE, SINUSOIDS, VEINS, View
+from marrow_niche.view.sight import ARTERIOLES, BONE, MARROW, OUTSIDE, SINUSOIDS, VEINS, View
 from marrow_niche.view.slices import plane as middle_plane
 from marrow_niche.view.stage import Panel, groups
 from marrow_niche.view.theme import Theme
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PLACES = 1_200_000
 """Most places at which the section is looked at."""
-DOTS = 9_000
+DOTS = 14_000
 """Dots for blood-forming cells at rest; twice as many at twice the cellularity, and no more."""
 DEPTH = 50.0
 """Stem cells this near to the section are shown in it [um]."""
@@ -43,7 +43,8 @@ class Section:
     def __init__(self, results: "Results") -> None:
         self.view = View(results, most=np.inf)
         self.view.index, self.view.corner = (slice(None),) * 3, self.view.low
-        axis, number = middle_plane(self.view.tissue)
+        axis, _ = middle_plane(self.view.tissue)
+        number = int((self.view.tissue == MARROW).sum(axis=tuple({0, 1, 2} - {axis})).argmax())
         self.axis = 2 - axis
         self.plane = self._plane(number)
         self._sampled = Sampled(self.plane, self.view.tissue, self.view.low, self.view.h)
@@ -96,22 +97,23 @@ class Section:
         area: dict[str, Any] = {"antialiased": True}
         ax.contourf(x, y, self._marrow, levels=[0.5, 2.0], colors=[theme.marrow], zorder=1, **area)
         ax.contourf(x, y, self._bone, levels=[0.5, 2.0], colors=[theme.cut_bone], zorder=1.5, **area)
-        self._cells(ax, day, theme)
+        fine = float(np.clip(500.0 / um_per_inch, 0.3, 1.0))  # lines of a large bone are thinner
+        self._cells(ax, day, theme, fine)
         self._adipocytes(ax, theme)
-        walls = ((SINUSOIDS, theme.sinusoid, 0.7), (ARTERIOLES, theme.arteriole, 1.3), (VEINS, theme.vein, 1.0))
+        walls = ((SINUSOIDS, theme.sinusoid, 0.8), (ARTERIOLES, theme.arteriole, 1.3), (VEINS, theme.vein, 1.0))
         inside = self._marrow > 0.5
         for kind, colour, wide in walls:
             gap = np.where(inside, self._walls[kind], np.maximum(self._walls[kind], 0.3 * step))
             if (gap < 0).any():
                 ax.contourf(x, y, gap, levels=[-1e9, 0.0], colors=[theme.lumen], zorder=4, **area)
-                ax.contour(x, y, gap, levels=[0.0], colors=[colour], linewidths=wide, zorder=5)
+                ax.contour(x, y, gap, levels=[0.0], colors=[colour], linewidths=wide * fine, zorder=5)
         panel, cells = Panel(look="cells", day=day), self.shown(day)
         across, above, _ = self.plane.flat(cells["position"])
         for _, chosen, colour in groups(cells, panel, theme):
             place = step * across[chosen], step * above[chosen]
-            ax.scatter(*place, s=46, color=colour, edgecolors=theme.page, linewidths=0.8, zorder=7)
+            ax.scatter(*place, s=46 * fine, color=colour, edgecolors=theme.page, linewidths=0.8, zorder=7)
 
-    def _cells(self, ax: "Axes", day: float, theme: Theme) -> None:
+    def _cells(self, ax: "Axes", day: float, theme: Theme, fine: float) -> None:
         """Dots as many as there are blood-forming cells; a dot that stands stays where it is from day to day."""
         if "cellularity" not in self.view.results.fields:
             return
@@ -120,7 +122,7 @@ class Section:
         level = np.nan_to_num(found[row, column])
         stands = self._chance < 0.5 * level
         place = self.plane.step * column[stands], self.plane.step * row[stands]
-        ax.plot(*place, ls="", marker="o", ms=1.5, mew=0, color=theme.nucleus, alpha=0.8, zorder=2)
+        ax.plot(*place, ls="", marker="o", ms=1.5 * fine, mew=0, color=theme.nucleus, alpha=0.8, zorder=2)
 
     def _adipocytes(self, ax: "Axes", theme: Theme) -> None:
         from matplotlib.collections import PatchCollection
@@ -140,7 +142,7 @@ class Section:
         return (row[chosen], column[chosen]), random.random(len(chosen))
 
     def _plane(self, number: int) -> Plane:
-        """Through the middle of the piece, the longer side across."""
+        """Across the piece at a voxel of its axis, the longer side to the right."""
         view = self.view
         across, above = sorted((axis for axis in range(3) if axis != self.axis), key=lambda axis: -self._span(axis))
         right, up = np.eye(3)[across], np.eye(3)[above]

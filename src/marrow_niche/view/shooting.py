@@ -40,9 +40,7 @@ class Shot:
     """How many times its size a stem cell is drawn."""
 
 
-def shots(
-    results: "Results", panels: Sequence[tuple[Panel, tuple[int, int]]], *, theme: Theme, found: Probe
-) -> Iterator[Shot]:
+def shots(results: "Results", panels: Sequence[tuple[Panel, tuple[int, int]]], *, theme: Theme, found: Probe) -> Iterator[Shot]:
     """Photograph panels of given sizes (wide, high) [pixels], one after the other.
 
     Leaving the loop, by Ctrl-C too, ends the child. Raises RunError where rendering fails, with what the child said.

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 OUTSIDE, BONE, MARROW = 0, 1, 2
 SINUSOIDS, ARTERIOLES, VEINS = 0, 1, 2
+LONG = 3.0
+"""A piece this many times longer than wide is cut along its bow, so that the cut does not miss the marrow of the shaft."""
 MANY = 200_000
 """More vessels than this are drawn as a tube each: where they meet cannot be seen."""
 TUBES = 60_000
@@ -75,9 +77,7 @@ class View:
         ends = self.vessels["nodes"][self.vessels["edges"][self.vessels["kind"] == SINUSOIDS]].mean(axis=1)
         voxel = np.floor((ends - self.low) / self.h).astype(int)[:, ::-1]
         while True:
-            held = np.all(
-                [(voxel[:, axis] >= low) & (voxel[:, axis] < high) for axis, (low, high) in enumerate(spans)], axis=0
-            )
+            held = np.all([(voxel[:, axis] >= low) & (voxel[:, axis] < high) for axis, (low, high) in enumerate(spans)], axis=0)
             sizes = [high - low for low, high in spans]
             if held.sum() <= self.most or max(sizes) < 8:
                 break
@@ -130,9 +130,7 @@ class View:
         x, y = self.seen_half if half else self.seen
         um_per_pixel = float(max(np.ptp(x) / (0.96 * wide), np.ptp(y) / ((1.0 - head - foot) * high)))
         up = 0.5 * (y.min() + y.max()) + 0.5 * (head - foot) * high * um_per_pixel
-        self.centre = (
-            self.right * 0.5 * (x.min() + x.max()) + self.above * up + self.toward * (self.middle @ self.toward)
-        )
+        self.centre = self.right * 0.5 * (x.min() + x.max()) + self.above * up + self.toward * (self.middle @ self.toward)
         return um_per_pixel
 
     @cached_property
@@ -155,7 +153,35 @@ class View:
         """Which of points (k, 3) [um] lie behind the cut: (k,) bool; all in a slice."""
         if self.slice or self.opening is None:
             return np.ones(len(points), bool)
-        return (points - self.middle) @ self.opening <= self.h
+        return self.depth(points) <= self.h
+
+    def depth(self, points: np.ndarray) -> np.ndarray:
+        """How far points (..., 3) [um] lie before the cut, which follows the marrow of a long bone along its bow: (...) [um]."""
+        assert self.opening is not None
+        return (points - self.middle) @ self.opening - self.bow(points)
+
+    def bow(self, points: np.ndarray) -> np.ndarray:
+        """How far the cut stands out of its plane beside points (..., 3) [um]: (...) [um]; zero in a short piece."""
+        at, out = self._bow
+        return np.interp(points[..., self.axis], at, out)
+
+    @cached_property
+    def _bow(self) -> tuple[np.ndarray, np.ndarray]:
+        """Places along the bone, and how far the middle of the marrow lies before that of the piece there [um]."""
+        from scipy import ndimage
+
+        size = self.top - self.corner
+        others = [axis for axis in range(3) if axis != self.axis]
+        if self.slice or self.opening is None or size[self.axis] < LONG * size[others].max():
+            return np.zeros(1), np.zeros(1)
+        z, y, x = np.nonzero(self.part == MARROW)
+        points = self.corner + self.h * (np.stack([x, y, z], axis=1) + 0.5)
+        level = (x, y, z)[self.axis]
+        count = np.bincount(level)
+        there = np.flatnonzero(count)
+        out = np.bincount(level, (points - self.middle) @ self.opening)[there] / count[there]
+        smooth = ndimage.gaussian_filter1d(np.interp(np.arange(len(count)), there, out), 0.02 * len(count), mode="nearest")
+        return self.corner[self.axis] + self.h * (np.arange(len(count)) + 0.5), smooth
 
     def _outline(self, *, half: bool = False) -> np.ndarray:
         """Places [um] that must be in the picture: marrow, and the bone that is left."""
@@ -195,7 +221,7 @@ class View:
         inside = np.minimum((points - self.corner).min(axis=1), (self.top - points).min(axis=1)) / step
         value = np.minimum(STEEP * smooth.ravel(), inside)
         if self.opening is not None and not self.slice:
-            value = np.minimum(value, 2.0 * fine - ((points - self.middle) @ self.opening) / step)
+            value = np.minimum(value, 2.0 * fine - self.depth(points) / step)
         image.point_data["bone"] = value
         surface = image.contour([0.0], scalars="bone")
         if not surface.n_cells:
@@ -276,10 +302,7 @@ class View:
         number = min(len(table), round(float(weight.sum())))
         random = np.random.Generator(np.random.Philox(SEED))
         chosen = np.sort(random.choice(len(table), number, replace=False, p=weight / weight.sum()))
-        flags = {
-            name: table[name].to_numpy()[chosen] > 0 if name in table else np.zeros(number, bool)
-            for name in FLAGS
-        }
+        flags = {name: table[name].to_numpy()[chosen] > 0 if name in table else np.zeros(number, bool) for name in FLAGS}
         clone = table["clone"].to_numpy()[chosen] if "clone" in table else np.zeros(number, int)
         return {"position": place[chosen], "clone": clone} | flags
 

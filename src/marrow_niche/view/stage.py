@@ -12,7 +12,7 @@ import numpy as np
 
 from marrow_niche.view import studio
 from marrow_niche.view.planes import Plane, Sampled, cut_balls, cut_tubes
-from marrow_niche.view.sight import ARTERIOLES, BONE, MARROW, OUTSIDE, SINUSOIDS, VEINS, View
+from marrow_niche.view.sight import ARTERIOLES, BONE, OUTSIDE, SINUSOIDS, VEINS, View
 from marrow_niche.view.theme import CLONES, THEMES, Theme
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ STEM_CELL = 4.5
 """Radius of a stem cell [um]."""
 BALL = 0.0075
 """Drawn radius of a stem cell, as a share of the diagonal of the picture, while they are `FEW`."""
-FEW, SMALLEST = 60, 0.3
-PALE = {"anatomy": 0.6, "cells": 0.85, "field": 0.6, "vessels": 0.0}
+FEW, SMALLEST = 150, 0.3
+PALE = {"anatomy": 0.6, "cells": 0.85, "field": 0.85, "vessels": 0.0}
 """Opacity of stem cells behind something."""
 SIDES = ((60_000, 12), (200_000, 8), (600_000, 4))
 """Up to so many vessels a tube has so many sides; three beyond."""
@@ -204,18 +204,17 @@ class Stage:
         name = panel.array or "vessel_integrity"
         if name not in self.results.fields:
             return tubes, {**ROUND, "color": self.theme.sinusoid}
-        painted = self._of_day(
-            f"sinusoids {name}", panel.day, lambda: self._painted(tubes, name, self.view.values(name, panel.day)[self._beside])
-        )
-        if panel.scale is None:
-            return painted, {**ROUND, "scalars": name, "clim": (0.4, 1.0), "cmap": [*_between(self.theme.wasted, self.theme.sinusoid)]}
-        return painted, {**ROUND, "ambient": 0.45, "scalars": name, **_mapped(panel.scale)}
 
-    @staticmethod
-    def _painted(mesh: "pyvista.PolyData", name: str, values: np.ndarray) -> "pyvista.PolyData":
-        painted = mesh.copy(deep=False)
-        painted.point_data[name] = values.astype(np.float32)
-        return painted
+        def paint() -> "pyvista.PolyData":
+            painted = tubes.copy(deep=False)
+            painted.point_data[name] = self.view.values(name, panel.day)[self._beside].astype(np.float32)
+            return painted
+
+        painted = self._of_day(f"sinusoids {name}", panel.day, paint)
+        if panel.scale is None:
+            paling = _between(self.theme.wasted, self.theme.sinusoid)
+            return painted, {**ROUND, "scalars": name, "clim": (0.4, 1.0), "cmap": paling}
+        return painted, {**ROUND, "ambient": 0.45, "scalars": name, **_mapped(panel.scale)}
 
     def _of_day(self, name: str, day: float, make: Any) -> Any:
         """What `make()` gives, kept until another day is asked for."""
@@ -242,14 +241,15 @@ class Stage:
     def _faces(self) -> "list[Face]":
         view = self.view
         if view.slice:
-            return [Face(view, _through(view, view.corner + 0.5, np.eye(3)[view.axis]), np.zeros(3))]
+            return [Face(view, _through(view, view.corner + 0.5, np.eye(3)[view.axis]))]
         assert view.opening is not None
-        faces = [Face(view, _through(view, view.middle, view.opening), np.zeros(3))]
+        faces = [Face(view, _through(view, view.middle, view.opening, view.bow))]
         along = np.eye(3)[view.axis]
         facing = float(view.toward @ along)
         if abs(facing) > 0.05:
-            end = view.top if facing > 0 else view.corner
-            faces.append(Face(view, _through(view, end - 0.02 * view.h * np.sign(facing), along * np.sign(facing)), view.opening))
+            out = along * np.sign(facing)
+            end = (view.top if facing > 0 else view.corner) - 0.02 * view.h * out
+            faces.append(Face(view, _through(view, end, out), cut=True))
         return faces
 
 
@@ -260,19 +260,19 @@ class Face:
     ----------
     view : View
     plane : Plane
-    before : (3,)
-        What lies before the middle in this direction is taken away; nothing where it is zero.
+    cut : bool
+        Whether what lies before the cut that opens the bone is taken away.
     """
 
-    def __init__(self, view: View, plane: Plane, before: np.ndarray) -> None:
+    def __init__(self, view: View, plane: Plane, *, cut: bool = False) -> None:
         from marrow_niche.errors import RunError
 
         self._plane = plane
         self._sampled = Sampled(plane, view.part, view.corner, view.h)
         inside = self._sampled.share((view.part != BONE) & (view.part != OUTSIDE)) > 0.5
         kept = inside & self._sampled.within
-        if before.any():
-            kept &= (plane.points() - view.middle) @ before <= 0
+        if cut:
+            kept &= view.depth(plane.points()) <= 0
         self._vessel = np.zeros(plane.shape, bool)
         for kind in (SINUSOIDS, ARTERIOLES, VEINS):
             self._vessel |= cut_tubes(plane, view.vessels, kind) < 0
@@ -287,9 +287,7 @@ class Face:
         self._kept = kept
         self._made: tuple[np.ndarray, Any, Any] | None = None
 
-    def coloured(
-        self, name: str, values: np.ndarray, theme: Theme
-    ) -> "tuple[pyvista.PolyData, pyvista.PolyData]":
+    def coloured(self, name: str, values: np.ndarray, theme: Theme) -> "tuple[pyvista.PolyData, pyvista.PolyData]":
         """The squares that show the field `name` of `values` (nz, ny, nx), and those of vessels and fat."""
         field = self._sampled.field(values)
         shown = self._kept & ~self._vessel & ~self._fat & np.isfinite(field)
@@ -317,14 +315,14 @@ def groups(cells: Mapping[str, np.ndarray], panel: Panel, theme: Theme) -> list[
         return [("others", ~named, theme.others), *large]
     senescent, awake = cells["senescent"], cells["cycling"] & ~cells["senescent"]
     return [
-        ("quiescent", ~senescent & ~awake, theme.quiet),
+        ("quiescent", ~senescent & ~awake, theme.quiet_on_field if panel.look == "field" else theme.quiet),
         ("cycling", awake, theme.awake),
         ("senescent", senescent, theme.senescent),
     ]
 
 
-def _through(view: View, origin: np.ndarray, normal: np.ndarray) -> Plane:
-    """A plane of places over all of the box, finer than its voxels where there is room."""
+def _through(view: View, origin: np.ndarray, normal: np.ndarray, bow: Any = None) -> Plane:
+    """A plane of places over all of the box, finer than its voxels where there is room, bent by `bow`."""
     across = np.eye(3)[view.axis] if abs(normal[view.axis]) < 0.5 else np.eye(3)[(view.axis + 1) % 3]
     across = across - normal * (across @ normal)
     across = across / np.linalg.norm(across)
@@ -333,7 +331,8 @@ def _through(view: View, origin: np.ndarray, normal: np.ndarray) -> Plane:
     (left, right), (low, high) = ((float((corners @ way).min()), float((corners @ way).max())) for way in (across, above))
     step = max(0.1 * view.h, float(np.sqrt((right - left) * (high - low) / PLACES)))
     shape = (int((high - low) / step) + 1, int((right - left) / step) + 1)
-    return Plane(origin=origin + left * across + low * above, across=across, above=above, step=step, shape=shape)
+    start = origin + left * across + low * above
+    return Plane(origin=start, across=across, above=above, step=step, shape=shape, bow=bow)
 
 
 def _squares(plane: Plane, chosen: np.ndarray) -> "pyvista.PolyData":

@@ -36,7 +36,7 @@ def light(plotter: "pyvista.Plotter") -> None:
 
 def aim(plotter: "pyvista.Plotter", view: Sight, half_height: float) -> None:
     """Turn the camera to `view.centre`, with `half_height` [um] of it above the middle of the picture."""
-    plotter.enable_parallel_projection()
+    plotter.renderer.camera.parallel_projection = True
     camera: Any = plotter.camera
     reach = float(np.linalg.norm(view.top - view.corner)) + 200.0
     camera.focal_point, camera.position = tuple(view.centre), tuple(view.centre + 1.5 * reach * view.toward)

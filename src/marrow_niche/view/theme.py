@@ -30,6 +30,8 @@ class Theme:
     arteriole: str = "#d3141f"
     vein: str = "#8d5a86"
     quiet: str = "#17479e"
+    quiet_on_field: str = "#ffffff"
+    """Where they lie on a cut face that may be dark or bright."""
     awake: str = "#f2b705"
     senescent: str = "#4a4a4a"
     donor: str = style.VERMILION
