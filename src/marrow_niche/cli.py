@@ -172,7 +172,7 @@ def render(
     if not movie:
         scenes.render(
             directory, scene, days=day, field=field, theme=theme, size=size, format=format, into=into,
-            written=lambda path: print(path, flush=True),
+            written=lambda path: print(path, flush=True), skipped=lambda why: print(f"Not drawn: {why}", file=sys.stderr),
         )  # fmt: skip
         return DONE
     with _resumable(f"marrow-niche render {directory} ...", kept=False), study_bar("frames") as show:

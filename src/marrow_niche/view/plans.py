@@ -149,7 +149,7 @@ def _section(run: Results, days: Sequence[float], wanted: Asked) -> list[Plan]:
 def _fields(run: Results, days: Sequence[float], wanted: Asked) -> list[Plan]:
     array = wanted.field
     if not array:
-        raise RunError(f"{run.directory}: recorded no field, so there is none to draw. Choose another --scene.")
+        raise RunError(f"{run.directory}: the run recorded no field. Choose another --scene.")
     scale = spanned(run, array, days)
     bar, called = _bar(run, array, scale), f"{_name_of(run, array)} in the marrow, cut open"
     panels = [Panel(look="field", day=day, array=array, scale=scale, by="", half=True) for day in days]
@@ -243,7 +243,7 @@ def _need(run: Results, arrays: Sequence[str]) -> None:
     missing = [name for name in arrays if name not in run.fields]
     if missing:
         told = words.listed(missing)
-        raise RunError(f"{run.directory}: did not record {told}, which this scene shows. Choose another --scene.")
+        raise RunError(f"{run.directory}: the run did not record {told}, which this scene shows. Choose another --scene.")
 
 
 def _stem(run: Results, array: str) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from marrow_niche.errors import RunError
+from marrow_niche.errors import PictureError, RunError
 from marrow_niche.quantities import words
 from marrow_niche.record.atomic import replacing
 from marrow_niche.record.directory import RunDirectory
@@ -46,6 +46,7 @@ def render(
     format: str = "png",
     into: Path | str | None = None,
     written: Callable[[Path], None] = lambda path: None,
+    skipped: Callable[[str], None] = lambda why: None,
 ) -> list[Path]:
     """Draw named scenes of a run to files; returns their paths.
 
@@ -70,6 +71,8 @@ def render(
         Folder for the pictures; scenes/ in the run by default.
     written : callable
         Called with each path as soon as it is there.
+    skipped : callable
+        Called with the reason where no scene is named and one of them cannot be drawn, since the run did not record it.
 
     Raises PictureError with every mistake in what is asked; RunError when the directory is no run, the machine cannot draw
     in 3D (flat sections are drawn before that is told), or the disk refuses.
@@ -78,7 +81,17 @@ def render(
     wanted = asked(run, scenes, days=days, field=field, theme=theme, size=size, format=format)
     folder = RunDirectory(run.directory).scenes if into is None else Path(into)
     paths: list[Path] = []
-    plans = [plan for scene in wanted.scenes for plan in planned(run, scene, wanted)]
+    plans: list[Plan] = []
+    mistakes: list[str] = []
+    for scene in wanted.scenes:
+        try:
+            plans += planned(run, scene, wanted)
+        except RunError as error:
+            mistakes.append(f"{scene}: {str(error).removeprefix(f'{run.directory}: ')}")
+    if mistakes and scenes:
+        raise PictureError(run.directory, mistakes)
+    for why in mistakes:
+        skipped(why)
     flat, solid = [plan for plan in plans if plan.scene == "slice"], [plan for plan in plans if plan.scene != "slice"]
     for plan, drawn in chain(_flat(run, flat, wanted), _solid(run, solid, wanted)):
         paths.append(_save(drawn, folder / _name(plan, wanted, format), wanted))

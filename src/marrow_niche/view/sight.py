@@ -32,9 +32,9 @@ FLAGS = ("cycling", "senescent", "marked")
 class View:
     """What is looked at, from where: a box of the piece, and a camera without perspective."""
 
-    def __init__(self, results: "Results", *, most: float = TUBES) -> None:
-        """`most` sinusoids are drawn; where there are more, the middle of the piece is looked at."""
-        self.results, self.most = results, most
+    def __init__(self, results: "Results", *, most: float | None = None) -> None:
+        """`most` (default: `TUBES`) sinusoids are drawn; where there are more, the middle of the piece is looked at."""
+        self.results, self.most = results, TUBES if most is None else most
         self.tissue, self.h = results.tissue, results.spacing
         self.low = np.asarray(results.origin, float)
         self.high = self.low + self.h * np.array(self.tissue.shape[::-1])
@@ -156,7 +156,7 @@ class View:
         return self.depth(points) <= self.h
 
     def depth(self, points: np.ndarray) -> np.ndarray:
-        """How far points (..., 3) [um] lie before the cut, which follows the marrow of a long bone along its bow: (...) [um]."""
+        """How far points (..., 3) [um] lie before the cut, which follows the bow of a long bone: (...) [um]."""
         assert self.opening is not None
         return (points - self.middle) @ self.opening - self.bow(points)
 

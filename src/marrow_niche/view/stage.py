@@ -27,6 +27,8 @@ STEM_CELL = 4.5
 BALL = 0.0075
 """Drawn radius of a stem cell, as a share of the diagonal of the picture, while they are `FEW`."""
 FEW, SMALLEST = 150, 0.3
+ON_FIELD = 0.65
+"""On a field they are drawn smaller, since they hide it."""
 PALE = {"anatomy": 0.6, "cells": 0.85, "field": 0.85, "vessels": 0.0}
 """Opacity of stem cells behind something."""
 SIDES = ((60_000, 12), (200_000, 8), (600_000, 4))
@@ -128,7 +130,8 @@ class Stage:
         """
         wide, high = size
         um_per_pixel = self.view.fit(wide, high, 0.02, 0.02, half=panel.half)
-        radius = self._ball * float(np.hypot(wide, high)) * um_per_pixel
+        share = self._ball * (ON_FIELD if panel.look == "field" else 1.0)
+        radius = share * float(np.hypot(wide, high)) * um_per_pixel
         things = self.layers(panel)
         balls, shown = self.cells(panel, radius)
         drawn = self._photo(things + balls, size, um_per_pixel, clear=False)
