@@ -134,7 +134,7 @@ def render(
             help="Day to draw; may be given again. By default those that suit each scene.", negative="", show_default=False
         ),
     ] = (),
-    field: Annotated[str | None, Parameter(help="What fields and triptych show, such as SCF or oxygen's O2.")] = None,
+    field: Annotated[str | None, Parameter(help="What fields and triptych show, such as SCF or cellularity.")] = None,
     theme: Annotated[str, Parameter(help="light or dark.")] = "light",
     size: Annotated[str, Parameter(help="Pixels across and down.")] = "1920x1080",
     format: Annotated[str, Parameter(help="png, svg or pdf.")] = "png",
@@ -161,11 +161,11 @@ def render(
     For instance:
 
         marrow-niche render runs/femur
-        marrow-niche render runs/femur --scene fields --field CXCL12 --day 0 --day 7 --theme dark
+        marrow-niche render runs/femur --scene fields --field CXCL12 --day 7
         marrow-niche render runs/femur --scene damage --movie damage.mp4
 
-    On a machine without a graphics card it draws in software. In an SVG or a PDF words are sharp at any size, and of the
-    scene slice all is.
+    Without a graphics card it draws in software. In an svg or a pdf words
+    are sharp at any size, and of the scene slice all is.
     """
     from marrow_niche.view import scenes
 

@@ -60,7 +60,7 @@ def over(run: Results, scene: str, days: Sequence[float], wanted: Asked) -> list
 
 
 def usual_day(run: Results, scene: str) -> float:
-    """The day of a scene if none is asked for: the start for anatomy and slice, the end for cells, else the emptiest."""
+    """The day of a scene if none is asked for: the start for anatomy and slice, recovered for cells, else the emptiest."""
     first, *others = telling_three(run)
     if scene in ("anatomy", "slice") or not others:
         return first[0]

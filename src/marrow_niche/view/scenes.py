@@ -203,8 +203,8 @@ def _note(plan: Plan, pictures: Sequence[Shot], view: View) -> str:
         numbers = [shot.shown for shot in pictures]
         told = f"{numbers[0]:,}" if len(set(numbers)) == 1 else words.listed([f"{number:,}" for number in numbers])
         parts.append(
-            f"Stem cells at their true number ({told}), drawn {words.plain(pictures[0].enlarged, 2)} times their size, paler "
-            "where something stands before them."
+            f"Stem cells at their true number ({told} in what is drawn), {words.plain(pictures[0].enlarged, 2)} times their "
+            "size, paler where something stands before them."
         )
     if plan.scene in ("fields", "damage", "triptych"):
         parts.append("On the cut, grey: vessels; yellow: fat.")

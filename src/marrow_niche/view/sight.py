@@ -58,7 +58,7 @@ class View:
         """Labels of what is drawn."""
         return self.tissue[self.index]
 
-    @property
+    @cached_property
     def middle(self) -> np.ndarray:
         """Centre of the marrow drawn [um]."""
         where = np.argwhere(self.part == MARROW)[:, ::-1]

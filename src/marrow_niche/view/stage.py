@@ -26,9 +26,7 @@ STEM_CELL = 4.5
 """Radius of a stem cell [um]."""
 BALL = 0.0075
 """Drawn radius of a stem cell, as a share of the diagonal of the picture, while they are `FEW`."""
-FEW, SMALLEST = 150, 0.3
-ON_FIELD = 0.65
-"""On a field they are drawn smaller, since they hide it."""
+FEW, SMALLEST = 150, 0.15
 PALE = {"anatomy": 0.6, "cells": 0.85, "field": 0.85, "vessels": 0.0}
 """Opacity of stem cells behind something."""
 SIDES = ((60_000, 12), (200_000, 8), (600_000, 4))
@@ -114,7 +112,8 @@ class Stage:
         if panel.look == "field":  # those before the cut would float in the air
             there = self.view.behind(cells["position"])
             cells = {name: values[there] for name, values in cells.items()}
-        sphere = pyvista.Sphere(radius=radius, theta_resolution=14, phi_resolution=14)
+        facets = 14 if len(cells["position"]) <= 2 * FEW else 9  # many are drawn small
+        sphere = pyvista.Sphere(radius=radius, theta_resolution=facets, phi_resolution=facets)
         matter = {"smooth_shading": True, "ambient": 0.35, "diffuse": 0.7, "specular": 0.35, "specular_power": 25}
         found: list[Layer] = []
         for name, chosen, colour in groups(cells, panel, self.theme):
@@ -130,8 +129,7 @@ class Stage:
         """
         wide, high = size
         um_per_pixel = self.view.fit(wide, high, 0.02, 0.02, half=panel.half)
-        share = self._ball * (ON_FIELD if panel.look == "field" else 1.0)
-        radius = share * float(np.hypot(wide, high)) * um_per_pixel
+        radius = self._ball(panel.look == "field") * float(np.hypot(wide, high)) * um_per_pixel
         things = self.layers(panel)
         balls, shown = self.cells(panel, radius)
         drawn = self._photo(things + balls, size, um_per_pixel, clear=False)
@@ -169,11 +167,17 @@ class Stage:
         studio.aim(plotter, self.view, 0.5 * size[1] * um_per_pixel)
         return _developed(plotter.render_window, clear)
 
+    def _ball(self, on_field: bool) -> float:
+        """Drawn radius of a stem cell as a share of the picture's diagonal, the same on all days.
+
+        Where they are many it is less, and the more so on a field, since they hide it.
+        """
+        return BALL * float(np.clip((FEW / max(self._at_rest, 1)) ** (0.8 if on_field else 0.5), SMALLEST, 1.0))
+
     @cached_property
-    def _ball(self) -> float:
-        """Drawn radius of a stem cell as a share of the picture's diagonal: less where many are, the same on all days."""
-        most = len(self.view.cells(float(self.results.days[0]))["position"])
-        return BALL * float(np.clip(np.sqrt(FEW / max(most, 1)), SMALLEST, 1.0))
+    def _at_rest(self) -> int:
+        """Stem cells at the first record."""
+        return len(self.view.cells(float(self.results.days[0]))["position"])
 
     @cached_property
     def _bone(self) -> "pyvista.PolyData | None":
