@@ -29,7 +29,7 @@ BALL = 0.0075
 FEW, SMALLEST = 150, 0.15
 PALE = {"anatomy": 0.6, "cells": 0.85, "field": 0.85, "vessels": 0.0}
 """Opacity of stem cells behind something."""
-SIDES = ((60_000, 12), (200_000, 8), (600_000, 4))
+SIDES = ((60_000, 12), (200_000, 8), (400_000, 4))
 """Up to so many vessels a tube has so many sides; three beyond."""
 PLACES = 600_000
 """Most places on the cut face."""
