@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from marrow_niche.scenario.scenario import Scenario, read_scenario
     from marrow_niche.simulation import resume, simulate
     from marrow_niche.view.report import report
+    from marrow_niche.view.scenes import film, render
 
-__all__ = ["Results", "Scenario", "open_results", "read_scenario", "report", "resume", "simulate"]
+__all__ = ["Results", "Scenario", "film", "open_results", "read_scenario", "render", "report", "resume", "simulate"]
 
 _HOMES = {
     "Scenario": "marrow_niche.scenario.scenario",
@@ -28,6 +29,8 @@ _HOMES = {
     "Results": "marrow_niche.record.results",
     "open_results": "marrow_niche.record.results",
     "report": "marrow_niche.view.report",
+    "render": "marrow_niche.view.scenes",
+    "film": "marrow_niche.view.scenes",
 }
 
 

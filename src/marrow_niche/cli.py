@@ -115,6 +115,74 @@ def report(directory: Run, /) -> int:
     return DONE
 
 
+@app.command(sort_key=5.5)
+def render(
+    directory: Run,
+    /,
+    *,
+    scene: Annotated[
+        tuple[str, ...],
+        Parameter(
+            help="anatomy, fields, cells, damage, triptych or slice; may be given again. By default all of them.",
+            negative="",
+            show_default=False,
+        ),
+    ] = (),
+    day: Annotated[
+        tuple[float, ...],
+        Parameter(
+            help="Day to draw; may be given again. By default those that suit each scene.", negative="", show_default=False
+        ),
+    ] = (),
+    field: Annotated[str | None, Parameter(help="What fields and triptych show, such as SCF or cellularity.")] = None,
+    theme: Annotated[str, Parameter(help="light or dark.")] = "light",
+    size: Annotated[str, Parameter(help="Pixels across and down.")] = "1920x1080",
+    format: Annotated[str, Parameter(help="png, svg or pdf.")] = "png",
+    into: Annotated[Path | None, Parameter(help="Folder for the pictures; scenes/ in the run by default.")] = None,
+    movie: Annotated[
+        tuple[Path, ...],
+        Parameter(
+            help="Film of one scene over all recorded days, or those given; its name ends in .mp4 or .gif. May be given again.",
+            negative="",
+            show_default=False,
+        ),
+    ] = (),
+    fps: Annotated[float, Parameter(help="Frames a second of a film.")] = 8.0,
+) -> int:
+    """Draw a run: pictures of named scenes, or a film of one.
+
+    anatomy   bone cut open, vessels and stem cells
+    fields    a cytokine in the marrow, cut open
+    cells     stem cells by state, clone and donor
+    damage    integrity of the sinusoids, cellularity of the marrow
+    triptych  the marrow before, at its emptiest, and recovered
+    slice     a flat section as under the microscope
+
+    For instance:
+
+        marrow-niche render runs/femur
+        marrow-niche render runs/femur --scene fields --field CXCL12 --day 7
+        marrow-niche render runs/femur --scene damage --movie damage.mp4
+
+    Without a graphics card it draws in software. In an svg or a pdf words
+    are sharp at any size, and of the scene slice all is.
+    """
+    from marrow_niche.view import scenes
+
+    if not movie:
+        scenes.render(
+            directory, scene, days=day, field=field, theme=theme, size=size, format=format, into=into,
+            written=lambda path: print(path, flush=True), skipped=lambda why: print(f"Not drawn: {why}", file=sys.stderr),
+        )  # fmt: skip
+        return DONE
+    with _resumable(f"marrow-niche render {directory} ...", kept=False), study_bar("frames") as show:
+        paths = scenes.film(
+            directory, movie, scene or ("anatomy",), days=day, field=field, theme=theme, size=size, rate=fps, show=show
+        )
+    print("\n".join(str(path) for path in paths))
+    return DONE
+
+
 @app.command(sort_key=6)
 def compare(
     directory: Run,

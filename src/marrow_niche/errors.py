@@ -49,3 +49,9 @@ class StudyError(MistakesError):
     """A study file that asks for what cannot be."""
 
     used = "run"
+
+
+class PictureError(MistakesError):
+    """A picture or film that cannot be drawn as it was asked for."""
+
+    used = "drawn"

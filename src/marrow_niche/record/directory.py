@@ -15,7 +15,7 @@ _MARK = "# marrow_niche: the scenario of this run, resolved; simulate it again w
 _ENTRIES = frozenset(
     {"scenario.toml", "inputs", "provenance.json", "blood.csv", "marrow.csv", "fields.csv", "births.csv", "fields.pvd"}
     | {"fields", "cells.pvd", "cells", "geometry", "checkpoint.h5", "open_in_paraview.py", "verdict.json", "report.html"}
-    | {"figures", "compare.png", "compare.csv", "switches.json", "lineages.nwk", "lineages.vtp", "lineages.trees"}
+    | {"figures", "compare.png", "compare.csv", "switches.json", "lineages.nwk", "lineages.vtp", "lineages.trees", "scenes"}
 )
 _IGNORED = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 
@@ -26,8 +26,8 @@ class RunDirectory:
     Attributes
     ----------
     path, scenario, inputs, provenance, blood, marrow, budgets, births, fields_pvd, fields, cells_pvd, cells, geometry,
-    vessels, bone, whole_bone, checkpoint, open_in_paraview, verdict, switches, report, figures, compared, comparison,
-    newick, lineages, trees : Path
+    vessels, bone, whole_bone, checkpoint, open_in_paraview, verdict, switches, report, figures, scenes, compared,
+    comparison, newick, lineages, trees : Path
     """
 
     def __init__(self, path: "Path | str | RunDirectory") -> None:
@@ -53,6 +53,7 @@ class RunDirectory:
         self.switches = self.path / "switches.json"
         self.report = self.path / "report.html"
         self.figures = self.path / "figures"
+        self.scenes = self.path / "scenes"
         self.compared = self.path / "compare.csv"
         self.comparison = self.path / "compare.png"
         self.newick = self.path / "lineages.nwk"

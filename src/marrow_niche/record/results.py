@@ -15,6 +15,7 @@ from marrow_niche.record.tables import Table, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyvista
     import xarray as xr
 
 MARROW = 2
@@ -206,6 +207,28 @@ class Results:
             )
             raise RunError(f"{self.directory}: has no points {name!r}; it has {', '.join(known) or 'none'}.")
         return paraview_files.read_polydata(path)["points"]
+
+    def scene(self, day: float | None = None) -> "pyvista.MultiBlock":
+        """The run at the recorded time nearest to `day` [d] (default: the last) as meshes by name, for pictures of one's own.
+
+        Blocks, all in um: "marrow", an UnstructuredGrid of the marrow's voxels alone with every recorded field as cell data
+        (SCF_pM, cellularity, ...), so that `slice`, `threshold` and `contour` see no bone; "cells", the stem cells as points
+        with all their arrays; "bone", "vessels" (lines with radius_um and kind), "stroma" and what else the geometry holds.
+        `user_dict` of a block has the units of its arrays, and the day.
+
+            scene = results.scene(day=7)
+            scene["marrow"].slice("x").plot(scalars="SCF_pM")
+
+        Raises RunError when nothing of space is recorded, or a file is damaged.
+        """
+        from marrow_niche.record.blocks import blocks
+
+        return blocks(self._run, day)
+
+    def fat(self) -> tuple[np.ndarray, np.ndarray]:
+        """Adipocytes of the geometry: centres (k, 3) [um] and radii (k,) [um]. Raises RunError where there are none."""
+        data = paraview_files.read_polydata(self._run.geometry / "adipocytes.vtp")
+        return data["points"], data["point"]["radius_um"]
 
     @cached_property
     def _image_files(self) -> list[tuple[float, Path]]:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 VARIABLE = "VTK_DEFAULT_OPENGL_WINDOW"
 EGL, OSMESA = "vtkEGLRenderWindow", "vtkOSOpenGLRenderWindow"
@@ -73,6 +74,17 @@ def candidates(environment: Mapping[str, str], platform: str = sys.platform) -> 
         own = own[:1] if environment.get(VARIABLE) else []
     tried = [setting.get(VARIABLE) for setting in own]
     return own + [{VARIABLE: window} for window in (EGL, OSMESA) if window not in tried]
+
+
+def environment(found: Probe) -> dict[str, str]:
+    """This process' variables with those of the window, and the package where a child finds it."""
+    setting = found.environment
+    inner = {**os.environ, **setting}
+    here = str(Path(__file__).resolve().parents[2])
+    paths = [here, *filter(None, inner.get("PYTHONPATH", "").split(os.pathsep))]
+    return {name: value for name, value in inner.items() if value or name not in setting} | {
+        "PYTHONPATH": os.pathsep.join(paths)
+    }
 
 
 def _opens(environment: Mapping[str, str], timeout: float) -> str:

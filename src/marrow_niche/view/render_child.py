@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from marrow_niche.view import studio
 from marrow_niche.view.sight import ARTERIOLES, SINUSOIDS, VEINS, Camera, View
 
 if TYPE_CHECKING:
@@ -124,21 +125,13 @@ def _shot(
 
     plotter: Any = pyvista.Plotter(off_screen=True, window_size=[wide, high], lighting="none")
     plotter.set_background("white")
-    for direction, strength in (((-0.9, 1.1, 1.6), 0.78), ((1.5, 0.2, 1.0), 0.32), ((0.0, -1.0, 0.5), 0.16)):
-        light = pyvista.Light(position=direction, light_type="camera light", intensity=1.12 * strength)
-        light.positional = False
-        plotter.add_light(light)
+    studio.light(plotter)
     for mesh, options in things:
         plotter.add_mesh(mesh, **options)
-    plotter.enable_parallel_projection()
     if shade:
         plotter.enable_ssao(radius=70.0, bias=3.0, kernel_size=24)
     plotter.enable_anti_aliasing("ssaa")
-    camera = plotter.camera
-    reach = float(np.linalg.norm(view.top - view.corner)) + 200.0
-    camera.focal_point, camera.position = tuple(view.centre), tuple(view.centre + 1.5 * reach * view.toward)
-    camera.up, camera.parallel_scale = tuple(view.above), 0.5 * high * um_per_pixel
-    camera.clipping_range = (0.5 * reach, 2.5 * reach)
+    studio.aim(plotter, view, 0.5 * high * um_per_pixel)
     picture = plotter.screenshot(None, transparent_background=clear, return_img=True)
     plotter.close()
     return np.asarray(picture, float)

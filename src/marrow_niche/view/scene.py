@@ -5,12 +5,11 @@ and key are drawn around them here.
 """
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from marrow_niche.errors import MarrowError
 from marrow_niche.quantities import words
 from marrow_niche.record.directory import RunDirectory
 from marrow_niche.view import style
-from marrow_niche.view.probe import Probe, probe
+from marrow_niche.view.probe import Probe, environment, probe
 from marrow_niche.view.slices import length_text, round_length, telling_days
 
 if TYPE_CHECKING:
@@ -151,7 +150,7 @@ def _rendered(
     command = [sys.executable, *CHILD, str(folder / "job.json")]
     pipe = subprocess.PIPE
     try:
-        child = subprocess.Popen(command, env=_environment(found.environment), stdout=pipe, stderr=pipe, text=True)
+        child = subprocess.Popen(command, env=environment(found), stdout=pipe, stderr=pipe, text=True)
         children.append(child)
         _, said = child.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
@@ -178,22 +177,9 @@ def _margins(k: int, number: int) -> dict[str, float]:
     return {"head": 0.21, "foot": 0.03} if k else {"head": 0.10, "foot": 0.08}
 
 
-def _environment(setting: Mapping[str, str]) -> dict[str, str]:
-    """This process' variables with the window's, and the package where the child finds it."""
-    environment = {**os.environ, **setting}
-    here = str(Path(__file__).resolve().parents[2])
-    paths = [here, *filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))]
-    return {name: value for name, value in environment.items() if value or name not in setting} | {
-        "PYTHONPATH": os.pathsep.join(paths)
-    }
-
-
 def _caption(answer: dict[str, Any], days: list[tuple[float, str]]) -> str:
     shown = words.listed(
-        [
-            f"{picture['shown']} on day {words.day(day)}"
-            for picture, (day, _) in zip(answer["pictures"], days, strict=True)
-        ]
+        [f"{picture['shown']} on day {words.day(day)}" for picture, (day, _) in zip(answer["pictures"], days, strict=True)]
     )
     parts = [
         f"Stem cells are shown at their true number in what is drawn ({shown}), taken at random from the stored ones "

@@ -1,5 +1,6 @@
 """What is looked at, from where: the part of a run that is drawn, its meshes, and the camera."""
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,22 +10,31 @@ if TYPE_CHECKING:
 
     from marrow_niche.record.results import Results
 
-BONE, MARROW = 1, 2
+OUTSIDE, BONE, MARROW = 0, 1, 2
 SINUSOIDS, ARTERIOLES, VEINS = 0, 1, 2
+LONG = 3.0
+"""A piece this many times longer than wide is cut along its bow, so that the cut does not miss the marrow of the shaft."""
+MANY = 200_000
+"""More vessels than this are drawn as a tube each: where they meet cannot be seen."""
 TUBES = 60_000
 """More sinusoids than this are too many to be told apart: the middle of the piece is drawn."""
 STEEP = 4.0
 """Of the smoothed label of bone, so that it is steeper than a distance in voxels and planes are met where they are."""
 FINE = 400_000
 """Fewer voxels than this are halved for a smoother bone."""
+COARSE = 4_000_000
+"""More voxels than this are taken eight at once: their bone is seen from far away."""
 SEED = 2024
+FLAGS = ("cycling", "senescent", "marked")
+"""What a stem cell is or is not."""
 
 
 class View:
     """What is looked at, from where: a box of the piece, and a camera without perspective."""
 
-    def __init__(self, results: "Results") -> None:
-        self.results = results
+    def __init__(self, results: "Results", *, most: float | None = None) -> None:
+        """`most` (default: `TUBES`) sinusoids are drawn; where there are more, the middle of the piece is looked at."""
+        self.results, self.most = results, TUBES if most is None else most
         self.tissue, self.h = results.tissue, results.spacing
         self.low = np.asarray(results.origin, float)
         self.high = self.low + self.h * np.array(self.tissue.shape[::-1])
@@ -48,7 +58,7 @@ class View:
         """Labels of what is drawn."""
         return self.tissue[self.index]
 
-    @property
+    @cached_property
     def middle(self) -> np.ndarray:
         """Centre of the marrow drawn [um]."""
         where = np.argwhere(self.part == MARROW)[:, ::-1]
@@ -67,11 +77,9 @@ class View:
         ends = self.vessels["nodes"][self.vessels["edges"][self.vessels["kind"] == SINUSOIDS]].mean(axis=1)
         voxel = np.floor((ends - self.low) / self.h).astype(int)[:, ::-1]
         while True:
-            held = np.all(
-                [(voxel[:, axis] >= low) & (voxel[:, axis] < high) for axis, (low, high) in enumerate(spans)], axis=0
-            )
+            held = np.all([(voxel[:, axis] >= low) & (voxel[:, axis] < high) for axis, (low, high) in enumerate(spans)], axis=0)
             sizes = [high - low for low, high in spans]
-            if held.sum() <= TUBES or max(sizes) < 8:
+            if held.sum() <= self.most or max(sizes) < 8:
                 break
             axis = int(np.argmax(sizes))
             cut = marrow[tuple(slice(*span) for span in spans)]
@@ -114,24 +122,74 @@ class View:
         """The bone's x, y, z in the picture: share to the right and up."""
         return {name: (float(self.right[k]), float(self.above[k])) for k, name in enumerate("xyz")}
 
-    def fit(self, wide: int, high: int, head: float, foot: float) -> float:
-        """um a pixel so that what is drawn fills the picture between `head` and `foot`, shares; centres the camera."""
-        corners = np.array(np.meshgrid(*zip(self.corner, self.top, strict=True))).reshape(3, -1).T
-        if not self.slice and self.opening is not None:
-            corners = self._outline()
-        x, y = corners @ self.right, corners @ self.above
+    def fit(self, wide: int, high: int, head: float, foot: float, *, half: bool = False) -> float:
+        """um a pixel so that what is drawn fills the picture between `head` and `foot`, shares; centres the camera.
+
+        With `half` the marrow before the cut is not drawn.
+        """
+        x, y = self.seen_half if half else self.seen
         um_per_pixel = float(max(np.ptp(x) / (0.96 * wide), np.ptp(y) / ((1.0 - head - foot) * high)))
         up = 0.5 * (y.min() + y.max()) + 0.5 * (head - foot) * high * um_per_pixel
-        self.centre = (
-            self.right * 0.5 * (x.min() + x.max()) + self.above * up + self.toward * (self.middle @ self.toward)
-        )
+        self.centre = self.right * 0.5 * (x.min() + x.max()) + self.above * up + self.toward * (self.middle @ self.toward)
         return um_per_pixel
 
-    def _outline(self) -> np.ndarray:
+    @cached_property
+    def seen(self) -> tuple[np.ndarray, np.ndarray]:
+        """Across and up [um] of all that must be in the picture."""
+        return self._across_and_up(half=False)
+
+    @cached_property
+    def seen_half(self) -> tuple[np.ndarray, np.ndarray]:
+        """The same without the marrow before the cut."""
+        return self._across_and_up(half=True)
+
+    def _across_and_up(self, *, half: bool) -> tuple[np.ndarray, np.ndarray]:
+        corners = np.array(np.meshgrid(*zip(self.corner, self.top, strict=True))).reshape(3, -1).T
+        if not self.slice and self.opening is not None:
+            corners = self._outline(half=half)
+        return corners @ self.right, corners @ self.above
+
+    def behind(self, points: np.ndarray) -> np.ndarray:
+        """Which of points (k, 3) [um] lie behind the cut: (k,) bool; all in a slice."""
+        if self.slice or self.opening is None:
+            return np.ones(len(points), bool)
+        return self.depth(points) <= self.h
+
+    def depth(self, points: np.ndarray) -> np.ndarray:
+        """How far points (..., 3) [um] lie before the cut, which follows the bow of a long bone: (...) [um]."""
+        assert self.opening is not None
+        return (points - self.middle) @ self.opening - self.bow(points)
+
+    def bow(self, points: np.ndarray) -> np.ndarray:
+        """How far the cut stands out of its plane beside points (..., 3) [um]: (...) [um]; zero in a short piece."""
+        at, out = self._bow
+        return np.interp(points[..., self.axis], at, out)
+
+    @cached_property
+    def _bow(self) -> tuple[np.ndarray, np.ndarray]:
+        """Places along the bone, and how far the middle of the marrow lies before that of the piece there [um]."""
+        from scipy import ndimage
+
+        size = self.top - self.corner
+        others = [axis for axis in range(3) if axis != self.axis]
+        if self.slice or self.opening is None or size[self.axis] < LONG * size[others].max():
+            return np.zeros(1), np.zeros(1)
+        z, y, x = np.nonzero(self.part == MARROW)
+        points = self.corner + self.h * (np.stack([x, y, z], axis=1) + 0.5)
+        level = (x, y, z)[self.axis]
+        count = np.bincount(level)
+        there = np.flatnonzero(count)
+        out = np.bincount(level, (points - self.middle) @ self.opening)[there] / count[there]
+        smooth = ndimage.gaussian_filter1d(np.interp(np.arange(len(count)), there, out), 0.02 * len(count), mode="nearest")
+        return self.corner[self.axis] + self.h * (np.arange(len(count)) + 0.5), smooth
+
+    def _outline(self, *, half: bool = False) -> np.ndarray:
         """Places [um] that must be in the picture: marrow, and the bone that is left."""
         z, y, x = np.nonzero((self.part == MARROW) | (self.part == BONE))
         points = self.corner + self.h * (np.stack([x, y, z], axis=1) + 0.5)
-        kept = ((points - self.middle) @ self.opening <= self.h) | (self.part[z, y, x] == MARROW)
+        kept = self.behind(points)
+        if not half:
+            kept |= self.part[z, y, x] == MARROW
         return points[kept] if kept.any() else points
 
     def bone(self) -> "pyvista.PolyData | None":
@@ -145,8 +203,9 @@ class View:
         label = (self.part == BONE).astype(np.float32)
         if not label.any():
             return None
-        fine = 2 if label.size < FINE and not self.slice else 1
-        step = self.h / fine
+        fine, step = (2, 0.5 * self.h) if label.size < FINE and not self.slice else (1, self.h)
+        if label.size > COARSE and not self.slice:
+            label, step = _halved(label), 2.0 * self.h
         pad = [(0, 0) if size == 1 else (2, 2) for size in label.shape]
         label = np.pad(label, pad, mode="edge")
         for axis in range(3):
@@ -162,15 +221,15 @@ class View:
         inside = np.minimum((points - self.corner).min(axis=1), (self.top - points).min(axis=1)) / step
         value = np.minimum(STEEP * smooth.ravel(), inside)
         if self.opening is not None and not self.slice:
-            value = np.minimum(value, 2.0 * fine - ((points - self.middle) @ self.opening) / step)
+            value = np.minimum(value, 2.0 * fine - self.depth(points) / step)
         image.point_data["bone"] = value
         surface = image.contour([0.0], scalars="bone")
         if not surface.n_cells:
             return None
         return surface.compute_normals(split_vertices=True, feature_angle=40.0)
 
-    def tubes(self, kind: int) -> "pyvista.PolyData | None":
-        """Vessels of a kind as tubes, cut where the piece is cut; None where there are none."""
+    def tubes(self, kind: int, *, sides: int = 12) -> "pyvista.PolyData | None":
+        """Vessels of a kind as tubes of so many `sides`, cut where the piece is cut; None where there are none."""
         import pyvista
 
         nodes, edges, radius = self.vessels["nodes"], self.vessels["edges"], self.vessels["radius"]
@@ -187,9 +246,14 @@ class View:
         lines.points = np.asarray(nodes, float)
         lines.lines = np.column_stack([np.full(len(edges), 2), edges]).ravel()
         lines.point_data["radius"] = mean
-        found = lines.strip(join=True, max_length=1000).tube(scalars="radius", absolute=True, n_sides=12, capping=False)
+        if len(edges) <= MANY:
+            lines = lines.strip(join=True, max_length=1000)
+        found = lines.tube(scalars="radius", absolute=True, n_sides=sides, capping=False)
+        low, high = np.array(found.bounds).reshape(3, 2).T
         for axis in range(3):
             normal = np.eye(3)[axis]
+            if low[axis] >= self.corner[axis] and high[axis] <= self.top[axis]:
+                continue
             if self.part.shape[2 - axis] < self.tissue.shape[2 - axis] or axis == self.axis or self.slice:
                 found = found.clip(normal=normal, origin=self.top, invert=True)
                 found = found.clip(normal=normal, origin=self.corner, invert=False)
@@ -220,11 +284,11 @@ class View:
     def cells(self, day: float) -> dict[str, np.ndarray]:
         """Stem cells at their true number, drawn from the stored ones by weight with a fixed seed.
 
-        position (k, 3) [um], cycling (k,), senescent (k,).
+        position (k, 3) [um]; cycling, senescent, marked (k,) bool; clone (k,).
         """
         from marrow_niche.errors import RunError
 
-        nothing = {"position": np.zeros((0, 3)), "cycling": np.zeros(0, bool), "senescent": np.zeros(0, bool)}
+        nothing = {name: np.zeros(0, bool) for name in FLAGS} | {"position": np.zeros((0, 3)), "clone": np.zeros(0, int)}
         try:
             table = self.results.cells(day=day)
         except RunError:
@@ -238,24 +302,36 @@ class View:
         number = min(len(table), round(float(weight.sum())))
         random = np.random.Generator(np.random.Philox(SEED))
         chosen = np.sort(random.choice(len(table), number, replace=False, p=weight / weight.sum()))
-        flags = {
-            name: table[name].to_numpy()[chosen] > 0 if name in table else np.zeros(number, bool)
-            for name in ("cycling", "senescent")
-        }
-        return {"position": place[chosen]} | flags
+        flags = {name: table[name].to_numpy()[chosen] > 0 if name in table else np.zeros(number, bool) for name in FLAGS}
+        clone = table["clone"].to_numpy()[chosen] if "clone" in table else np.zeros(number, int)
+        return {"position": place[chosen], "clone": clone} | flags
 
     def integrity(self, day: float, points: np.ndarray) -> np.ndarray:
         """Sinusoid integrity at points (m, 3) [um] from the nearest marrow voxel; 1 where it is not recorded."""
-        from scipy import ndimage
-
         if "vessel_integrity" not in self.results.fields:
             return np.ones(len(points))
-        field = self.results.field("vessel_integrity")
-        values = field.isel(time=int(np.abs(field["time"].to_numpy() - day).argmin())).to_numpy()[self.index]
-        nearest = ndimage.distance_transform_edt(np.isnan(values), return_distances=False, return_indices=True)
+        return self.values("vessel_integrity", day)[self.nearest(points)]
+
+    def values(self, name: str, day: float) -> np.ndarray:
+        """A field in what is drawn, at the record nearest to `day` [d]: (nz, ny, nx), NaN outside the marrow."""
+        field = self.results.field(name)
+        return field.isel(time=int(np.abs(field["time"].to_numpy() - day).argmin())).to_numpy()[self.index]
+
+    def nearest(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Index (z, y, x), each (m,), of the marrow voxel nearest to points (m, 3) [um]."""
+        from scipy import ndimage
+
+        found = ndimage.distance_transform_edt(self.part != MARROW, return_distances=False, return_indices=True)
         voxel = np.floor((points - self.corner) / self.h).astype(int)
-        x, y, z = np.clip(voxel, 0, np.array(values.shape[::-1]) - 1).T
-        return values[tuple(nearest)][z, y, x]
+        x, y, z = np.clip(voxel, 0, np.array(self.part.shape[::-1]) - 1).T
+        return tuple(index[z, y, x] for index in found)
+
+
+def _halved(label: np.ndarray) -> np.ndarray:
+    """Means of blocks of two voxels a side."""
+    label = np.pad(label, [(0, size % 2) for size in label.shape], mode="edge")
+    nz, ny, nx = (size // 2 for size in label.shape)
+    return label.reshape(nz, 2, ny, 2, nx, 2).mean(axis=(1, 3, 5))
 
 
 class Camera:

@@ -1,0 +1,97 @@
+"""A film of pictures of one size: .mp4 by ffmpeg, .gif by Pillow; the file is whole or it is not there."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from marrow_niche.errors import RunError
+from marrow_niche.record.atomic import replacing
+
+SUFFIXES = (".mp4", ".gif")
+GIF_WIDE = 960
+"""A GIF is made no wider than this [pixels]."""
+
+
+class Film(Protocol):
+    """Takes frames (high, wide, 3) uint8, one after the other."""
+
+    def add(self, frame: np.ndarray) -> None:
+        """Add a frame."""
+
+
+@contextmanager
+def film(path: Path, size: tuple[int, int], rate: float) -> Iterator[Film]:
+    """A film under way; it takes its name when the block ends well, and leaves nothing when it does not.
+
+    Parameters
+    ----------
+    path : Path
+        Ends in .mp4 or .gif.
+    size : (wide, high)
+        [pixels]
+    rate : float
+        Frames a second.
+
+    Raises RunError when the disk refuses, or ffmpeg does.
+    """
+    with replacing(path) as temporary:
+        made: _Mp4 | _Gif = _Mp4(temporary, size, rate) if path.suffix.lower() == ".mp4" else _Gif(temporary, rate)
+        try:
+            yield made
+        except BaseException:
+            made.give_up()
+            raise
+        made.finish()
+
+
+class _Mp4:
+    """H.264 in 4:2:0, which every player and slide program shows."""
+
+    def __init__(self, path: Path, size: tuple[int, int], rate: float) -> None:
+        import imageio_ffmpeg
+
+        self._even = size[0] - size[0] % 2, size[1] - size[1] % 2
+        try:
+            self._writer: Any = imageio_ffmpeg.write_frames(
+                str(path), self._even, fps=rate, codec="libx264", quality=8, macro_block_size=2,
+                output_params=["-f", "mp4", "-movflags", "+faststart"], ffmpeg_log_level="error",
+            )  # fmt: skip
+            self._writer.send(None)
+        except (OSError, RuntimeError) as error:
+            raise RunError(f"ffmpeg cannot be started ({error}). Ask for a .gif, or: pip install imageio-ffmpeg") from error
+
+    def add(self, frame: np.ndarray) -> None:
+        try:
+            self._writer.send(np.ascontiguousarray(frame[: self._even[1], : self._even[0]]))
+        except OSError as error:
+            raise RunError(f"ffmpeg stopped ({error}). Is the disk full?") from error
+
+    def finish(self) -> None:
+        self._writer.close()
+
+    def give_up(self) -> None:
+        self._writer.close()
+
+
+class _Gif:
+    def __init__(self, path: Path, rate: float) -> None:
+        self._path, self._rate, self._frames = path, rate, []  # type: ignore[var-annotated]
+
+    def add(self, frame: np.ndarray) -> None:
+        from PIL import Image
+
+        image = Image.fromarray(frame)
+        if image.width > GIF_WIDE:
+            image = image.resize((GIF_WIDE, round(image.height * GIF_WIDE / image.width)), Image.Resampling.LANCZOS)
+        self._frames.append(image.quantize(palette=image.quantize(256), dither=Image.Dither.FLOYDSTEINBERG))
+
+    def finish(self) -> None:
+        first, *others = self._frames
+        shown = max(20, round(1000 / self._rate))
+        first.save(self._path, format="GIF", save_all=True, append_images=others, duration=shown, loop=0, optimize=False)
+
+    def give_up(self) -> None:
+        self._frames.clear()

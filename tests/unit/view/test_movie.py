@@ -1,0 +1,58 @@
+"""A film is whole or it is not there."""
+
+import numpy as np
+import pytest
+
+from marrow_niche.view.movie import GIF_WIDE, film
+
+FRAMES = [np.full((90, 161, 3), level, np.uint8) for level in (10, 120, 240)]
+
+
+def test_a_gif_has_its_frames_in_order_and_loops(tmp_path):
+    from PIL import Image
+
+    with film(tmp_path / "a.gif", (161, 90), 4.0) as made:
+        for frame in FRAMES:
+            made.add(frame)
+    image = Image.open(tmp_path / "a.gif")
+    assert (image.n_frames, image.size, image.info["duration"], image.info["loop"]) == (3, (161, 90), 250, 0)
+    for number, level in enumerate((10, 120, 240)):
+        image.seek(number)
+        assert abs(int(np.asarray(image.convert("RGB"))[45, 80, 0]) - level) < 3
+
+
+def test_a_wide_gif_is_made_smaller(tmp_path):
+    from PIL import Image
+
+    with film(tmp_path / "a.gif", (1920, 1080), 8.0) as made:
+        for level in (0, 9):
+            made.add(np.full((1080, 1920, 3), level, np.uint8))
+    assert Image.open(tmp_path / "a.gif").size == (GIF_WIDE, 540)
+
+
+def test_an_mp4_has_its_frames_and_an_even_size(tmp_path):
+    import imageio_ffmpeg
+
+    with film(tmp_path / "a.mp4", (161, 90), 4.0) as made:
+        for frame in FRAMES:
+            made.add(frame)
+    reader = imageio_ffmpeg.read_frames(str(tmp_path / "a.mp4"))
+    told = next(reader)
+    assert (told["size"], told["fps"]) == ((160, 90), 4.0)
+    levels = [np.frombuffer(frame, np.uint8).mean() for frame in reader]
+    np.testing.assert_allclose(levels, [10, 120, 240], atol=6)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.gif"])
+def test_a_film_that_is_stopped_leaves_nothing(tmp_path, name):
+    with pytest.raises(KeyboardInterrupt), film(tmp_path / name, (161, 90), 4.0) as made:
+        made.add(FRAMES[0])
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_film_that_is_stopped_leaves_the_earlier_one(tmp_path):
+    (tmp_path / "a.gif").write_bytes(b"the earlier one")
+    with pytest.raises(ValueError), film(tmp_path / "a.gif", (161, 90), 4.0):
+        raise ValueError
+    assert (tmp_path / "a.gif").read_bytes() == b"the earlier one"
