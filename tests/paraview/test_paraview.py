@@ -25,7 +25,8 @@ SPACING, ORIGIN = 20.0, (-110.0, 35.0, 1000.0)
 def run_in_paraview(script, *arguments):
     """Run a script by pvpython, as a user would: none of this environment's Python leaks into it.
 
-    On a busy machine the virtual screen may not be there yet when ParaView asks for it: then it is asked again.
+    ParaView closes its first connection to the screen before it opens the next: without -noreset the screen restarts in
+    between. On a busy machine it may not be there yet at all: then it is asked again.
     """
     for _ in range(3):
         code, said, complained = ask_paraview(script, *arguments)
@@ -39,7 +40,7 @@ def run_in_paraview(script, *arguments):
 def ask_paraview(script, *arguments):
     """Exit code, what it said and what it complained of."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "VIRTUAL_ENV"))}
-    command = ["xvfb-run", "-a", "pvpython", str(script), *map(str, arguments)]
+    command = ["xvfb-run", "-a", "-s", "-screen 0 1280x1024x24 -noreset", "pvpython", str(script), *map(str, arguments)]
     # a directory that is not the run's: whatever the files name must be found relative to them
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, **pipes, env=environment, cwd="/", start_new_session=True) as process:
