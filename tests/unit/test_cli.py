@@ -62,10 +62,9 @@ def calls(monkeypatch):
 def test_help_reads_well_to_a_newcomer(capsys):
     assert main(["--help"]) == 0
     text = capsys.readouterr().out
-    for command in ("new", "check", "run", "resume", "report", "compare", "sweep", "doses", "verdict", "switches", "cite"):
+    for command in ("new", "check", "run", "resume", "report", "export", "compare", "sweep", "doses", "verdict", "switches", "cite"):
         assert f" {command} " in text
-    for later in ("render", "export"):
-        assert later not in text
+    assert "render" not in text
 
 
 def test_help_is_quick_and_loads_nothing_heavy():
@@ -353,3 +352,59 @@ def test_counts_that_cannot_be_compared_are_told_at_once_and_exit_with_2(capsys)
     assert "x2" in capsys.readouterr().out
     assert Path("run/compare.csv").read_text().splitlines()[1].startswith("platelets_per_uL,2,2,0.490129,0.346574,")
     assert Path("run/compare.png").stat().st_size > 5000
+
+
+def test_export_passes_what_is_asked_and_tells_what_was_written(monkeypatch, capsys):
+    from marrow_niche.record import export as exporting
+
+    asked = {}
+
+    def export(directory, to, choice, *, into, overwrite, show):
+        asked.update(vars(choice), directory=directory, to=to, into=into, overwrite=overwrite)
+        show(1, 1, 0.0)
+        return Path("out")
+
+    monkeypatch.setattr(exporting, "export", export)
+    monkeypatch.setattr(exporting, "told", lambda folder: f"{folder}: told.")
+    words = "export runs/x --to zarr --fields SCF CXCL12 --days 0 7 --region x=0:5 z=1%:9% --keep-bits 10 --into out --overwrite"
+    assert main(words.split()) == 0
+    assert asked == {
+        "directory": Path("runs/x"),
+        "to": "zarr",
+        "fields": ("SCF", "CXCL12"),
+        "days": ("0", "7"),
+        "from_day": None,
+        "to_day": None,
+        "region": ("x=0:5", "z=1%:9%"),
+        "keep_bits": 10,
+        "into": Path("out"),
+        "overwrite": True,
+    }
+    assert capsys.readouterr().out == "out: told.\n"
+
+
+def test_export_is_a_users_mistake_without_a_run_or_a_form(capsys):
+    assert main(["export", "nowhere", "--to", "csv"]) == 2
+    assert "nowhere: there is no such directory" in capsys.readouterr().err
+    assert main(["export", "nowhere"]) == 2
+    assert "--to" in capsys.readouterr().err
+
+
+def test_a_stopped_export_says_that_nothing_is_kept(monkeypatch, capsys):
+    from marrow_niche.record import export as exporting
+
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(exporting, "export", stopped)
+    assert main(["export", "runs/x", "--to", "csv"]) == 130
+    assert "Nothing is kept. Begin again with: marrow-niche export runs/x --to csv" in capsys.readouterr().err
+
+
+def test_every_form_stands_in_the_help(capsys):
+    from marrow_niche.record.export import FORMS
+
+    assert main(["export", "--help"]) == 0
+    text = capsys.readouterr().out
+    for form in FORMS:
+        assert f"\n    {form} " in text

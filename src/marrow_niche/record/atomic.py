@@ -15,7 +15,8 @@ def replacing(path: Path | str, *, wait: bool = True) -> Iterator[Path]:
     """Give a temporary name beside `path`; when the block ends well, the file written there takes the place of `path`.
 
     The data reach the disk before the name does (fsync, then `os.replace`), so a run killed at any moment leaves the
-    old file or the new one. What can be made again need not `wait` for the disk: only a loss of power could tell. When the block fails the temporary file is removed and `path` is untouched.
+    old file or the new one. What can be made again need not `wait` for the disk: only a loss of power could tell.
+    When the block fails the temporary file is removed and `path` is untouched.
 
     Raises RunError when the disk refuses (full, read-only).
     """
