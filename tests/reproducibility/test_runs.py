@@ -59,6 +59,7 @@ SAME = (
     "fields.csv",
     "fields.pvd",
     "cells.pvd",
+    "*.series",
     "fields/*.vti",
     "cells/*.vtp",
     "geometry/*.vtp",

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
 Show = Callable[[int, int, float], None]
+CHUNK = 256
+"""Voxels along an axis of a chunk: 64 MB at most."""
 NETCDF_BYTES = 2_000_000_000
 """Above this NetCDF is refused: its classic form is neither chunked nor compressed, and is written from memory."""
 
@@ -25,7 +27,9 @@ def write_zarr(chosen: Chosen, folder: Path, show: Show) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of zarr: that consolidated metadata are no part of format 3
             if step == 0:
-                data.to_zarr(folder / "fields.zarr", mode="w", zarr_format=2, consolidated=True)
+                as_stored = {"chunks": (1, *(min(n, CHUNK) for n in chosen.grid["shape"])), "compressors": _compressor()}
+                stored = {name: as_stored for name in chosen.units}
+                data.to_zarr(folder / "fields.zarr", mode="w", zarr_format=2, consolidated=True, encoding=stored)
             else:
                 data.drop_vars(("tissue", "z", "y", "x")).to_zarr(
                     folder / "fields.zarr", append_dim="time", consolidated=True
@@ -40,6 +44,13 @@ def write_netcdf(chosen: Chosen, folder: Path, show: Show) -> None:
         data["tissue"].astype(np.int8).assign_attrs(data["tissue"].attrs)
     )  # classic files have no unsigned bytes
     data.to_netcdf(folder / "fields.nc", engine="scipy", format="NETCDF3_64BIT")
+
+
+def _compressor() -> Any:
+    """Zstandard behind a byte shuffle, which every Zarr 2 reader has."""
+    from numcodecs import Blosc
+
+    return Blosc(cname="zstd", clevel=3, shuffle=Blosc.SHUFFLE)
 
 
 def netcdf_bytes(chosen: Chosen) -> int:

@@ -307,8 +307,9 @@ def _disk(scenario, model, state, hours):
     arrays = len(scenario.record.fields) + 3 + (model.patterns is not None)
     fields = len(hours) * (0.4 * np.prod(model.lattice.shape) + BYTES_PER_VALUE * model.n * arrays + BYTES_OF_RECORD)
     cells = BYTES_PER_CELL * len(state.stem.id) * _present(scenario, model, hours).sum()
-    still = BYTES_PER_TRIANGLE * about_how_many(g) + BYTES_PER_VESSEL * len(g.vessels.edges) + BYTES_PER_POINT * len(g.niches.stroma)
-    return disk + still + (1.9 if scenario.record.vtkhdf else 1.0) * (fields + cells)
+    disk += BYTES_PER_TRIANGLE * about_how_many(g)
+    disk += BYTES_PER_VESSEL * len(g.vessels.edges) + BYTES_PER_POINT * len(g.niches.stroma)
+    return disk + (1.9 if scenario.record.vtkhdf else 1.0) * (fields + cells)
 
 
 def _present(scenario, model, hours):
