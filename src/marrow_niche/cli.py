@@ -186,7 +186,9 @@ def render(
 @app.command(sort_key=6)
 def compare(
     directory: Run,
-    counts: Annotated[Path, Parameter(name="counts.csv", help="Table of measured counts: day, neutrophils_per_uL, ...")],
+    counts: Annotated[
+        Path, Parameter(name="counts.csv", help="Table of measured counts: day, neutrophils_per_uL, ...")
+    ],
     /,
     *,
     relative: Annotated[
@@ -206,6 +208,63 @@ def compare(
     from marrow_niche.view.compare import lay_over
 
     print(lay_over(directory, counts, relative=relative))
+    return DONE
+
+
+Several = {"negative": "", "show_default": False, "consume_multiple": True}
+
+
+@app.command(sort_key=6)
+def export(
+    directory: Run,
+    /,
+    *,
+    to: Annotated[str, Parameter(help="Form: vti, vtkhdf, zarr, netcdf, nrrd, nifti, ome-tiff or csv.")],
+    fields: Annotated[
+        tuple[str, ...], Parameter(help="Fields to write, such as SCF CXCL12; all of them by default.", **Several)
+    ] = (),
+    from_day: Annotated[str | None, Parameter(help="First day; the first recorded one by default.")] = None,
+    to_day: Annotated[str | None, Parameter(help="Last day; the last recorded one by default.")] = None,
+    days: Annotated[tuple[str, ...], Parameter(help="Days one by one, such as 0 7 14.", **Several)] = (),
+    region: Annotated[
+        tuple[str, ...],
+        Parameter(help="Part of the box, in um of the run's axes or % of the box: x=200:800 z=25%:75%.", **Several),
+    ] = (),
+    keep_bits: Annotated[
+        int | None,
+        Parameter(help="Bits of the mantissa to keep, 1 to 23; 10 keep each value to 0.05 % in half of the space."),
+    ] = None,
+    into: Annotated[Path | None, Parameter(help="Folder to make; beside the run, <run>_<form>, by default.")] = None,
+    overwrite: Annotated[bool, Parameter(help="Replace an earlier export in that folder.", negative="")] = False,
+) -> int:
+    """Write a run, or a part of it, in the files of other programs.
+
+    What opens which form:
+
+        vti         ParaView 5.11 and later: fields, cells, vessels over time
+        vtkhdf      ParaView 5.12 and later: the same, one file each
+        zarr        xarray in Python, Julia: one labelled data set
+        netcdf      xarray, R, MATLAB: the same as NetCDF 3, at most 2 GB
+        nrrd        3D Slicer, ITK: a volume for each field and time
+        nifti       ITK-SNAP, FSL: the same as .nii.gz
+        ome-tiff    Fiji, napari, QuPath: fields as channels, over time
+        csv         spreadsheets, R: one row a stem cell and time
+
+    For example, two cytokines of the first month in the middle of the bone, in half of the space:
+
+        marrow-niche export runs/femur --to zarr --fields SCF CXCL12
+            --to-day 30 --region z=40%:60% --keep-bits 10
+
+    docs/paraview.md says what is in the files.
+    """
+    from marrow_niche.record.chosen import Asked
+    from marrow_niche.record.export import export as write
+    from marrow_niche.record.export import told
+
+    asked = Asked(fields=fields, from_day=from_day, to_day=to_day, days=days, region=region, keep_bits=keep_bits)
+    with _resumable(f"marrow-niche export {directory} --to {to}", kept=False), study_bar("times") as show:
+        folder = write(directory, to, asked, into=into, overwrite=overwrite, show=show)
+    print(told(folder))
     return DONE
 
 
@@ -248,7 +307,9 @@ def sweep(
 
 @app.command(sort_key=8)
 def doses(
-    file: Annotated[Path, Parameter(help="Study file (TOML): a scenario with one radiation event, doses, and animals.")],
+    file: Annotated[
+        Path, Parameter(help="Study file (TOML): a scenario with one radiation event, doses, and animals.")
+    ],
     /,
     *,
     into: Study = None,
@@ -298,7 +359,9 @@ def verdict(
     after: Annotated[str, Parameter(help="Time from the end of the last injury to where the arms part.")] = "1 d",
     hormones: Annotated[
         Literal["normal", "saturating"],
-        Parameter(help="Hormones as a healthy body makes them, or TPO, EPO and G-CSF at saturating levels, as if injected."),
+        Parameter(
+            help="Hormones as a healthy body makes them, or TPO, EPO and G-CSF at saturating levels, as if injected."
+        ),
     ] = "normal",
     jobs: Jobs = None,
 ) -> int:
@@ -495,7 +558,11 @@ def _resumable(command: str, kept: bool = True) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        how = f"What is finished is kept. Go on with: {command}" if kept else f"Nothing is kept. Begin again with: {command}"
+        how = (
+            f"What is finished is kept. Go on with: {command}"
+            if kept
+            else f"Nothing is kept. Begin again with: {command}"
+        )
         print(how, file=sys.stderr)
         raise _Stopped from None
 

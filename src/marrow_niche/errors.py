@@ -45,6 +45,12 @@ class CountsError(MistakesError):
     used = "compared"
 
 
+class ExportError(MistakesError):
+    """An export that asks for what the run does not have."""
+
+    used = "exported"
+
+
 class StudyError(MistakesError):
     """A study file that asks for what cannot be."""
 

@@ -17,8 +17,8 @@ from marrow_niche.marrow.stroma import StromaState
 @dataclass
 class StemState:
     """Stem cells one by one, (k,) each: `position` (k, 3) [um], `voxel` (-1 in blood), `distance` to the sinusoid wall
-    [um], `id`, `clone`, `divisions`, `tip` (else an ordinary stem cell), `line` of the tree that its progeny belongs to,
-    `cycling`, `senescent`, `dose` [Gy]."""
+    [um], `id`, `clone`, `divisions`, `born` the hour of the last of them (of the first one seen: when it came), `tip` (else an
+    ordinary stem cell), `line` of the tree that its progeny belongs to, `cycling`, `senescent`, `dose` [Gy]."""
 
     position: np.ndarray
     voxel: np.ndarray
@@ -26,6 +26,7 @@ class StemState:
     id: np.ndarray
     clone: np.ndarray
     divisions: np.ndarray
+    born: np.ndarray
     tip: np.ndarray
     line: np.ndarray
     cycling: np.ndarray
@@ -145,9 +146,9 @@ def note_births(state, young, parent=None):
     state.births = joined(state.births, new)
 
 
-def resting_stem_cells(ids, voxel, tip=None, line=0):
+def resting_stem_cells(ids, voxel, tip=None, line=0, hour=0):
     """A `StemState` of new quiescent stem cells, each its own clone, not yet at a place: ids (k,) int64, voxel (k,) int32,
-    `tip` (k,) bool, none by default."""
+    `tip` (k,) bool, none by default; `hour` when they come."""
     number = len(ids)
     return StemState(
         position=np.zeros((number, 3)),
@@ -156,6 +157,7 @@ def resting_stem_cells(ids, voxel, tip=None, line=0):
         id=ids,
         clone=ids.copy(),
         divisions=np.zeros(number, np.int64),
+        born=np.full(number, hour, np.int64),
         tip=np.zeros(number, bool) if tip is None else tip,
         line=np.full(number, line, np.int64),
         cycling=np.zeros(number, bool),

@@ -60,6 +60,7 @@ SAME = (
     "births.csv",
     "fields.pvd",
     "cells.pvd",
+    "*.series",
     "fields/*.vti",
     "cells/*.vtp",
     "geometry/*.vtp",

@@ -62,10 +62,9 @@ def calls(monkeypatch):
 def test_help_reads_well_to_a_newcomer(capsys):
     assert main(["--help"]) == 0
     text = capsys.readouterr().out
-    commands = "new check run resume report render compare sweep doses verdict switches lineages cite"
-    for command in commands.split():
+    studies = ("sweep", "doses", "verdict", "switches")
+    for command in ("new", "check", "run", "resume", "report", "render", "export", "compare", "lineages", "cite", *studies):
         assert f" {command} " in text
-    assert "export" not in text
 
 
 def test_help_is_quick_and_loads_nothing_heavy():
@@ -387,3 +386,59 @@ def test_lineages_of_a_run_are_written_beside_it(capsys):
     assert tskit.load(run.trees).num_samples == 3
     assert main(["lineages", "run", "--day", "0"]) == 0
     assert run.newick.read_text() == "(cell_0:0)clone_0;\n(cell_1:0)clone_1;\n"
+
+
+def test_export_passes_what_is_asked_and_tells_what_was_written(monkeypatch, capsys):
+    from marrow_niche.record import export as exporting
+
+    asked = {}
+
+    def export(directory, to, choice, *, into, overwrite, show):
+        asked.update(vars(choice), directory=directory, to=to, into=into, overwrite=overwrite)
+        show(1, 1, 0.0)
+        return Path("out")
+
+    monkeypatch.setattr(exporting, "export", export)
+    monkeypatch.setattr(exporting, "told", lambda folder: f"{folder}: told.")
+    words = "export runs/x --to zarr --fields SCF CXCL12 --days 0 7 --region x=0:5 z=1%:9% --keep-bits 10 --into out --overwrite"
+    assert main(words.split()) == 0
+    assert asked == {
+        "directory": Path("runs/x"),
+        "to": "zarr",
+        "fields": ("SCF", "CXCL12"),
+        "days": ("0", "7"),
+        "from_day": None,
+        "to_day": None,
+        "region": ("x=0:5", "z=1%:9%"),
+        "keep_bits": 10,
+        "into": Path("out"),
+        "overwrite": True,
+    }
+    assert capsys.readouterr().out == "out: told.\n"
+
+
+def test_export_is_a_users_mistake_without_a_run_or_a_form(capsys):
+    assert main(["export", "nowhere", "--to", "csv"]) == 2
+    assert "nowhere: there is no such directory" in capsys.readouterr().err
+    assert main(["export", "nowhere"]) == 2
+    assert "--to" in capsys.readouterr().err
+
+
+def test_a_stopped_export_says_that_nothing_is_kept(monkeypatch, capsys):
+    from marrow_niche.record import export as exporting
+
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(exporting, "export", stopped)
+    assert main(["export", "runs/x", "--to", "csv"]) == 130
+    assert "Nothing is kept. Begin again with: marrow-niche export runs/x --to csv" in capsys.readouterr().err
+
+
+def test_every_form_stands_in_the_help(capsys):
+    from marrow_niche.record.export import FORMS
+
+    assert main(["export", "--help"]) == 0
+    text = capsys.readouterr().out
+    for form in FORMS:
+        assert f"\n    {form} " in text

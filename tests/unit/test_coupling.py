@@ -488,7 +488,9 @@ def test_a_cell_that_divided_rests_and_one_that_woke_cycles():
     k = len(state.stem.id)
     state.stem.cycling[:] = False
     state.stem.cycling[[0, 1]] = True
+    state.hour = 7
     coupling.settle_fates(state, outcome(k, divides=[0], wakes=[5]), model)
+    assert np.flatnonzero(state.stem.born).tolist() == [0, k] and (state.stem.born[[0, k]] == 7).all()
     assert np.flatnonzero(state.stem.cycling).tolist() == [1, 5]
     assert len(state.stem.id) == k + 1 and state.stem.divisions[0] == state.stem.divisions[-1] == 1
 

@@ -5,11 +5,15 @@ import math
 import re
 
 import lab
+import numpy as np
 import pytest
 
 from marrow_niche.perturbations.region import corners
 from marrow_niche.quantities.words import plain
-from marrow_niche.simulation import assembly, preview
+from marrow_niche.record.directory import RunDirectory
+from marrow_niche.simulation import assembly, observe, preview
+from marrow_niche.simulation import run as running
+from marrow_niche.simulation.step import update_fields
 
 
 @pytest.fixture(scope="module")
@@ -127,3 +131,44 @@ def test_it_is_told_whether_the_vessels_are_those_of_the_image(labelled):
     text = "\n".join(preview._source(facts))
     assert ("Vessels are those of the image, where it labels sinusoid." in text) == labelled
     assert ("It labels no vessels." in text) != labelled
+
+
+def test_the_disk_that_is_foretold_is_what_a_run_takes(tmp_path):
+    """Five records of a marrow at rest with its geometry and a checkpoint, within 30 %; the report is reckoned by itself."""
+    asked = lab.scenario(duration="4 d")
+    model, state = lab.marrow()
+    directory = RunDirectory(tmp_path / "run").create()
+    directory.write_scenario(asked.source)
+    recorder = running._recorder(directory, asked, model)
+    update_fields(state, model)
+    running._record_geometry(recorder, asked, model)
+    hours = preview._recorded(asked)
+    assert hours.tolist() == [0, 24, 48, 72, 96]
+    for hour in hours:
+        state.hour = int(hour)
+        observe.record(recorder, asked, state, model)
+    running._save(recorder, model, state)
+    taken = sum(file.stat().st_size for file in directory.path.rglob("*") if file.is_file())
+    foretold = preview._disk(asked, model, state, hours) - preview.BYTES_OF_RUN
+    assert foretold == pytest.approx(taken, rel=0.3)
+    assert foretold > 4 * preview._disk(dataclasses.replace(asked, duration=1.0), model, state, hours[:1]) / len(hours)
+
+
+def test_records_are_counted_with_the_end():
+    assert preview._recorded(lab.scenario(duration="60 h", record={"every": "1 d"})).tolist() == [0, 24, 48, 60]
+
+
+def test_stem_cells_that_a_dose_takes_come_back_in_the_reckoning():
+    """At the hour of the dose all are still there; two fractions take their shares one after the other."""
+    model, _ = lab.marrow()
+    hours = np.array([0.0, 1.0, 24.0, 25.0, 24 * 60.0])
+    dose = {"kind": "radiation", "at": "0 d", "dose": "2 Gy"}
+    told = dataclasses.replace(model, facts=model.facts | {"doses": ({"where": "everywhere"},)})
+    lq = model.species.radiation.stem_cells
+    left = np.exp(-2 * lq.alpha - 4 * lq.beta)
+    once = preview._present(lab.scenario(events=[dose]), told, hours)
+    assert once == pytest.approx([1, left * 2 ** (1 / 72), left * 2 ** (24 / 72), left * 2 ** (25 / 72), 1], rel=1e-12)
+    twice = preview._present(lab.scenario(events=[dose | {"fractions": 2, "every": "1 d"}]), told, hours)
+    assert twice[[0, 1, 2, 4]].tolist() == once[[0, 1, 2, 4]].tolist()
+    assert twice[3] == pytest.approx(left**2 * 2 ** (25 / 72), rel=1e-12)
+    assert preview._present(lab.scenario(), model, hours).tolist() == [1] * 5

@@ -15,6 +15,7 @@ def settle_fates(state, outcome, model):
     s = state.stem
     s.cycling = (s.cycling | outcome.wakes) & ~outcome.divides
     s.divisions = s.divisions + outcome.divides
+    s.born = np.where(outcome.divides, state.hour, s.born)
     for name, leaving in (("MPP", outcome.mpp), ("MkP", outcome.mkp)):
         hand_over(state, name, leaving, model)
     left = outcome.stay + outcome.descend
@@ -96,7 +97,7 @@ def arrive(state, pull, model):
     number = (np.floor(mean) + (u < mean - np.floor(mean))).astype(np.int64)
     ids = state.next_id + np.arange(number.sum(), dtype=np.int64)
     state.next_id += len(ids)
-    new = resting_stem_cells(ids, np.full(len(ids), -1, np.int32), np.arange(len(ids)) >= number[0])
+    new = resting_stem_cells(ids, np.full(len(ids), -1, np.int32), np.arange(len(ids)) >= number[0], hour=state.hour)
     note_births(state, new)
     state.stem = joined(state.stem, new)
     outside = max(1.0 - model.piece_share, 0.0)

@@ -95,7 +95,7 @@ def give_stem_cells(state, model, cells, tip, rng):
     stored = _whole(cells * model.piece_share / model.stem_weight, rng)
     ids = state.next_id + np.arange(stored, dtype=np.int64)
     state.next_id += stored
-    new = resting_stem_cells(ids, np.full(stored, -1, np.int32), np.full(stored, tip), model.tree.marked)
+    new = resting_stem_cells(ids, np.full(stored, -1, np.int32), np.full(stored, tip), model.tree.marked, state.hour)
     note_births(state, new)
     state.stem = joined(state.stem, new)
 

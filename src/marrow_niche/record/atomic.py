@@ -11,11 +11,12 @@ _SUFFIX = ".part"
 
 
 @contextlib.contextmanager
-def replacing(path: Path | str) -> Iterator[Path]:
+def replacing(path: Path | str, *, wait: bool = True) -> Iterator[Path]:
     """Give a temporary name beside `path`; when the block ends well, the file written there takes the place of `path`.
 
     The data reach the disk before the name does (fsync, then `os.replace`), so a run killed at any moment leaves the
-    old file or the new one. When the block fails the temporary file is removed and `path` is untouched.
+    old file or the new one. What can be made again need not `wait` for the disk: only a loss of power could tell.
+    When the block fails the temporary file is removed and `path` is untouched.
 
     Raises RunError when the disk refuses (full, read-only).
     """
@@ -24,8 +25,9 @@ def replacing(path: Path | str) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
+        if wait:
+            with open(temporary, "rb+") as file:
+                os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
         raise RunError(
@@ -36,9 +38,10 @@ def replacing(path: Path | str) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def write_text(path: Path | str, text: str) -> None:
-    """Write `text` (UTF-8, line ends as given) to `path` atomically. Raises RunError when the disk refuses."""
-    with replacing(path) as temporary:
+def write_text(path: Path | str, text: str, *, wait: bool = True) -> None:
+    """Write `text` (UTF-8, line ends as given) to `path` atomically; `wait` as in `replacing`. Raises RunError when the disk
+    refuses."""
+    with replacing(path, wait=wait) as temporary:
         temporary.write_bytes(text.encode("utf-8"))
 
 

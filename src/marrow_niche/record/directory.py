@@ -14,6 +14,7 @@ from marrow_niche.record.plain import for_toml
 _MARK = "# marrow_niche: the scenario of this run, resolved; simulate it again with `marrow-niche run scenario.toml`"
 _ENTRIES = frozenset(
     {"scenario.toml", "inputs", "provenance.json", "blood.csv", "marrow.csv", "fields.csv", "births.csv", "fields.pvd"}
+    | {"fields.vti.series", "cells.vtp.series", "fields.vtkhdf", "cells.vtkhdf"}
     | {"fields", "cells.pvd", "cells", "geometry", "checkpoint.h5", "open_in_paraview.py", "verdict.json", "report.html"}
     | {"figures", "compare.png", "compare.csv", "switches.json", "lineages.nwk", "lineages.vtp", "lineages.trees", "scenes"}
 )

@@ -123,12 +123,16 @@ def read(directory: RunDirectory | Path | str) -> dict[str, Any]:
 def identity(directory: RunDirectory | Path | str) -> dict[str, Any]:
     """What every file of the run says of its making: only what two identical runs share.
 
-    Returns {"scenario_sha256", "seed", "versions"}; without scenario.toml, the versions alone.
+    Returns {"title", "species", "seed", "scenario_sha256", "versions"}; without scenario.toml, the versions alone.
     """
     run = RunDirectory(directory)
     facts: dict[str, Any] = {"versions": versions(_NUMERIC)}
     if run.scenario.is_file():
-        facts |= {"scenario_sha256": digest(run.scenario), "seed": run.read_scenario().get("seed")}
+        told = run.read_scenario()
+        facts |= {
+            "scenario_sha256": digest(run.scenario),
+            **{name: told.get(name) for name in ("title", "species", "seed")},
+        }
     return facts
 
 

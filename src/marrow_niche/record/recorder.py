@@ -158,6 +158,7 @@ class Recorder:
 
         Raises RunError when shapes disagree or the disk refuses.
         """
+        told = self._identity | {"units": {"length": "um"}}
         if vessels is not None:
             nodes = np.asarray(vessels["nodes"], np.float64).reshape(-1, 3)
             edges = np.asarray(vessels["edges"], np.int64).reshape(-1, 2)
@@ -176,16 +177,16 @@ class Recorder:
                 arrays,
                 node_arrays=node_arrays,
                 units={"radius_um": "um"},
-                provenance=self._identity,
+                provenance=told,
             )
-        told = self._identity | {"units": {"length": "um"}}
         for path, mesh in ((self.directory.bone, surface), (self.directory.whole_bone, whole)):
             if mesh is not None:
                 paraview.write_surface(path, *mesh, provenance=told)
         for name, objects in (points or {}).items():
             arrays = {key: value for key, value in objects.items() if key != "position"}
             path = self.directory.geometry / f"{paraview.array_name(name)}.vtp"
-            paraview.write_points(path, objects["position"], arrays, provenance=self._identity)
+            units = {key: "um" for key in arrays if key.endswith("_um")}
+            paraview.write_points(path, objects["position"], arrays, units=units, provenance=told)
 
     def _record_fields(self, index: int, day: float, fields: Mapping[str, np.ndarray]) -> None:
         unknown = sorted(set(fields) - set(self._names))
@@ -199,7 +200,7 @@ class Recorder:
         units = {self._names[name]: unit for name, unit in self._units.items()}
         paraview.write_image(path, self.grid, arrays, units=units, day=day, provenance=self._facts, room=self._room)
         self._fields.append((day, self.directory.relative(path)))
-        paraview.write_collection(self.directory.fields_pvd, self._fields)
+        paraview.write_series(self.directory.fields_pvd, self._fields)
         self._widen_ranges(path)
         self._write_scene()
 
@@ -210,9 +211,10 @@ class Recorder:
         }
         arrays = {named[name]: cells[name] for name in named}
         units = {named[name]: unit for name, unit in self._cells_units.items() if name in named}
-        paraview.write_points(path, cells["position"], arrays, units=units, day=day, provenance=self._identity)
+        facts = self._identity | {"units": {"time": "d", "length": "um"} | units}
+        paraview.write_points(path, cells["position"], arrays, units=units, day=day, provenance=facts)
         self._cells.append((day, self.directory.relative(path)))
-        paraview.write_collection(self.directory.cells_pvd, self._cells)
+        paraview.write_series(self.directory.cells_pvd, self._cells)
 
     def _widen_ranges(self, path: Path) -> None:
         """Colour ranges over all times, from the file's own header: a resumed run finds the same ones."""
@@ -249,9 +251,10 @@ class Recorder:
         kept = [(time, name) for time, name in paraview_files.read_collection(series) if time <= day + DAY_TOLERANCE]
         if series.is_file():
             if kept:
-                paraview.write_collection(series, kept)
+                paraview.write_series(series, kept)
             else:
                 series.unlink()
+                paraview.series_beside(series, pattern).unlink(missing_ok=True)
         names = {Path(name).name for _, name in kept}
         for path in sorted(folder.glob("*")):
             if re.fullmatch(pattern, path.name) and path.name not in names:

@@ -43,7 +43,9 @@ class Results:
     scenario, provenance : dict
     finished : bool
     tissue : (nz, ny, nx) uint8
-        0 outside, 1 bone, 2 marrow, 3 lumen.
+        0 outside, 1 bone, 2 marrow, 3 lumen, 4 fat: inside vessels, inside adipocytes.
+    hidden : (nz, ny, nx) bool
+        Where no marrow is.
     spacing : float
         Edge of a voxel [um].
     origin : (3,) array
@@ -102,6 +104,10 @@ class Results:
     @cached_property
     def tissue(self) -> np.ndarray:
         return paraview_files.read_image_array(self._image_files[0][1], "tissue")
+
+    @cached_property
+    def hidden(self) -> np.ndarray:
+        return paraview_files.read_image_array(self._image_files[0][1], "vtkGhostType") != 0
 
     @property
     def spacing(self) -> float:
@@ -203,7 +209,9 @@ class Results:
         path = self._run.geometry / f"{paraview.array_name(name)}.vtp"
         if not path.is_file():
             known = sorted(
-                file.stem for file in self._run.geometry.glob("*.vtp") if file.stem not in ("vessels", "bone", "whole_bone")
+                file.stem
+                for file in self._run.geometry.glob("*.vtp")
+                if file.stem not in ("vessels", "bone", "whole_bone")
             )
             raise RunError(f"{self.directory}: has no points {name!r}; it has {', '.join(known) or 'none'}.")
         return paraview_files.read_polydata(path)["points"]
@@ -229,6 +237,10 @@ class Results:
         """Adipocytes of the geometry: centres (k, 3) [um] and radii (k,) [um]. Raises RunError where there are none."""
         data = paraview_files.read_polydata(self._run.geometry / "adipocytes.vtp")
         return data["points"], data["point"]["radius_um"]
+
+    def array_of(self, name: str) -> str:
+        """The recorded array of a field, named with or without its unit. Raises RunError as `field` does."""
+        return self._find(name)[0]
 
     @cached_property
     def _image_files(self) -> list[tuple[float, Path]]:

@@ -34,7 +34,7 @@ def write_scene(
     text = importlib.resources.files("marrow_niche.record").joinpath("open_in_paraview.py.txt").read_text("utf-8")
     text = text.replace("FIELDS = {}", "FIELDS = {\n" + rows + "}")
     text = text.replace("VOXEL_UM = 1.0", f"VOXEL_UM = {spacing!r}")
-    write_text(RunDirectory(directory).open_in_paraview, text)
+    write_text(RunDirectory(directory).open_in_paraview, text, wait=False)
 
 
 def _rounded(value: float, *, down: bool) -> float:

@@ -86,6 +86,12 @@ class RecordSpec:
     every: float = quantity("h", "time between records", low=1.0, default=24.0)
     fields: tuple[str, ...] | None = entry("names of the fields to record; all of them by default", default=None)
     space: bool = entry("files for ParaView: bone, fields and cells; false: the tables alone", default=True)
+    vtkhdf: bool = entry("fields.vtkhdf and cells.vtkhdf too, one file of all times each, for ParaView 5.12", default=False)
+
+    def contradictions(self) -> Iterator[tuple[str, str]]:
+        """What disagrees between the entries: (entry, text)."""
+        if self.vtkhdf and not self.space:
+            yield "vtkhdf", "there are no fields to write with space = false. Leave out one of the two."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -361,7 +367,8 @@ def _resolved(tables: Mapping[str, Any], written: ScenarioFile, record: RecordSp
     every = tables.get("record", {}).get("every", f"{record.every:g} h")
     head = {"title": written.title, "species": written.species, "seed": written.seed}
     spelled = {
-        "record": {"every": every, "fields": list(record.fields or ())} | ({} if record.space else {"space": False}),
+        "record": {"every": every, "fields": list(record.fields or ())} | ({} if record.space else {"space": False})
+        | ({"vtkhdf": True} if record.vtkhdf else {}),
         "organism": dataclasses.asdict(written.organism),
         "switches": dataclasses.asdict(written.switches),
     }

@@ -8,6 +8,8 @@ from marrow_niche.geometry import bone_surface
 from marrow_niche.kernels.cells import by_stage
 from marrow_niche.state import no_births
 
+CELLS_UNIT = {"age": "d", "dose_Gy": "Gy", "distance_to_sinusoid_um": "um", "waking": "1/day"}
+"""Unit of what is recorded of cells; it ends the array's name in the file (age_d)."""
 EXTRA_FIELDS = {"cellularity": "", "vessel_integrity": "", "fat_share": ""}
 
 
@@ -185,16 +187,18 @@ def record(recorder, scenario, state, model):
         "id": s.id[here],
         "clone": s.clone[here],
         "divisions": s.divisions[here],
+        "age": (state.hour - s.born[here]) / 24,
         "tip": s.tip[here].astype(np.uint8),
         "marked": s.line[here].astype(np.uint8),
         "cycling": s.cycling[here].astype(np.uint8),
+        "quiescent": (~s.cycling & ~s.senescent)[here].astype(np.uint8),
         "senescent": s.senescent[here].astype(np.uint8),
         "dose_Gy": s.dose[here],
         "weight": np.full(int(here.sum()), model.stem_weight),
         "distance_to_sinusoid_um": s.distance[here],
         "membrane_SCF": felt["membrane_scf"][here],
         "self_renewal": rates.renewal[here],
-        "waking_per_day": 24 * rates.wake[here],
+        "waking": 24 * rates.wake[here],
     }
     recorder.record(state.hour / 24, **tables, fields=fields, cells=cells, births=births(state))
     state.births = no_births()

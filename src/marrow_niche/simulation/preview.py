@@ -15,7 +15,12 @@ from marrow_niche.quantities.words import number, percent, plain
 from marrow_niche.simulation.assembly import build
 
 BYTES, BYTES_PER_VOXEL, BYTES_PER_LINE = 9e8, 1500.0, 590.0
-BYTES_PER_TRIANGLE = 19.0
+BYTES_PER_TRIANGLE, BYTES_PER_VESSEL, BYTES_PER_POINT = 19.0, 43.0, 33.0
+BYTES_PER_VALUE, BYTES_PER_CELL, BYTES_OF_RECORD, BYTES_OF_RUN = 4.4, 80.0, 1e4, 3e6
+BYTES_OF_CHECKPOINT = 126.0
+"""A marrow voxel: of the fields, LZ4 leaves what is not the same everywhere nearly as long as it is."""
+REGROWTH_DAYS = 3.0
+"""In which stem cells double after a dose, as long as they are few: 6 Gy, the femur of the examples."""
 SECONDS_PER_VOXEL = 4.5e-5
 SECONDS_PER_VOXEL_DAY = 3.2e-6
 SECONDS_PER_CELL_DAY = 1e-5
@@ -289,18 +294,46 @@ def _share(s):
     return f"{100 * s:.2g} %" if s > 1e-4 else f"1 in {plain(1 / s, 2)}" if s > 1e-8 else "none"
 
 
+def _recorded(scenario):
+    """Hours at which a record is made: 0, every so many, and the end."""
+    return np.unique(np.append(np.arange(0.0, scenario.duration, scenario.record.every), scenario.duration))
+
+
+def _disk(scenario, model, state, hours):
+    """Bytes that the run leaves on disk, with its report; vessels, bone and stroma once, fields and cells at each time."""
+    g, disk = model.geometry, BYTES_OF_RUN + BYTES_OF_CHECKPOINT * model.n
+    if not scenario.record.space:
+        return disk
+    arrays = len(scenario.record.fields) + 3 + (model.patterns is not None)
+    fields = len(hours) * (0.4 * np.prod(model.lattice.shape) + BYTES_PER_VALUE * model.n * arrays + BYTES_OF_RECORD)
+    cells = BYTES_PER_CELL * len(state.stem.id) * _present(scenario, model, hours).sum()
+    disk += BYTES_PER_TRIANGLE * about_how_many(g)
+    disk += BYTES_PER_VESSEL * len(g.vessels.edges) + BYTES_PER_POINT * len(g.niches.stroma)
+    return disk + (1.9 if scenario.record.vtkhdf else 1.0) * (fields + cells)
+
+
+def _present(scenario, model, hours):
+    """Share of the stem cells that is there at each of these hours, after doses that fall everywhere alike."""
+    doses, present = [e for e in scenario.events if hasattr(e, "exposures")], np.ones(len(hours))
+    alike = [e for e, told in zip(doses, model.facts.get("doses", ()), strict=True) if told["where"] == "everywhere"]
+    level, since = 1.0, 0.0
+    for end, dose in sorted((x.end, x.dose) for event in alike for x in event.exposures()):
+        before = min(1.0, level * 2.0 ** ((end - since) / (24 * REGROWTH_DAYS)))
+        level, since = before * damage.survival(model.species.radiation.stem_cells, dose, dose**2), end
+        later = hours > end
+        present[later] = np.minimum(1.0, level * 2.0 ** ((hours[later] - since) / (24 * REGROWTH_DAYS)))
+    return present
+
+
 def _size(scenario, model, state):
     days, n = scenario.duration / 24, model.n
     memory = BYTES + n * (BYTES_PER_VOXEL + BYTES_PER_LINE * (len(model.tree.lines) - 1))
-    records = int(scenario.duration // scenario.record.every) + 2
-    box = int(np.prod(model.lattice.shape))
-    disk = records * (box * 2 + n * 3.2 * (len(scenario.record.fields) + 3) + 70 * len(state.stem.id))
-    if scenario.record.space:
-        disk += BYTES_PER_TRIANGLE * about_how_many(model.geometry)
+    hours = _recorded(scenario)
+    disk = _disk(scenario, model, state, hours)
     daily = SECONDS_PER_VOXEL_DAY * n + SECONDS_PER_CELL_DAY * len(state.stem.id)
     minutes = (SECONDS_PER_VOXEL * n + days * daily + SECONDS_OF_REPORT) / 60
     return [
         "Size",
-        f"  About {memory / 1e9:.1f} GB of memory, {max(disk / 1e6, 1):.0f} MB on disk in {records} records, "
+        f"  About {memory / 1e9:.1f} GB of memory, {max(disk / 1e6, 1):.0f} MB on disk in {len(hours)} records, "
         f"{max(minutes, 0.1):.1f} minutes on {os.cpu_count()} cores.",
     ]

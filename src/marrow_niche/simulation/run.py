@@ -10,6 +10,7 @@ import numpy as np
 from marrow_niche import clock
 from marrow_niche.record import checkpoint, provenance
 from marrow_niche.record.directory import RunDirectory
+from marrow_niche.record.export import write_vtkhdf
 from marrow_niche.record.recorder import Recorder
 from marrow_niche.record.results import open_results
 from marrow_niche.scenario.scenario import read_scenario
@@ -144,7 +145,13 @@ def _leave_nothing(run, there):
 
 
 def _recorder(run, scenario, model, resume_day=None):
-    return Recorder(run, observe.grid(model), fields_unit=observe.field_units(scenario, model), resume_day=resume_day)
+    return Recorder(
+        run,
+        observe.grid(model),
+        fields_unit=observe.field_units(scenario, model),
+        cells_unit=observe.CELLS_UNIT,
+        resume_day=resume_day,
+    )
 
 
 def _record_geometry(recorder, scenario, model):
@@ -183,5 +190,7 @@ def _go_on(run, scenario, model, state, recorder, progress):
         if whole and state.solved.min() >= 0:  # half an hour is no state: the last checkpoint stands
             _save(recorder, model, state)
         raise
+    if scenario.record.vtkhdf:
+        write_vtkhdf(run)
     provenance.finish(run, wall_seconds=time.monotonic() - start)
     return open_results(run)

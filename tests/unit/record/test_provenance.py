@@ -44,8 +44,8 @@ def test_numpy_and_nan_are_written_as_plain_json(run):
 
 def test_identity_holds_only_what_identical_runs_share(run):
     facts = provenance.identity(run)
-    assert facts.keys() == {"scenario_sha256", "seed", "versions"}
-    assert facts["seed"] == 7
+    assert facts.keys() == {"scenario_sha256", "title", "species", "seed", "versions"}
+    assert (facts["title"], facts["species"], facts["seed"]) == ("a ball of marrow", "mouse", 7)
     assert provenance.identity(run.path / "elsewhere").keys() == {"versions"}
 
 

@@ -36,7 +36,8 @@ def test_a_recording_has_every_file_of_the_contract(run):
         [f"{kind}/{kind}_{i:04d}.{end}" for i in range(4)] for kind, end in (("fields", "vti"), ("cells", "vtp"))
     )
     assert set(contents(run)) == {
-        *("scenario.toml", "blood.csv", "marrow.csv", "fields.csv", "births.csv", "fields.pvd", "cells.pvd", "open_in_paraview.py"),
+        *("scenario.toml", "blood.csv", "marrow.csv", "fields.csv", "births.csv", "fields.pvd", "fields.vti.series"),
+        *("cells.pvd", "cells.vtp.series", "open_in_paraview.py"),
         *("geometry/vessels.vtp", "geometry/bone.vtp", "geometry/stroma.vtp"),
         *fields,
         *cells,
@@ -104,8 +105,8 @@ def test_killed_at_any_moment_everything_opens_and_resumes(tmp_path, marrow, mon
         assert contents(other) == contents(whole)
         if finished:
             break
-    # .vti, .pvd, script, .vtp, .pvd, births, three rows
-    assert last == 9
+    # .vti, .pvd, .series, script, .vtp, .pvd, .series, births, three rows
+    assert last == 11
 
 
 def test_what_a_kill_left_half_written_is_cleared_away(tmp_path, marrow):

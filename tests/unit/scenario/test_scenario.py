@@ -352,3 +352,11 @@ def test_a_file_that_is_not_there_or_no_text(tmp_path):
 def test_windows_line_ends_and_a_byte_order_mark_do_not_matter(tmp_path):
     (tmp_path / "garden.toml").write_bytes(b"\xef\xbb\xbf" + SCENARIO.replace("\n", "\r\n").encode())
     assert read_scenario(tmp_path / "garden.toml").duration == 1440.0
+
+
+def test_vtkhdf_is_kept_and_needs_files_of_space(read, mistakes):
+    s = read(SCENARIO + "[record]\nvtkhdf = true\n")
+    assert s.record.vtkhdf and s.source["record"]["vtkhdf"] is True
+    assert not read(SCENARIO).record.vtkhdf and "vtkhdf" not in read(SCENARIO).source["record"]
+    (told,) = mistakes(SCENARIO + "[record]\nvtkhdf = true\nspace = false\n")
+    assert told.startswith("record.vtkhdf: there are no fields to write with space = false")
