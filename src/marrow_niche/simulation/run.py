@@ -18,7 +18,8 @@ from marrow_niche.simulation import assembly, observe
 from marrow_niche.simulation.step import advance, update_fields
 from marrow_niche.state import State, from_dict, to_dict
 
-CHECKPOINT_SECONDS = 120.0
+CHECKPOINT_SECONDS, CHECKPOINT_SHARE = 120.0, 0.01
+"""A checkpoint follows the last after so many seconds at the soonest, and takes no more than this share of the time."""
 
 
 def simulate(scenario, *, into=None, overwrite=False, threads=None, progress=None, shared=None):
@@ -167,7 +168,7 @@ def _save(recorder, model, state):
 def _go_on(run, scenario, model, state, recorder, progress):
     start, hours = time.monotonic(), round(scenario.duration)
     due = clock.Every(scenario.record.every)
-    saved, whole = -np.inf, True
+    saved, whole, wait = -np.inf, True, CHECKPOINT_SECONDS
     checkpoint.ready()
     try:
         if state.solved.min() < 0:
@@ -181,9 +182,11 @@ def _go_on(run, scenario, model, state, recorder, progress):
             whole = True
             if due.due(state.hour) or state.hour == hours:
                 observe.record(recorder, scenario, state, model)
-                if time.monotonic() - saved > CHECKPOINT_SECONDS or state.hour == hours:
+                if time.monotonic() - saved > wait or state.hour == hours:
+                    begun = time.monotonic()
                     _save(recorder, model, state)
                     saved = time.monotonic()
+                    wait = max(CHECKPOINT_SECONDS, (saved - begun) / CHECKPOINT_SHARE)
             if progress is not None:
                 progress(state.hour, hours)
     except KeyboardInterrupt:
