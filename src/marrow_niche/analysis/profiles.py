@@ -66,6 +66,7 @@ class Distances:
         self._voxels = voxels[outside]
         self._of = {name: each[outside] for name, each in walls.items()}
         self._of["bone"] = self._to_bone()
+        self._read: dict[tuple[str, int], np.ndarray] = {}  # fields at the voxels, by name and record
 
     def _centres(self, voxels: np.ndarray) -> np.ndarray:
         z, y, x = np.unravel_index(voxels, self._shape)
@@ -73,13 +74,15 @@ class Distances:
 
     def _to_bone(self) -> np.ndarray:
         """From the voxel's centre to the nearest face of a voxel of bone, as far as whole voxels tell; infinite without."""
-        from scipy.ndimage import distance_transform_edt
+        from scipy.ndimage import binary_erosion
+        from scipy.spatial import cKDTree
 
         bone = self.results.tissue == BONE
         if not bone.any():
             return np.full(len(self._voxels), np.inf)
-        reach = distance_transform_edt(~bone).ravel()[self._voxels]
-        return self.results.spacing * (reach - 0.5)
+        faces = np.flatnonzero((bone & ~binary_erosion(bone)).ravel())  # the nearest voxel of bone is one of these
+        reach, _ = cKDTree(self._centres(faces)).query(self._centres(self._voxels))
+        return reach - 0.5 * self.results.spacing
 
     def profile(self, field: str, day: float | None = None, *, of: str = "sinusoid", bins: int = BINS) -> Profile:
         """A field against the distance from the walls of `of` ("sinusoid", "arteriole", "bone") at the record nearest `day`.
@@ -93,7 +96,9 @@ class Distances:
         series = self.results.field(field)
         times = series["time"].to_numpy()
         k = 0 if day is None else int(np.abs(times - day).argmin())
-        values = series.isel(time=k).to_numpy().ravel()[self._voxels]
+        if (field, k) not in self._read:
+            self._read[field, k] = series.isel(time=k).to_numpy().ravel()[self._voxels]
+        values = self._read[field, k]
         far = self._of[of]
         good = np.isfinite(values) & np.isfinite(far)
         if not good.any():
