@@ -220,7 +220,7 @@ def _fields(results: Results, asked: Asked, mistakes: list[str]) -> dict[str, st
 def _days(asked: Asked, recorded: list[float], mistakes: list[str]) -> set[float] | None:
     """The recorded days that are asked for; None for all."""
     before = len(mistakes)
-    span = f"{plain(recorded[0])} to {plain(recorded[-1])}"
+    span = f"{recorded[0]:g} to {recorded[-1]:g}"
     first, last = (
         _day(text, option, mistakes) for text, option in ((asked.from_day, "--from-day"), (asked.to_day, "--to-day"))
     )

@@ -1,5 +1,6 @@
 """Named scenes: what they ask of a run, which days they choose, what stands in the files."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -44,6 +45,14 @@ def test_every_mistake_is_told_at_once_with_its_cure(recorded):
 
 def test_days_are_those_recorded_nearest(recorded):
     assert asked(recorded, [], days=[5.4, 6.2, 19]).days == (6.0, 20.0)
+
+
+@pytest.mark.parametrize(("day", "text"), [(7.0, "7"), (100.5, "100.5"), (12 + 1 / 24, "12.0417"), (1095.0, "1095")])
+def test_each_day_has_a_title_and_a_file_of_its_own(recorded, day, text):
+    wanted = dataclasses.replace(asked(recorded, []), days=(day,))
+    (plan,) = plans.over(recorded, "slice", wanted.days, wanted)
+    assert plan.title == f"Day {text} · Section"
+    assert scenes._name(plan, wanted, "png") == f"slice_day{text}.png"
 
 
 def test_without_a_name_every_scene_is_drawn(recorded):
