@@ -137,12 +137,12 @@ def render(
     field: Annotated[str | None, Parameter(help="What fields and triptych show, such as SCF or cellularity.")] = None,
     theme: Annotated[str, Parameter(help="light or dark.")] = "light",
     size: Annotated[str, Parameter(help="Pixels across and down.")] = "1920x1080",
-    format: Annotated[str, Parameter(help="png, svg or pdf.")] = "png",
-    into: Annotated[Path | None, Parameter(help="Folder for the pictures; scenes/ in the run by default.")] = None,
+    format: Annotated[str, Parameter(help="Of pictures: png, svg or pdf.")] = "png",
+    into: Annotated[Path | None, Parameter(help="Folder for pictures; scenes/ in the run by default.")] = None,
     movie: Annotated[
         tuple[Path, ...],
         Parameter(
-            help="Film of one scene over all recorded days, or those given; its name ends in .mp4 or .gif. May be given again.",
+            help="File for a film of one scene over all recorded days, or those given: .mp4 or .gif. May be given again.",
             negative="",
             show_default=False,
         ),

@@ -94,10 +94,12 @@ def after_dose(results: "Results") -> list[Published]:
 
 
 def acute_dose(scenario: Mapping[str, Any]) -> tuple[float, float] | None:
-    """Day and dose [Gy] where all that was done is one dose at once to the whole body, which all marrow shares; else None."""
+    """Day and dose [Gy] where all that was done to a wild type is one dose at once to the whole body, which all
+    marrow shares; else None."""
     events = scenario.get("events") or []
     shared = (scenario.get("organism") or {}).get("rest", "same") == "same"
-    if len(events) != 1 or not shared or events[0].get("kind") != "radiation":
+    mutant = any(path.startswith("genes.") for path in scenario.get("parameters") or {})
+    if len(events) != 1 or not shared or mutant or events[0].get("kind") != "radiation":
         return None
     event = {name: value for name, value in events[0].items() if (name, value) not in (("rbe", 1.0), ("fractions", 1))}
     if set(event) - ALONE or "dose" not in event:

@@ -15,7 +15,7 @@ from marrow_niche.quantities.units import to_canonical
 from marrow_niche.quantities.words import plain
 from marrow_niche.record import paraview_files, provenance
 from marrow_niche.record.directory import RunDirectory
-from marrow_niche.record.results import Results
+from marrow_niche.record.results import TABLES_ALONE, Results
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -151,10 +151,10 @@ def choose(results: Results, asked: Asked, more: Sequence[str] = ()) -> Chosen:
     """
     run, mistakes = RunDirectory(results.directory), list(more)
     fields, cells = _series(run, run.fields_pvd), _series(run, run.cells_pvd)
+    if results.tables_alone:
+        raise ExportError(run.path, [*mistakes, TABLES_ALONE])
     if not fields:
-        raise RunError(
-            f"{run.path}: no fields are recorded in this run (yet). A run with `[record] space = false` has its tables alone."
-        )
+        raise RunError(f"{run.path}: no fields are recorded in this run (yet).")
     units = _fields(results, asked, mistakes)
     days = _days(asked, [day for _, day, _ in fields], mistakes)
     bits = asked.keep_bits
@@ -220,7 +220,7 @@ def _fields(results: Results, asked: Asked, mistakes: list[str]) -> dict[str, st
 def _days(asked: Asked, recorded: list[float], mistakes: list[str]) -> set[float] | None:
     """The recorded days that are asked for; None for all."""
     before = len(mistakes)
-    span = f"{plain(recorded[0])} to {plain(recorded[-1])}"
+    span = f"{recorded[0]:g} to {recorded[-1]:g}"
     first, last = (
         _day(text, option, mistakes) for text, option in ((asked.from_day, "--from-day"), (asked.to_day, "--to-day"))
     )

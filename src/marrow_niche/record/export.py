@@ -53,8 +53,8 @@ def export(
     mistakes = []
     if to not in FORMS:
         mistakes.append(f"--to {to}: there is no such form; one of {', '.join(FORMS)}.")
-    into = run.path.with_name(f"{run.path.resolve().name}_{to}") if into is None else Path(into)
-    mistakes += _in_the_way(into, run, overwrite)
+    into = _beside(run, to) if into is None else Path(into)
+    mistakes += _in_the_way(into, overwrite)
     chosen = choose(results, asked, mistakes)
     if to == "csv" and not chosen.cell_times:
         raise ExportError(run.path, ["--to csv: holds cells, and the run recorded none at these times."])
@@ -110,7 +110,15 @@ def told(folder: Path) -> str:
     return "\n".join(lines)
 
 
-def _in_the_way(into: Path, run: RunDirectory, overwrite: bool) -> list[str]:
+def _beside(run: RunDirectory, to: str) -> Path:
+    """The folder of an export by default; of a run named "." or ".." too, which has no name to put another in the place of."""
+    here = run.path.resolve()
+    return (run.path if run.path.name not in ("", "..") else here).with_name(f"{here.name}_{to}")
+
+
+def _in_the_way(into: Path, overwrite: bool) -> list[str]:
+    if into.name in ("", ".."):
+        return [f"--into {into}: is a folder that others stand in; give the name of a new one."]
     if not into.exists() or (into.is_dir() and not any(into.iterdir())):
         return []
     if not (into / _NOTE).is_file():

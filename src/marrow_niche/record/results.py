@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     import xarray as xr
 
 MARROW = 2
+TABLES_ALONE = (
+    "the run has its tables alone, as space = false under [record] asks. Run it without that line to have its space."
+)
 
 
 def open_results(directory: "RunDirectory | Path | str") -> "Results":
@@ -105,6 +108,11 @@ class Results:
     def tissue(self) -> np.ndarray:
         return paraview_files.read_image_array(self._image_files[0][1], "tissue")
 
+    @property
+    def tables_alone(self) -> bool:
+        """Whether the scenario asked for no files of space."""
+        return self.scenario.get("record", {}).get("space", True) is False
+
     @cached_property
     def hidden(self) -> np.ndarray:
         return paraview_files.read_image_array(self._image_files[0][1], "vtkGhostType") != 0
@@ -165,7 +173,8 @@ class Results:
 
         series = paraview_files.read_collection(self._run.cells_pvd)
         if not series:
-            raise RunError(f"{self.directory}: no cells are recorded in this run (yet).")
+            why = TABLES_ALONE if self.tables_alone else "no cells are recorded in this run (yet)."
+            raise RunError(f"{self.directory}: {why}")
         times = np.array([time for time, _ in series])
         which = len(times) - 1 if day is None else int(np.argmin(np.abs(times - day)))
         data = paraview_files.read_polydata(self.directory / series[which][1])

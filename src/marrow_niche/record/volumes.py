@@ -4,6 +4,8 @@ Single precision, 0 where no marrow is; `tissue` beside them says where that is.
 NIfTI in mm, as their programs take them, OME-TIFF in um.
 """
 
+import json
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from marrow_niche.record.chosen import Chosen
+from marrow_niche.record.plain import for_json
 from marrow_niche.record.tables import day_text
 
 MM_PER_UM = 1e-3
@@ -58,11 +61,23 @@ def write_ome_tiff(chosen: Chosen, folder: Path, show: Show) -> None:
 
     squeezed: dict[str, Any] = {"compression": "zlib", "photometric": "minisblack", "ome": True}
     big = 4.0 * float(np.prod(shape, dtype=float)) > 3.9e9
+    metadata["UUID"] = _uuid(chosen, "fields")
     tifffile.imwrite(
         folder / "fields.ome.tif", slices(), shape=shape, dtype=np.float32, metadata=metadata, bigtiff=big, **squeezed
     )
-    told = {"axes": "ZYX", **edge, "Plane": _corner(grid, grid["shape"][0])}
+    told = {"axes": "ZYX", **edge, "Plane": _corner(grid, grid["shape"][0]), "UUID": _uuid(chosen, "tissue")}
     tifffile.imwrite(folder / "tissue.ome.tif", grid["tissue"], metadata=told, **squeezed)
+
+
+def _uuid(chosen: Chosen, name: str) -> str:
+    """An identifier of this export's own; tifffile makes one of the clock and the machine."""
+    what = {
+        **chosen.identity,
+        "days": [day for _, day, _ in chosen.times],
+        "shape": chosen.grid["shape"],
+        "low": chosen.low,
+    }
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, json.dumps(for_json(what), sort_keys=True) + name))
 
 
 def _corner(grid: dict[str, Any], planes: int) -> dict[str, list[Any]]:

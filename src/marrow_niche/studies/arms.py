@@ -200,6 +200,7 @@ def give_stem_cells(state: Any, model: Any, rest: Rest) -> None:
     new.tip[:] = new.tip[order]
     new.id[:] = state.next_id + np.arange(number, dtype=np.int64)
     new.clone[:] = new.id
+    new.born[:] = state.hour
     state.next_id += number
     note_births(state, new)
     state.stem = joined(s, new)

@@ -10,7 +10,7 @@ import numpy as np
 
 from marrow_niche.errors import MarrowError, PictureError, RunError
 from marrow_niche.quantities import words
-from marrow_niche.record.results import Results
+from marrow_niche.record.results import TABLES_ALONE, Results
 from marrow_niche.view.movie import SUFFIXES
 from marrow_niche.view.slices import ELSEWHERE, SHARES
 from marrow_niche.view.theme import THEMES, Theme
@@ -47,6 +47,8 @@ def asked(
     rate: float = 8.0,
 ) -> Asked:
     """What is asked for, checked against a run. Raises PictureError with every mistake."""
+    if run.tables_alone:
+        raise PictureError(run.directory, [TABLES_ALONE])
     mistakes: list[str] = []
     for scene in scenes:
         if scene not in SCENES:

@@ -27,6 +27,8 @@ LEFT = 3.0
 """Of the foot, for scale bar and axes [inch]."""
 TITLE, TEXT, SMALL = 17.0, 12.0, 10.5
 """Sizes of letters [points]."""
+LETTER = 0.54
+"""Width of a letter over its size, on average."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +135,8 @@ def label(drawn: "Figure", sheet: Sheet, size: tuple[int, int], theme: Theme, as
             above = 1 - (upper - 0.08 * dpi) / size[1]
             drawn.text(start / size[0], above, head, fontsize=letters, weight="bold", va="bottom", color=theme.ink)
     if sheet.note:
-        drawn.text(x, 0.12 / inches[1], sheet.note, fontsize=SMALL - 1.5, va="bottom", color=theme.soft)
+        letters = min(SMALL - 1.5, 72.0 * (inches[0] - 2 * MARGIN) / (LETTER * len(sheet.note)))
+        drawn.text(x, 0.12 / inches[1], sheet.note, fontsize=letters, va="bottom", color=theme.soft)
     _scale_bar(drawn, um_per_pixel * dpi, inches, theme)
     _axes_cross(drawn, sheet.axes, inches, theme)
     room, left = inches[0] - LEFT - MARGIN, LEFT

@@ -125,8 +125,13 @@ def largest_clones(run: Results, day: float) -> dict[int, float]:
     return {int(clones[k]): float(counts[k] / counts.sum()) for k in order}
 
 
+def day_text(day: float) -> str:
+    """A recorded time [d] that is told from its neighbours of an hour, after years too: "1095", "12.0417"."""
+    return f"{day:.6g}"
+
+
 def _day(day: float) -> str:
-    return f"Day {words.plain(day)}"
+    return f"Day {day_text(day)}"
 
 
 def _anatomy(run: Results, days: Sequence[float], wanted: Asked) -> list[Plan]:

@@ -24,7 +24,7 @@ from marrow_niche.record.results import Results, open_results
 from marrow_niche.view import movie, style
 from marrow_niche.view.asked import SIZE, Asked, asked
 from marrow_niche.view.composed import Sheet, compose, places
-from marrow_niche.view.plans import Plan, over, planned
+from marrow_niche.view.plans import Plan, day_text, over, planned
 from marrow_niche.view.probe import CURE, Probe, probe
 from marrow_niche.view.section import DEPTH, DOTS, Section
 from marrow_niche.view.shooting import Shot, shots
@@ -218,7 +218,7 @@ def _sheet(run: Results, plan: Plan, note: str, axes: dict[str, tuple[float, flo
 
 def _name(plan: Plan, wanted: Asked, format: str) -> str:
     dated = wanted.days and plan.scene != "triptych"
-    return f"{plan.scene}_day{words.plain(plan.days[0])}.{format}" if dated else f"{plan.scene}.{format}"
+    return f"{plan.scene}_day{day_text(plan.days[0])}.{format}" if dated else f"{plan.scene}.{format}"
 
 
 def _save(drawn: "Figure", path: Path, wanted: Asked) -> Path:

@@ -64,3 +64,10 @@ def test_only_man_has_a_normal_range():
     assert published.normal(run("mouse")) == {}
     low, high = published.normal(run("human"))["platelets_per_uL"]
     assert (low, high) == (150_000, 400_000)
+
+
+def test_a_mutant_is_not_laid_beside_the_wild_type():
+    mutant, other = run("mouse"), run("mouse")
+    mutant.scenario["parameters"] = {"genes.mpl": {"value": 0.0}}
+    other.scenario["parameters"] = {"stem_cells.agent_cap": {"value": 12_000}}
+    assert published.after_dose(mutant) == [] and published.after_dose(other)

@@ -115,6 +115,13 @@ def test_an_export_is_whole_or_absent_and_replaces_only_another(run, into, monke
     assert export(run, "csv").name == "run_csv"
 
 
+def test_a_run_that_is_the_working_folder_is_exported_beside_it(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(run.path)
+    assert export(".", "csv").resolve() == tmp_path / "run_csv"
+    with pytest.raises(ExportError, match=r"--into \.: is a folder that others stand in"):
+        export(".", "csv", into=".")
+
+
 def test_each_export_says_whose_it_is(run, into):
     for form in FORMS:
         export(run, form, Asked(keep_bits=10), into=into, overwrite=True)
@@ -151,6 +158,18 @@ def test_ome_tiff_has_fields_as_channels(run, into, scf):
     for part in ('PhysicalSizeZ="20.0"', 'Name="SCF_nM [nM]"', 'DeltaT="1.3333333333333333"', 'DeltaTUnit="d"', 'PositionX="-20.0"'):
         assert part in text
     assert np.array_equal(tifffile.imread(into / "tissue.ome.tif"), open_results(run).tissue)
+
+
+def test_ome_tiff_names_no_machine_and_no_clock(run, into):
+    """The same bytes each time, and another identifier for another part."""
+    import tifffile
+
+    found = []
+    for days in (("0",), ("0",), ("7",)):
+        export(run, "ome-tiff", Asked(fields=("SCF",), days=days), into=into, overwrite=True)
+        with tifffile.TiffFile(into / "fields.ome.tif") as file:
+            found.append(((into / "fields.ome.tif").read_bytes(), file.ome_metadata.partition('UUID="')[2][:45]))
+    assert found[0] == found[1] and found[0][1].startswith("urn:uuid:") and found[0][1] != found[2][1]
 
 
 @pytest.mark.parametrize(("form", "name"), [("zarr", "fields.zarr"), ("netcdf", "fields.nc")])
@@ -260,3 +279,13 @@ def test_a_run_of_tables_alone_has_nothing_to_export(tmp_path, marrow):
     recorder = marrow.begin(tmp_path / "run")
     with pytest.raises(RunError, match="no fields are recorded"):
         export(recorder.directory, "vti")
+
+
+def test_a_run_without_space_says_so_with_the_other_mistakes(run, into):
+    """Its first record holds the tissue alone."""
+    told = run.read_scenario() | {"record": {"space": False}}
+    run.write_scenario(told)
+    with pytest.raises(ExportError) as refused:
+        export(run, "vtk", into=into)
+    assert len(refused.value.mistakes) == 2 and "space = false under [record]" in refused.value.mistakes[1]
+    assert not into.exists()

@@ -1,14 +1,16 @@
 """Named scenes: what they ask of a run, which days they choose, what stands in the files."""
 
+import dataclasses
 import itertools
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from marrow_niche.errors import PictureError, RunError
-from marrow_niche.view import plans, scenes, shooting
+from marrow_niche.view import plans, scenes, shooting, style
 from marrow_niche.view.asked import SCENES, asked
-from marrow_niche.view.composed import places, ticks
+from marrow_niche.view.composed import Sheet, label, page, places, ticks
 from marrow_niche.view.probe import Probe, probe
 from marrow_niche.view.section import Section
 from marrow_niche.view.stage import Panel, Scale
@@ -45,8 +47,38 @@ def test_days_are_those_recorded_nearest(recorded):
     assert asked(recorded, [], days=[5.4, 6.2, 19]).days == (6.0, 20.0)
 
 
+@pytest.mark.parametrize(("day", "text"), [(7.0, "7"), (100.5, "100.5"), (12 + 1 / 24, "12.0417"), (1095.0, "1095")])
+def test_each_day_has_a_title_and_a_file_of_its_own(recorded, day, text):
+    wanted = dataclasses.replace(asked(recorded, []), days=(day,))
+    (plan,) = plans.over(recorded, "slice", wanted.days, wanted)
+    assert plan.title == f"Day {text} · Section"
+    assert scenes._name(plan, wanted, "png") == f"slice_day{text}.png"
+
+
 def test_without_a_name_every_scene_is_drawn(recorded):
     assert asked(recorded, []).scenes == SCENES
+
+
+def test_a_run_without_space_says_so_once(recorded, monkeypatch):
+    monkeypatch.setitem(recorded.scenario, "record", {"space": False})
+    with pytest.raises(PictureError) as told:
+        asked(recorded, ["damage"], field="SFC")
+    (mistake,) = told.value.mistakes
+    assert "space = false under [record]" in mistake
+
+
+@pytest.mark.parametrize("size", [(1920, 1080), (800, 600)])
+def test_a_long_note_ends_within_the_page(size):
+    """As long as any: the three numbers of a triptych of a slice."""
+    note = ("Slice of 10 um, seen from above. Stem cells at their true number (13,123, 10,000 and 14,444 in what is drawn), 26 times "
+            "their size, paler where something stands before them. On the cut, grey: vessels; yellow: fat.")  # fmt: skip
+    sheet = Sheet(title="", under="", heads=("",), foot=(), note=note)
+    with style.styled():
+        drawn = page(size, LIGHT)
+        label(drawn, sheet, size, LIGHT, 1.0, 1.0)
+        (text,) = [text for text in drawn.texts if text.get_text() == note]
+        box = text.get_window_extent(FigureCanvasAgg(drawn).get_renderer())
+    assert 0.8 * size[0] < box.x1 < 0.99 * size[0]
 
 
 def test_a_size_that_fits_no_page_is_refused(recorded):
