@@ -54,7 +54,7 @@ def export(
     if to not in FORMS:
         mistakes.append(f"--to {to}: there is no such form; one of {', '.join(FORMS)}.")
     into = _beside(run, to) if into is None else Path(into)
-    mistakes += _in_the_way(into, overwrite)
+    mistakes += _in_the_way(run, into, overwrite)
     chosen = choose(results, asked, mistakes)
     if to == "csv" and not chosen.cell_times:
         raise ExportError(run.path, ["--to csv: holds cells, and the run recorded none at these times."])
@@ -116,7 +116,9 @@ def _beside(run: RunDirectory, to: str) -> Path:
     return (run.path if run.path.name not in ("", "..") else here).with_name(f"{here.name}_{to}")
 
 
-def _in_the_way(into: Path, overwrite: bool) -> list[str]:
+def _in_the_way(run: RunDirectory, into: Path, overwrite: bool) -> list[str]:
+    if run.path.resolve() in into.resolve().parents:
+        return [f"--into {into}: is inside the run, whose folder holds what the run wrote; give a place beside it."]
     if into.name in ("", ".."):
         return [f"--into {into}: is a folder that others stand in; give the name of a new one."]
     if not into.exists() or (into.is_dir() and not any(into.iterdir())):

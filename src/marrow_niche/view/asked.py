@@ -11,7 +11,7 @@ import numpy as np
 from marrow_niche.errors import MarrowError, PictureError, RunError
 from marrow_niche.quantities import words
 from marrow_niche.record.results import TABLES_ALONE, Results
-from marrow_niche.view.movie import SUFFIXES
+from marrow_niche.view.movie import GIF_RATE, SUFFIXES
 from marrow_niche.view.slices import ELSEWHERE, SHARES
 from marrow_niche.view.theme import THEMES, Theme
 
@@ -118,6 +118,10 @@ def _film_mistakes(scenes: Sequence[str], days: Sequence[float], movies: Sequenc
         f"--movie {path}: ends in neither .mp4 nor .gif, by which its kind is known." for path in movies
         if Path(path).suffix.lower() not in SUFFIXES
     ]  # fmt: skip
+    if len({Path(path).resolve() for path in movies}) < len(movies):
+        mistakes.append("--movie: the same file is given twice; give each once.")
+    if rate > GIF_RATE and any(Path(path).suffix.lower() == ".gif" for path in movies):
+        mistakes.append(f"--fps {rate:g}: a .gif shows at most {GIF_RATE} frames a second; give fewer, or an .mp4.")
     if len(scenes) > 1:
         mistakes.append(f"--movie: shows one scene, and {len(scenes)} are given. Give --scene once.")
     if "triptych" in scenes:

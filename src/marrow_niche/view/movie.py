@@ -11,6 +11,8 @@ from marrow_niche.errors import RunError
 from marrow_niche.record.atomic import replacing
 
 SUFFIXES = (".mp4", ".gif")
+GIF_RATE = 50
+"""Most frames a second of a GIF, whose clock goes by hundredths of a second."""
 GIF_WIDE = 960
 """A GIF is made no wider than this [pixels]."""
 
@@ -53,6 +55,7 @@ class _Mp4:
     def __init__(self, path: Path, size: tuple[int, int], rate: float) -> None:
         import imageio_ffmpeg
 
+        self._path, self._number = path, 0
         self._even = size[0] - size[0] % 2, size[1] - size[1] % 2
         try:
             self._writer: Any = imageio_ffmpeg.write_frames(
@@ -68,9 +71,18 @@ class _Mp4:
             self._writer.send(np.ascontiguousarray(frame[: self._even[1], : self._even[0]]))
         except OSError as error:
             raise RunError(f"ffmpeg stopped ({error}). Is the disk full?") from error
+        self._number += 1
 
     def finish(self) -> None:
+        import imageio_ffmpeg
+
         self._writer.close()
+        try:
+            there, _ = imageio_ffmpeg.count_frames_and_secs(str(self._path))
+        except (OSError, RuntimeError):
+            there = 0
+        if there < self._number:
+            raise RunError(f"ffmpeg wrote {there} of {self._number} frames. Is the disk full?")
 
     def give_up(self) -> None:
         self._writer.close()
@@ -90,7 +102,7 @@ class _Gif:
 
     def finish(self) -> None:
         first, *others = self._frames
-        shown = max(20, round(1000 / self._rate))
+        shown = round(1000 / self._rate)
         first.save(self._path, format="GIF", save_all=True, append_images=others, duration=shown, loop=0, optimize=False)
 
     def give_up(self) -> None:

@@ -120,6 +120,9 @@ def test_a_run_that_is_the_working_folder_is_exported_beside_it(run, tmp_path, m
     assert export(".", "csv").resolve() == tmp_path / "run_csv"
     with pytest.raises(ExportError, match=r"--into \.: is a folder that others stand in"):
         export(".", "csv", into=".")
+    with pytest.raises(ExportError, match="is inside the run"):
+        export(".", "csv", into="mine")
+    assert not (run.path / "mine").exists()
 
 
 def test_each_export_says_whose_it_is(run, into):

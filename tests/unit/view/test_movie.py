@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from marrow_niche.errors import RunError
 from marrow_niche.view.movie import GIF_WIDE, film
 
 FRAMES = [np.full((90, 161, 3), level, np.uint8) for level in (10, 120, 240)]
@@ -41,6 +42,17 @@ def test_an_mp4_has_its_frames_and_an_even_size(tmp_path):
     assert (told["size"], told["fps"]) == ((160, 90), 4.0)
     levels = [np.frombuffer(frame, np.uint8).mean() for frame in reader]
     np.testing.assert_allclose(levels, [10, 120, 240], atol=6)
+
+
+def test_a_film_that_lacks_frames_is_none(tmp_path, monkeypatch):
+    """As when the disk is full at the very end."""
+    import imageio_ffmpeg
+
+    monkeypatch.setattr(imageio_ffmpeg, "count_frames_and_secs", lambda path: (2, 0.5))
+    with pytest.raises(RunError, match="2 of 3 frames"), film(tmp_path / "a.mp4", (161, 90), 4.0) as made:
+        for frame in FRAMES:
+            made.add(frame)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.gif"])
