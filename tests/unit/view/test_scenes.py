@@ -11,7 +11,7 @@ from marrow_niche.view.asked import SCENES, asked
 from marrow_niche.view.composed import places, ticks
 from marrow_niche.view.probe import Probe, probe
 from marrow_niche.view.section import Section
-from marrow_niche.view.stage import Panel, Scale
+from marrow_niche.view.stage import Panel, Scale, groups
 from marrow_niche.view.theme import DARK, LIGHT
 
 SMALL = (640, 360)
@@ -47,6 +47,23 @@ def test_days_are_those_recorded_nearest(recorded):
 
 def test_without_a_name_every_scene_is_drawn(recorded):
     assert asked(recorded, []).scenes == SCENES
+
+
+def test_a_triptych_shows_the_field_that_is_asked_for_be_it_the_first_one(recorded):
+    (page,) = plans.planned(recorded, "triptych", asked(recorded, ["triptych"], field="SCF"))
+    assert {panel.array for panel in page.panels} == {"SCF_pM"}
+    with pytest.raises(RunError, match="did not record cellularity"):
+        plans.planned(recorded, "triptych", asked(recorded, ["triptych"]))
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+@pytest.mark.parametrize("look", ["field", "cells"])
+def test_states_of_stem_cells_differ_plainly_in_colour(theme, look):
+    flags = {name: np.zeros(0, bool) for name in ("cycling", "senescent", "marked")}
+    colours = [colour for *_, colour in groups(flags, Panel(look=look, day=0.0), theme)]
+    shades = [np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)]) for colour in colours]
+    for one, other in itertools.combinations(shades, 2):
+        assert np.abs(one - other).max() > 60
 
 
 def test_a_size_that_fits_no_page_is_refused(recorded):
