@@ -245,7 +245,8 @@ def _days(asked: Asked, recorded: list[float], mistakes: list[str]) -> set[float
         return None
     low, high = -math.inf if first is None else first, math.inf if last is None else last
     if low > high:
-        mistakes.append(f"--from-day {asked.from_day}, --to-day {asked.to_day}: the first day comes after the last; exchange them.")
+        given = f"--from-day {asked.from_day}, --to-day {asked.to_day}"
+        mistakes.append(f"{given}: the first day comes after the last; exchange them.")
         return None
     chosen = {day for day in recorded if low - _NEAR <= day <= high + _NEAR}
     if not chosen:

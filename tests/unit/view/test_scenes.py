@@ -8,7 +8,7 @@ import pytest
 from marrow_niche.errors import PictureError, RunError
 from marrow_niche.view import plans, scenes, shooting
 from marrow_niche.view.asked import SCENES, asked
-from marrow_niche.view.composed import places, ticks
+from marrow_niche.view.composed import Sheet, label, page, places, ticks
 from marrow_niche.view.probe import Probe, probe
 from marrow_niche.view.section import Section
 from marrow_niche.view.stage import Panel, Scale, groups
@@ -64,6 +64,16 @@ def test_states_of_stem_cells_differ_plainly_in_colour(theme, look):
     shades = [np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)]) for colour in colours]
     for one, other in itertools.combinations(shades, 2):
         assert np.abs(one - other).max() > 60
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (720, 1280)])
+def test_no_line_of_words_runs_off_the_page(size):
+    long = "A very long line of words that says all that there is to be said of a run. " * 4
+    drawn = page(size, LIGHT)
+    label(drawn, Sheet(title=long, under=long, heads=("",), foot=(), note=long), size, LIGHT, 1.0, 2.0)
+    lines = [line for line in drawn.texts if line.get_text() == long]
+    assert len(lines) == 3
+    assert all(line.get_window_extent().x1 <= size[0] for line in lines)
 
 
 def test_a_size_that_fits_no_page_is_refused(recorded):
