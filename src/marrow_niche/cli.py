@@ -443,8 +443,13 @@ def lineages(
 ) -> int:
     """Tell who comes from whom among the stem cells of a run: a genealogy of each clone.
 
-    It writes lineages.nwk (Newick, one tree a line, branch lengths in days) and lineages.vtp (branches as straight lines
-    in space, for ParaView), and lineages.trees where tskit is installed.
+    It writes into the run
+
+        lineages.nwk      Newick: one tree a line, branch lengths in days
+        lineages.vtp      ParaView: branches as straight lines in space
+        lineages.trees    tskit, where it is installed
+
+    docs/lineages.md says what is in the files.
     """
     from marrow_niche.analysis import genealogy
     from marrow_niche.record.results import open_results

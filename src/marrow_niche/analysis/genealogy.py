@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from marrow_niche.errors import RunError
+from marrow_niche.quantities.words import plain
 from marrow_niche.record import paraview, provenance
 from marrow_niche.record.atomic import replacing, write_text
 from marrow_niche.record.directory import RunDirectory
@@ -62,8 +63,12 @@ class Genealogy:
 def genealogy(results: "Results", day: float | None = None) -> Genealogy:
     """Ancestry of the stem cells recorded nearest to `day` [d] (default: the last).
 
-    Raises RunError when the run recorded no cells or no births, or when the two do not belong together.
+    Raises RunError when the run recorded no cells or no births, when the two do not belong together, or when `day` lies half a
+    day or more outside of what is recorded.
     """
+    if day is not None and len(results.days) and not results.days[0] - 0.5 < day < results.days[-1] + 0.5:
+        span = f"day {plain(results.days[0])} to {plain(results.days[-1])}"
+        raise RunError(f"{results.directory}: day {plain(day)} is not recorded; choose one of {span}.")
     cells = results.cells(day=day)
     found = trace(cells, results.births, results.cells(day=results.days[0]), at=cells.attrs["day"])
     if not np.array_equal(found.clone[: found.leaves], cells.sort_values("id")["clone"]):

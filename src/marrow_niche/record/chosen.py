@@ -211,7 +211,7 @@ def _fields(results: Results, asked: Asked, mistakes: list[str]) -> dict[str, st
         try:
             array = results.array_of(name)
         except RunError as error:
-            mistakes.append(f"--fields {name}: {str(error).removeprefix(f'{results.directory}: ')}")
+            mistakes.append(f"--fields {name}: the run {str(error).removeprefix(f'{results.directory}: ')}")
         else:
             units[array] = known[array]
     return units
@@ -244,6 +244,10 @@ def _days(asked: Asked, recorded: list[float], mistakes: list[str]) -> set[float
     if first is None and last is None:
         return None
     low, high = -math.inf if first is None else first, math.inf if last is None else last
+    if low > high:
+        given = f"--from-day {asked.from_day}, --to-day {asked.to_day}"
+        mistakes.append(f"{given}: the first day comes after the last; exchange them.")
+        return None
     chosen = {day for day in recorded if low - _NEAR <= day <= high + _NEAR}
     if not chosen:
         mistakes.append(f"--from-day, --to-day: no time is recorded there; the run has days {span}.")

@@ -29,7 +29,7 @@ class Asked:
     days: tuple[float, ...]
     """Recorded times [d]; none: those that suit each scene."""
     field: str
-    """Name of its array; empty where the run recorded none."""
+    """Name of its array; empty where none is asked for."""
     theme: Theme
     size: tuple[int, int]
 
@@ -70,7 +70,7 @@ def asked(
     if days and "triptych" in scenes and len(days) != 3:
         mistakes.append(f"--scene triptych: shows three days, and {len(days)} {'is' if len(days) == 1 else 'are'} given. "
                         "Give --day three times, or not at all.")  # fmt: skip
-    array = first_field(run) if field is None else _field(run, field, mistakes)
+    array = "" if field is None else _field(run, field, mistakes)
     if theme not in THEMES:
         mistakes.append(f"--theme {theme}: there is no such theme.{_meant(theme, THEMES)} There are {words.listed([*THEMES])}.")
     if format not in FORMATS:

@@ -88,7 +88,16 @@ def figure(compared: Sequence[Compared], day: np.ndarray, done: Sequence[events.
             _panel(ax, each, day)
             curves._span(ax, day, done, named=place < columns)
         curves._share_days(axes, columns)
+        _key(drawn)
     return drawn
+
+
+def _key(drawn: "Figure") -> None:
+    from matplotlib.lines import Line2D
+
+    run = Line2D([], [], color=style.SOFT, lw=1.6, label="run")
+    rings = Line2D([], [], ls="", marker="o", ms=3.6, mfc="white", mec=style.INK, label="measured, with its sd if given")
+    drawn.legend(handles=[run, rings], loc="outside lower left", ncol=2, fontsize=7, frameon=False, labelcolor=style.SOFT)
 
 
 def _panel(ax: "Axes", each: Compared, day: np.ndarray) -> None:

@@ -17,6 +17,7 @@ from marrow_niche.view.theme import Theme
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
 WIDE, HIGH = 12.8, 7.2
 MARGIN, HEAD, FOOT, STRIP, GAP = 0.28, 0.80, 1.12, 0.34, 0.16
@@ -27,8 +28,6 @@ LEFT = 3.0
 """Of the foot, for scale bar and axes [inch]."""
 TITLE, TEXT, SMALL = 17.0, 12.0, 10.5
 """Sizes of letters [points]."""
-LETTER = 0.54
-"""Width of a letter over its size, on average."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,8 +124,9 @@ def label(drawn: "Figure", sheet: Sheet, size: tuple[int, int], theme: Theme, as
     dpi = dots(size)
     inches = size[0] / dpi, size[1] / dpi
     x, top = MARGIN / inches[0], 1 - 0.17 / inches[1]
-    drawn.text(x, top, sheet.title, fontsize=TITLE, weight="bold", va="top", color=theme.ink)
-    drawn.text(x, 1 - 0.52 / inches[1], sheet.under, fontsize=SMALL, va="top", color=theme.soft)
+    across = (inches[0] - 2 * MARGIN) * dpi
+    _fit(drawn.text(x, top, sheet.title, fontsize=TITLE, weight="bold", va="top", color=theme.ink), across)
+    _fit(drawn.text(x, 1 - 0.52 / inches[1], sheet.under, fontsize=SMALL, va="top", color=theme.soft), across)
     boxes = places(len(sheet.heads), size, aspect)
     longest = max(map(len, sheet.heads))
     letters = min(TEXT, 72.0 * boxes[0][2] / dpi / (0.62 * max(longest, 1)))
@@ -135,8 +135,7 @@ def label(drawn: "Figure", sheet: Sheet, size: tuple[int, int], theme: Theme, as
             above = 1 - (upper - 0.08 * dpi) / size[1]
             drawn.text(start / size[0], above, head, fontsize=letters, weight="bold", va="bottom", color=theme.ink)
     if sheet.note:
-        letters = min(SMALL - 1.5, 72.0 * (inches[0] - 2 * MARGIN) / (LETTER * len(sheet.note)))
-        drawn.text(x, 0.12 / inches[1], sheet.note, fontsize=letters, va="bottom", color=theme.soft)
+        _fit(drawn.text(x, 0.12 / inches[1], sheet.note, fontsize=SMALL - 1.5, va="bottom", color=theme.soft), across)
     _scale_bar(drawn, um_per_pixel * dpi, inches, theme)
     _axes_cross(drawn, sheet.axes, inches, theme)
     room, left = inches[0] - LEFT - MARGIN, LEFT
@@ -148,6 +147,15 @@ def label(drawn: "Figure", sheet: Sheet, size: tuple[int, int], theme: Theme, as
         else:
             _key(drawn, what, left, wide * share - 0.3 * share, inches, theme)
         left += wide * share
+
+
+def _fit(line: "Text", room: float) -> None:
+    """Smaller letters where a line of words is wider than its room [pixels]; hinted letters need more than one step."""
+    for _ in range(5):
+        wide = line.get_window_extent().width
+        if wide <= room:
+            return
+        line.set_fontsize(0.98 * float(line.get_fontsize()) * room / wide)
 
 
 def _box(place: tuple[int, int, int, int], size: tuple[int, int]) -> tuple[float, float, float, float]:

@@ -152,7 +152,7 @@ def _section(run: Results, days: Sequence[float], wanted: Asked) -> list[Plan]:
 
 
 def _fields(run: Results, days: Sequence[float], wanted: Asked) -> list[Plan]:
-    array = wanted.field
+    array = wanted.field or first_field(run)
     if not array:
         raise RunError(f"{run.directory}: the run recorded no field. Choose another --scene.")
     scale = spanned(run, array, days)
@@ -194,7 +194,7 @@ def _damage(run: Results, days: Sequence[float], wanted: Asked) -> list[Plan]:
 
 
 def _triptych(run: Results, days: Sequence[tuple[float, str]], wanted: Asked) -> Plan:
-    own = wanted.field if wanted.field and wanted.field != first_field(run) else CELLULARITY
+    own = wanted.field or CELLULARITY
     _need(run, (own,))
     scale = spanned(run, own, [day for day, _ in days])
     panels = tuple(Panel(look="field", day=day, array=own, scale=scale, half=True) for day, _ in days)

@@ -64,6 +64,7 @@ DARK = Theme(
     arteriole="#ff4d4d",
     vein="#a874a0",
     quiet="#6fa8ff",
+    quiet_on_field="#6fa8ff",
     awake="#ffd23f",
     senescent="#e6e6e6",
     others="#6d7681",

@@ -117,6 +117,13 @@ def test_births_that_do_not_lead_to_the_clones_are_refused():
         genealogy.genealogy(Recorded(alive({1: 1, 7: 3})))
 
 
+@pytest.mark.parametrize("day", [-3.0, 99.0])
+def test_a_day_outside_of_the_run_is_refused_and_not_the_nearest_taken(day):
+    with pytest.raises(RunError, match=f"day {day:g} is not recorded; choose one of day 0 to 10"):
+        genealogy.genealogy(Recorded(CELLS), day=day)
+    assert genealogy.genealogy(Recorded(CELLS), day=10.3).leaves == len(CELLS)
+
+
 def test_any_two_cells_part_where_their_mothers_say():
     """A random forest of a few hundred births with deaths, against the chains of mothers, pair by pair."""
     rng = np.random.default_rng(3)

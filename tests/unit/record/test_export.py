@@ -89,6 +89,10 @@ def test_every_mistake_is_told_at_once(run, tmp_path):
     assert [file.name for file in (tmp_path / "full").iterdir()] == ["mine.txt"]
     with pytest.raises(ExportError, match="no marrow lies there"):
         export(run, "csv", Asked(region=("x=:-10", "y=:20", "z=:115")), into=tmp_path / "x")
+    with pytest.raises(ExportError, match="--from-day 3, --to-day 1: the first day comes after the last"):
+        export(run, "csv", Asked(from_day="3", to_day="1"), into=tmp_path / "x")
+    with pytest.raises(ExportError, match="--fields SFC: the run has no field 'SFC'"):
+        export(run, "csv", Asked(fields=("SFC",)), into=tmp_path / "x")
     with pytest.raises(ExportError, match="no time is recorded there"):
         export(run, "csv", Asked(from_day="8"), into=tmp_path / "x")
     assert not (tmp_path / "x").exists()

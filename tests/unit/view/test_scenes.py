@@ -13,7 +13,7 @@ from marrow_niche.view.asked import SCENES, asked
 from marrow_niche.view.composed import Sheet, label, page, places, ticks
 from marrow_niche.view.probe import Probe, probe
 from marrow_niche.view.section import Section
-from marrow_niche.view.stage import Panel, Scale
+from marrow_niche.view.stage import Panel, Scale, groups
 from marrow_niche.view.theme import DARK, LIGHT
 
 SMALL = (640, 360)
@@ -32,13 +32,13 @@ def test_every_mistake_is_told_at_once_with_its_cure(recorded):
     with pytest.raises(PictureError) as told:
         asked(
             recorded, ["anatomi", "triptych"], days=[3, 99], field="SFC", theme="drak", size="big", format="bmp",
-            movies=["a.avi"], rate=0,
+            movies=["a.avi", "a.avi"], rate=0,
         )  # fmt: skip
     text = str(told.value)
     assert f"{len(told.value.mistakes)} mistakes" in text
     for part in (
         "Did you mean 'anatomy'?", "from day 0 to 20", "Did you mean 'SCF'?", "Did you mean 'dark'?", "such as 1920x1080",
-        "png, svg or pdf", "neither .mp4 nor .gif", "Give --scene once", "Give --day three times", "between 0.1 and 60",
+        "png, svg or pdf", "neither .mp4 nor .gif", "given twice", "Give --scene once", "Give --day three times", "between 0.1 and 60",
     ):  # fmt: skip
         assert part in text
 
@@ -79,6 +79,33 @@ def test_a_long_note_ends_within_the_page(size):
         (text,) = [text for text in drawn.texts if text.get_text() == note]
         box = text.get_window_extent(FigureCanvasAgg(drawn).get_renderer())
     assert 0.8 * size[0] < box.x1 < 0.99 * size[0]
+
+
+def test_a_triptych_shows_the_field_that_is_asked_for_be_it_the_first_one(recorded):
+    (page,) = plans.planned(recorded, "triptych", asked(recorded, ["triptych"], field="SCF"))
+    assert {panel.array for panel in page.panels} == {"SCF_pM"}
+    with pytest.raises(RunError, match="did not record cellularity"):
+        plans.planned(recorded, "triptych", asked(recorded, ["triptych"]))
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+@pytest.mark.parametrize("look", ["field", "cells"])
+def test_states_of_stem_cells_differ_plainly_in_colour(theme, look):
+    flags = {name: np.zeros(0, bool) for name in ("cycling", "senescent", "marked")}
+    colours = [colour for *_, colour in groups(flags, Panel(look=look, day=0.0), theme)]
+    shades = [np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)]) for colour in colours]
+    for one, other in itertools.combinations(shades, 2):
+        assert np.abs(one - other).max() > 60
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (720, 1280)])
+def test_no_line_of_words_runs_off_the_page(size):
+    long = "A very long line of words that says all that there is to be said of a run. " * 4
+    drawn = page(size, LIGHT)
+    label(drawn, Sheet(title=long, under=long, heads=("",), foot=(), note=long), size, LIGHT, 1.0, 2.0)
+    lines = [line for line in drawn.texts if line.get_text() == long]
+    assert len(lines) == 3
+    assert all(line.get_window_extent().x1 <= size[0] for line in lines)
 
 
 def test_a_size_that_fits_no_page_is_refused(recorded):
