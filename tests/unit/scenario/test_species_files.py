@@ -1,5 +1,7 @@
 """The data files that the package ships, and what is said of a species that has none."""
 
+import re
+
 import pytest
 
 from marrow_niche.errors import ScenarioError
@@ -21,6 +23,9 @@ def test_a_species_reads_without_a_mistake_and_tells_its_sources(species):
     assert len(scenario.ledger) > 100
     assert len(scenario.ledger.references()) > 10
     assert len({entry.path for entry in scenario.ledger}) == len(scenario.ledger)
+    # a reference says whose it is: a year, a number under which it is found, the label of a drug
+    nobody = [text for text in scenario.ledger.references() if not re.search(r"\b(19|20)\d\d\b|PMID|PMC|doi|label|ICRP", text)]
+    assert nobody == []
 
 
 def test_a_species_without_a_file_is_told_those_that_have_one():
