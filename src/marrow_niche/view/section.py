@@ -66,9 +66,14 @@ class Section:
         return self.plane.shape[1] / self.plane.shape[0]
 
     @property
+    def side(self) -> int:
+        """1, or -1 where the plane is seen from behind, so that its right is that of the other scenes."""
+        return -1 if float(self.plane.across @ self.view.right) < 0 else 1
+
+    @property
     def axes(self) -> dict[str, tuple[float, float]]:
         """The bone's x, y and z in the picture: shares to the right and up."""
-        return {name: (float(self.plane.across[k]), float(self.plane.above[k])) for k, name in enumerate("xyz")}
+        return {name: (self.side * float(self.plane.across[k]), float(self.plane.above[k])) for k, name in enumerate("xyz")}
 
     def figure(self, day: float, sheet: Sheet, size: tuple[int, int], theme: Theme) -> "Figure":
         """The section at the record nearest to `day` [d] on a page of (wide, high) pixels; drawn within `style.styled`."""
@@ -80,7 +85,8 @@ class Section:
         ax.set_axis_off()
         self._draw(ax, day, theme, um_per_pixel * dots(size))
         middle = self.plane.step * np.array(self.plane.shape[::-1]) / 2
-        ax.set_xlim(middle[0] - 0.5 * wide * um_per_pixel, middle[0] + 0.5 * wide * um_per_pixel)
+        half = self.side * 0.5 * wide * um_per_pixel
+        ax.set_xlim(middle[0] - half, middle[0] + half)
         ax.set_ylim(middle[1] - 0.5 * high * um_per_pixel, middle[1] + 0.5 * high * um_per_pixel)
         label(drawn, sheet, size, theme, self.aspect, um_per_pixel)
         return drawn

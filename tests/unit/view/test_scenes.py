@@ -211,6 +211,17 @@ def test_a_section_shows_the_vessels_and_cells_of_its_plane(recorded):
     assert section.axes["xyz"[section.axis]] == (0.0, 0.0)
 
 
+def test_a_section_runs_the_way_that_other_scenes_do(recorded):
+    """From whichever side the pictures in space are taken."""
+    section = Section(recorded)
+    for section.view.right in (section.plane.across, -section.plane.across):
+        along = int(np.abs(section.plane.across).argmax())
+        assert section.axes["xyz"[along]][0] * section.view.right[along] > 0
+        drawn = section.figure(0.0, Sheet(title="", under="", heads=("",), foot=(), note=""), SMALL, LIGHT)
+        low, high = drawn.axes[0].get_xlim()
+        assert (high > low) == (section.side == 1)
+
+
 def test_without_a_window_the_slice_is_drawn_and_then_it_is_told_what_to_install(recorded, tmp_path, no_window):
     seen = []
     with pytest.raises(RunError, match="apt-get install libegl1"):
