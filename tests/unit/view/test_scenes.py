@@ -214,7 +214,8 @@ def test_a_section_shows_the_vessels_and_cells_of_its_plane(recorded):
 def test_a_section_runs_the_way_that_other_scenes_do(recorded):
     """From whichever side the pictures in space are taken."""
     section = Section(recorded)
-    for section.view.right in (section.plane.across, -section.plane.across):
+    for right in (section.plane.across, -section.plane.across):
+        section.view.right = right
         along = int(np.abs(section.plane.across).argmax())
         assert section.axes["xyz"[along]][0] * section.view.right[along] > 0
         drawn = section.figure(0.0, Sheet(title="", under="", heads=("",), foot=(), note=""), SMALL, LIGHT)
