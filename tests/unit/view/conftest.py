@@ -9,6 +9,7 @@ from marrow_niche.record import provenance
 from marrow_niche.record.directory import RunDirectory
 from marrow_niche.record.recorder import Recorder
 from marrow_niche.record.results import open_results
+from marrow_niche.view.probe import probe
 
 DAYS = (0.0, 2.0, 6.0, 10.0, 20.0)
 SHARES = (1.0, 0.6, 0.04, 0.5, 0.95)
@@ -116,6 +117,15 @@ def make(
     if finished:
         provenance.finish(run, wall_seconds=61.0)
     return open_results(path)
+
+
+@pytest.fixture(scope="session")
+def window():
+    """A window that works, or no test of pictures."""
+    found = probe()
+    if not found.works:
+        pytest.skip(found.message)
+    return found
 
 
 @pytest.fixture(scope="session")

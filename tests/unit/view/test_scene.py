@@ -16,15 +16,6 @@ def seen(run, days=None, **asked):
         return begun.scene()
 
 
-@pytest.fixture(scope="session")
-def window():
-    """A window that works, or no test of pictures."""
-    found = probe()
-    if not found.works:
-        pytest.skip(found.message)
-    return found
-
-
 def test_a_window_that_kills_its_process_is_survived(no_window):
     found = probe()
     assert not found.works and found.environment == {}

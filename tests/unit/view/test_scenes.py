@@ -11,21 +11,12 @@ from marrow_niche.errors import PictureError, RunError
 from marrow_niche.view import plans, scenes, shooting, style
 from marrow_niche.view.asked import SCENES, asked
 from marrow_niche.view.composed import Sheet, label, page, places, ticks
-from marrow_niche.view.probe import Probe, probe
+from marrow_niche.view.probe import Probe
 from marrow_niche.view.section import Section
 from marrow_niche.view.stage import Panel, Scale, groups
 from marrow_niche.view.theme import DARK, LIGHT
 
 SMALL = (640, 360)
-
-
-@pytest.fixture(scope="session")
-def window():
-    """A window that works, or no test of pictures."""
-    found = probe()
-    if not found.works:
-        pytest.skip(found.message)
-    return found
 
 
 def test_every_mistake_is_told_at_once_with_its_cure(recorded):
