@@ -55,7 +55,8 @@ def calls(monkeypatch):
 
     monkeypatch.setattr("marrow_niche.simulation.simulate", simulate)
     monkeypatch.setattr("marrow_niche.simulation.resume", resume)
-    monkeypatch.setattr(cli, "_report", lambda results: calls.append(("report", results.directory)))
+    for room in ("frame", "results"):
+        monkeypatch.setattr(f"marrow_niche.cli.{room}.draw_report", lambda results: calls.append(("report", results.directory)))
     return calls
 
 

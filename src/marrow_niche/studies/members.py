@@ -33,7 +33,7 @@ from marrow_niche.scenario.species_files import known_species, leaves, read_spec
 from marrow_niche.studies.processes import Failed, Progress, Show, cores, run_all
 
 LIBRARIES = ("numpy", "scipy", "numba")
-APART = ("view", "analysis", "studies", "cli.py", "progress.py", "__main__.py")
+APART = ("view", "analysis", "studies", "cli", "progress.py", "__main__.py")
 """Rooms that no run enters."""
 SOURCE = "set by a study"
 FOLDER = "members"
