@@ -5,6 +5,7 @@ a run that still goes on, one without fields or cells, a machine that cannot dra
 """
 
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,14 +48,14 @@ def report(results: "Results | Path | str", *, three_d: bool = True) -> Path:
     run = results if isinstance(results, Results) else open_results(results)
     if not (three_d and len(run.days)):
         return _report(run, None)
-    from marrow_niche.view import scene
+    from marrow_niche.view import interactive, scene
 
-    with scene.Rendering(run) as begun:  # the slow picture, while the others are drawn
-        return _report(run, begun)
+    with scene.Rendering(run) as begun, ThreadPoolExecutor(1) as aside:  # what is slow, while the others are drawn
+        return _report(run, begun, aside.submit(interactive.section, open_results(run.directory)))
 
 
-def _report(run: Results, begun: "Rendering | None") -> Path:
-    """Draw and write it all; without `begun` there is no 3D picture."""
+def _report(run: Results, begun: "Rendering | None", turned: "Future[list[str]] | None" = None) -> Path:
+    """Draw and write it all; without `begun` there is no 3D picture, and none to be turned without `turned`."""
     title = str(run.scenario.get("title") or run.directory.name)
     drawn = _Drawer(run)
     body = [
@@ -69,8 +70,8 @@ def _report(run: Results, begun: "Rendering | None") -> Path:
     body += [page.paragraph(text, "notice") for text in (findings.notices(run) if recorded else [_unrecorded(run)])]
     if recorded:
         time_courses = [*_blood(run, drawn), *_clinic(run), *_marrow(run, drawn), *_dose(run, drawn)]
-        below = [*_cytokines(run, drawn), *_niche(run, drawn), *_books(run)]
-        body += [*time_courses, *_space(run, begun, drawn), *below]
+        below = [*_cytokines(run, drawn), *_niche(run, drawn), *_books(run)]  # before what is waited for
+        body += [*time_courses, *_space(begun, turned, drawn), *below]
     body += switched.section(run)
     body += [*making.bone(run), *making.making(run), *making.parameters(run), *making.files(run)]
     body.append(
@@ -257,19 +258,16 @@ def _counts(rows: list[findings.Row]) -> str:
     return page.table(("", *findings.COLUMNS), cells, "counts", [row.unit for row in rows])
 
 
-def _space(run: Results, begun: "Rendering | None", drawn: _Drawer) -> list[str]:
+def _space(begun: "Rendering | None", turned: "Future[list[str]] | None", drawn: _Drawer) -> list[str]:
     """The picture of the marrow, and the same to be turned, which needs no OpenGL here."""
-    if begun is None:
+    if begun is None or turned is None:
         return []
-    from marrow_niche.view import interactive
-
-    turned = interactive.section(run)
     found = begun.scene()
     parts = [page.heading("In space")]
     if found.drawn is None:
-        return [*parts, page.paragraph(f"No 3D picture: {found.message}", "notice"), *turned]
+        return [*parts, page.paragraph(f"No 3D picture: {found.message}", "notice"), *turned.result()]
     alt = "The marrow in 3D: bone cut open, sinusoids, arterioles and stem cells"
-    return [*parts, *drawn.draw("scene", lambda: found.drawn, alt, found.caption), *turned]
+    return [*parts, *drawn.draw("scene", lambda: found.drawn, alt, found.caption), *turned.result()]
 
 
 def _cytokines(run: Results, drawn: _Drawer) -> list[str]:
