@@ -208,10 +208,9 @@ def _fields(view: View, arrays: _Arrays, days: list[tuple[float, str]]) -> list[
     for name, unit in view.results.fields.items():
         if not unit or name in slices.ELSEWHERE:
             continue
-        field = view.results.field(name)
         level, each = None, []
         for day, _ in days:
-            values = field.isel(time=int(np.abs(field["time"].to_numpy() - day).argmin())).to_numpy()[view.index]
+            values = view.values(name, day)
             here = values[marrow & np.isfinite(values)]
             if not here.size:
                 break

@@ -314,8 +314,7 @@ class View:
 
     def values(self, name: str, day: float) -> np.ndarray:
         """A field in what is drawn, at the record nearest to `day` [d]: (nz, ny, nx), NaN outside the marrow."""
-        field = self.results.field(name)
-        return field.isel(time=int(np.abs(field["time"].to_numpy() - day).argmin())).to_numpy()[self.index]
+        return self.results.field(name, day).to_numpy()[self.index]
 
     def nearest(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Index (z, y, x), each (m,), of the marrow voxel nearest to points (m, 3) [um]."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from marrow_niche.errors import CountsError
-from marrow_niche.view import clinic, compare, curves
+from marrow_niche.view import clinic, compare, panel
 from marrow_niche.view.report import report
 
 
@@ -44,5 +44,5 @@ def test_a_table_with_nothing_left_to_judge_is_refused(own, tmp_path):
 
 def test_daily_doses_are_a_band():
     days = [(k, k) for k in (0.0, 1.0, 2.0)]
-    assert curves._joined([*days, (20.0, 20.0)], 2.0) == [(0.0, 2.0), (20.0, 20.0)]
-    assert curves._joined(days, 0.5) == days and np.shape(curves._joined([], 1.0)) == (0,)
+    assert panel.joined([*days, (20.0, 20.0)], 2.0) == [(0.0, 2.0), (20.0, 20.0)]
+    assert panel.joined(days, 0.5) == days and np.shape(panel.joined([], 1.0)) == (0,)
