@@ -91,6 +91,7 @@ def span(ax: "Axes", day: np.ndarray, events: Sequence[Event], *, named: bool) -
     first, last = float(day[0]), float(day[-1])
     span = last - first if last > first else 1.0
     ax.set_xlim(first - 0.02 * span, last + 0.02 * span)
+    taken: list[tuple[float, int]] = []  # where a word begins or ends, and its row
     for event in events:
         for begin, end in joined(event.spans, 0.04 * span):
             if end - begin > 0.004 * span:
@@ -102,7 +103,10 @@ def span(ax: "Axes", day: np.ndarray, events: Sequence[Event], *, named: bool) -
             begin, end = ((x - left) / (right - left) for x in (event.day, min(event.spans[-1][1], last)))
             late = end > 0.75
             x, side = (begin - 0.012, "right") if late else (end + 0.015, "left")
-            ax.text(x, 1.0, event.label, transform=ax.transAxes, fontsize=7, color=style.EVENT, ha=side, va="top")
+            near = {row for place, row in taken if abs(place - x) < 0.4}
+            row = next(row for row in range(len(near) + 1) if row not in near)
+            taken.append((x, row))
+            ax.text(x, 1.0 - 0.09 * row, event.label, transform=ax.transAxes, fontsize=7, color=style.EVENT, ha=side, va="top")
 
 
 def joined(spans: Sequence[tuple[float, float]], gap: float) -> list[tuple[float, float]]:

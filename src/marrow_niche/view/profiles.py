@@ -47,7 +47,7 @@ def profiles(results: "Results", days: Sequence[tuple[float, str]] | None = None
     columns = min(COLUMNS, len(fields))
     blocks = math.ceil(len(fields) / columns)
     with style.styled():
-        drawn = style.figure(max(3.4, 1.9 * columns), 3.5 * blocks + 0.35, layout="constrained")
+        drawn = style.figure(7.6, 3.5 * blocks + 0.35, layout="constrained")
         grid = drawn.add_gridspec(2 * blocks, columns)
         for k, name in enumerate(fields):
             block, column = divmod(k, columns)

@@ -5,6 +5,7 @@ import pytest
 
 from marrow_niche.errors import CountsError
 from marrow_niche.view import clinic, compare, panel
+from marrow_niche.view.events import Event
 from marrow_niche.view.report import report
 
 
@@ -40,6 +41,17 @@ def test_a_table_with_nothing_left_to_judge_is_refused(own, tmp_path):
     with pytest.raises(CountsError, match="--relative divides by"):
         compare.lay_over(own, table, relative=True)
     assert not (own.directory / "compare.csv").exists()
+
+
+def test_names_of_events_that_are_near_stand_below_each_other():
+    """Three within a day, and one far from them that may stand in the first row again."""
+    from matplotlib.figure import Figure
+
+    ax = Figure(figsize=(2.5, 2)).add_subplot()
+    done = [Event(spans=((day, day),), label=name, told=name) for day, name in ((0, "a"), (0.2, "b"), (1, "c"), (25, "d"))]
+    panel.span(ax, np.array([0.0, 30.0]), done, named=True)
+    high = {text.get_text(): text.get_position()[1] for text in ax.texts}
+    assert high["a"] == high["d"] == 1.0 and high["a"] - 0.05 > high["b"] and high["b"] - 0.05 > high["c"]
 
 
 def test_daily_doses_are_a_band():
