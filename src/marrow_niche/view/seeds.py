@@ -1,13 +1,16 @@
 """Counts of one scenario over several seeds: the median, and from the lowest to the highest run."""
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from marrow_niche.analysis.bands import Band, bands
 from marrow_niche.quantities import words
+from marrow_niche.record.results import open_results
 from marrow_niche.view import curves, events, panel, style
 
 if TYPE_CHECKING:
@@ -19,7 +22,21 @@ if TYPE_CHECKING:
 COLUMNS = (*curves.BLOOD[:4], "stem_cells", "cellularity")
 
 
-def seed_bands(runs: "Sequence[Results]", columns: Sequence[str] = COLUMNS) -> "Figure":
+def draw(groups: Mapping[str, Sequence[Path]], folder: Path) -> list[Path]:
+    """A figure of `seed_bands` for each group of run directories, named and titled by what the group is; their paths.
+
+    Raises as `seed_bands` does, and RunError when the disk refuses.
+    """
+    paths = []
+    for own, directories in groups.items():
+        name = re.sub(r"[^\w.+-]+", "_", own).strip("_")[:100] or "all"
+        with style.styled():
+            drawn = seed_bands([open_results(directory) for directory in directories], title=own)
+            paths.append(style.save(drawn, folder / f"{name}.png"))
+    return paths
+
+
+def seed_bands(runs: "Sequence[Results]", columns: Sequence[str] = COLUMNS, *, title: str = "") -> "Figure":
     """Columns of blood.csv and marrow.csv over runs that differ by their seed: each run thin, their median, their range.
 
     Parameters
@@ -28,6 +45,8 @@ def seed_bands(runs: "Sequence[Results]", columns: Sequence[str] = COLUMNS) -> "
         Of one scenario with different seeds.
     columns : sequence of str
         Those that the runs do not have are left out.
+    title : str
+        Over them all, in small letters.
 
     Raises RunError for no run, for runs of different scenarios, where they share no recorded time or none of the columns.
     """
@@ -46,6 +65,8 @@ def seed_bands(runs: "Sequence[Results]", columns: Sequence[str] = COLUMNS) -> "
             panel.span(ax, each.day, done, named=place < wide)
         panel.share_days(axes, wide)
         text = f"{len(runs)} runs that differ by their seed: each, their median, from lowest to highest"
+        if title:
+            drawn.suptitle(title, x=0.01, fontsize=8, color=style.SOFT, ha="left")
         drawn.supxlabel(text, x=0.995, fontsize=7, color=style.SOFT, ha="right")
     return drawn
 
