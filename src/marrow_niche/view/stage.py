@@ -37,6 +37,8 @@ SIDES = ((60_000, 12), (200_000, 8), (400_000, 4))
 """Up to so many vessels a tube has so many sides; three beyond."""
 PLACES = 600_000
 """Most places on the cut face."""
+FINER = 2
+"""A picture is drawn with so many pixels for each of its own, along both sides, and their means taken."""
 ROUND = {"smooth_shading": True, "ambient": 0.30, "diffuse": 0.75, "specular": 0.08}
 DULL = {"smooth_shading": True, "ambient": 0.50, "diffuse": 0.55, "specular": 0.0}
 
@@ -159,10 +161,10 @@ class Stage:
 
         room = self._plotters.get((size, clear))
         if room is None:
-            plotter: Any = pyvista.Plotter(off_screen=True, window_size=list(size), lighting="none")
+            plotter: Any = pyvista.Plotter(off_screen=True, window_size=[FINER * n for n in size], lighting="none")
+            plotter.disable_anti_aliasing()
             plotter.set_background(self.theme.page)
             studio.light(plotter)
-            plotter.enable_anti_aliasing("ssaa")
             room = self._plotters[size, clear] = {"plotter": plotter, "meshes": {}}
         plotter, meshes = room["plotter"], room["meshes"]
         for name in meshes.keys() - {name for name, *_ in things}:
@@ -173,7 +175,7 @@ class Stage:
                 plotter.add_mesh(mesh, name=name, render=False, reset_camera=False, show_scalar_bar=False, **options)
                 meshes[name] = (id(mesh), str(options))
         studio.aim(plotter, self.view, 0.5 * size[1] * um_per_pixel)
-        return _developed(plotter.render_window, clear)
+        return pooled(_developed(plotter.render_window, clear), FINER)
 
     def _ball(self, on_field: bool) -> float:
         """Drawn radius of a stem cell as a share of the picture's diagonal, the same on all days.
@@ -404,6 +406,15 @@ def _developed(window: Any, clear: bool) -> np.ndarray:
     image = reader.GetOutput()
     wide, high, _ = image.GetDimensions()
     return vtk_to_numpy(image.GetPointData().GetScalars()).reshape(high, wide, -1)[::-1].copy()
+
+
+def pooled(picture: np.ndarray, finer: int) -> np.ndarray:
+    """Means of squares of `finer` pixels a side of a uint8 picture (high, wide, channels), rounded, a half upwards."""
+    parts = [picture[k // finer :: finer, k % finer :: finer] for k in range(finer**2)]
+    total = np.zeros(parts[0].shape, np.uint16)
+    for part in parts:
+        total += part
+    return ((total + finer**2 // 2) // finer**2).astype(np.uint8)
 
 
 def _mapped(scale: Scale) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from marrow_niche.view.asked import SCENES, asked
 from marrow_niche.view.composed import Sheet, label, page, places, ticks
 from marrow_niche.view.probe import Probe
 from marrow_niche.view.section import Section
-from marrow_niche.view.stage import Panel, Scale, groups, rim
+from marrow_niche.view.stage import Panel, Scale, groups, pooled, rim
 from marrow_niche.view.theme import DARK, LIGHT
 
 SMALL = (640, 360)
@@ -288,6 +288,18 @@ def test_who_looks_no_longer_leaves_no_child_behind(recorded, monkeypatch):
     assert next(come).um_per_pixel == 1
     come.close()
     assert children[0].poll() is not None
+
+
+@pytest.mark.parametrize("finer", [1, 2, 3])
+def test_pixels_are_means_of_finer_ones(finer):
+    fine = np.random.default_rng(2).integers(0, 256, (4 * finer, 5 * finer, 3), np.uint8)
+    found = pooled(fine, finer)
+    assert found.shape == (4, 5, 3) and found.dtype == np.uint8
+    for row in range(4):
+        for column in range(5):
+            square = fine[row * finer : (row + 1) * finer, column * finer : (column + 1) * finer].astype(float)
+            assert np.abs(found[row, column] - square.mean(axis=(0, 1))).max() <= 0.5
+    assert (pooled(np.full_like(fine, 255), finer) == 255).all()
 
 
 def test_a_cut_face_has_the_colours_of_its_bar(recorded, window, tmp_path):
