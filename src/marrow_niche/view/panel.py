@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+HALO: dict[str, Any] = {"bbox": {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.4}, "zorder": 7}
+"""Of words that may lie over a line."""
 DECADES = 0.12
 """A series that falls below this share of its top is drawn on a logarithmic axis."""
 RECOVERED = 0.9
@@ -106,7 +108,8 @@ def span(ax: "Axes", day: np.ndarray, events: Sequence[Event], *, named: bool) -
             near = {row for place, row in taken if abs(place - x) < 0.4}
             row = next(row for row in range(len(near) + 1) if row not in near)
             taken.append((x, row))
-            ax.text(x, 1.0 - 0.09 * row, event.label, transform=ax.transAxes, fontsize=7, color=style.EVENT, ha=side, va="top")
+            named_at = x, 1.0 - 0.08 * row
+            ax.text(*named_at, event.label, transform=ax.transAxes, fontsize=7, color=style.EVENT, ha=side, va="top", **HALO)
 
 
 def joined(spans: Sequence[tuple[float, float]], gap: float) -> list[tuple[float, float]]:
