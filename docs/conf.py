@@ -8,7 +8,9 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parent
-sys.path.insert(0, str(HERE))  # for scraper.py
+sys.path.insert(0, str(HERE))  # for scraper.py and mathml.py
+
+import mathml  # noqa: E402
 
 project = "marrow_niche"
 author = "The marrow_niche authors"
@@ -19,7 +21,7 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
-    "sphinx.ext.mathjax",
+    "mathml",
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
 ]
@@ -28,6 +30,9 @@ myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 4
 myst_fence_as_directive = ["math"]  # as GitHub writes it
 
+html_math_renderer = "mathml"
+html_static_path = ["static", str(mathml.FONT)]
+html_css_files = ["math.css"]
 html_theme = "furo"
 html_title = f"marrow_niche {release}"
 html_copy_source = False

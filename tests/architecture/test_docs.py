@@ -1,5 +1,6 @@
 """The documentation site is built without a warning; a broken link is one. Only where the extra `docs` is installed."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -35,13 +36,21 @@ def test_pages_and_links_are_whole(copy):
     pages = copy / "docs" / "_build" / "html"
     assert "solve_steady" in (pages / "api.html").read_text(encoding="utf-8")
     assert "Reaction-diffusion on a masked lattice" in (pages / "api.html").read_text(encoding="utf-8")
+    model = (pages / "model.html").read_text(encoding="utf-8")
+    assert model.count("<math ") > 300 and "<mfrac>" in model and "\\frac" not in model
+    assert "<mi>\U0001d4b1</mi>" in model  # a script V, and not one that browsers show as any other
+    loaded = re.findall(r'<(?:script|link|img)[^>]*(?:src|href)="(https?:[^"]*)"', model)
+    assert not loaded  # equations and all else are shown without a network
+    assert (pages / "_static" / "STIXTwoMath-Regular.ttf").stat().st_size > 1e5
 
 
-def test_a_broken_link_is_told(copy):
+def test_a_broken_link_and_a_broken_equation_are_told(copy):
     page = copy / "docs" / "clinic.md"
-    page.write_text(page.read_text(encoding="utf-8") + "\nSee [nothing](nothing.md) and [none](model.md#0-nothing).\n", encoding="utf-8")
+    broken = "\nSee [nothing](nothing.md), [none](model.md#0-nothing) and $\\nonsense{x}$.\n"
+    page.write_text(page.read_text(encoding="utf-8") + broken, encoding="utf-8")
     code, said = build(copy, "-D", "plot_gallery=0")
     assert code != 0
+    assert "not understood: \\nonsense" in said
     assert "nothing.md" in said and "0-nothing" in said
 
 

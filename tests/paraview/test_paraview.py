@@ -245,6 +245,36 @@ def test_the_scene_shows_sinusoids_with_integrity_and_wide_arterioles(recording,
     assert high[2] - low[2] == pytest.approx(2 * 8.5, rel=0.02)  # the widest end: the mean of 8 and 9
 
 
+RULER = """
+import json, sys
+
+run, out = sys.argv[1:3]
+sys.argv = ["open_in_paraview.py"]
+script = run + "/open_in_paraview.py"
+exec(compile(open(script).read(), script, "exec"), {"__file__": script})
+from paraview import simple as pv
+
+view, ruler = pv.GetActiveView(), pv.FindSource("scale bar")
+shown = pv.GetDisplayProperties(ruler, view)
+ends = [list(ruler.Point1), list(ruler.Point2)]
+json.dump({"ends": ends, "label": shown.LabelFormat, "shown": shown.Visibility, "flat": view.CameraParallelProjection}, open(out, "w"))
+"""
+
+
+def test_the_scene_has_a_scale_bar_of_a_round_length_without_perspective(recording, tmp_path):
+    """Along the longest side, outside of the piece, at most 0.3 of it; its label is its length."""
+    (tmp_path / "ask.py").write_text(RULER)
+    run_in_paraview(tmp_path / "ask.py", recording.path, tmp_path / "seen.json")
+    seen = json.loads((tmp_path / "seen.json").read_text())
+    start, end = np.array(seen["ends"])
+    sides = SPACING * np.array(recording.shape[::-1])
+    long, middle = int(np.argmax(sides)), int(np.argsort(sides)[1])
+    length = float(np.linalg.norm(end - start))
+    assert seen["label"] == f"{length:g} um" and length in (10, 20, 50, 100, 200, 500)
+    assert 0.12 * sides[long] <= length <= 0.3 * sides[long] and (end - start)[long] == pytest.approx(length)
+    assert start[middle] < ORIGIN[middle] and seen["shown"] == 1 and seen["flat"] == 1
+
+
 def test_the_runs_own_script_makes_a_picture(recording, tmp_path):
     """From anywhere, after the directory moved; the picture shows the marrow's colours on a white ground."""
     import matplotlib.image

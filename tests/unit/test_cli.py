@@ -355,7 +355,11 @@ def test_counts_that_cannot_be_compared_are_told_at_once_and_exit_with_2(capsys)
     assert Path("run/compare.png").stat().st_size > 5000
 
 
-def test_lineages_of_a_run_are_written_beside_it(capsys):
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
+def test_lineages_of_a_run_are_written_beside_it(capsys, monkeypatch):
     import numpy as np
     import pyvista
     import tskit
@@ -387,6 +391,11 @@ def test_lineages_of_a_run_are_written_beside_it(capsys):
     assert tskit.load(run.trees).num_samples == 3
     assert main(["lineages", "run", "--day", "0"]) == 0
     assert run.newick.read_text() == "(cell_0:0)clone_0;\n(cell_1:0)clone_1;\n"
+    before = {path.name: path.read_bytes() for path in run.path.glob("*lineages*")}
+    monkeypatch.setattr("marrow_niche.analysis.genealogy.tree_sequence", interrupted)
+    with pytest.raises(SystemExit, match="130"):  # stopped before the last file is written, all three are of the earlier day
+        main(["lineages", "run"])
+    assert {path.name: path.read_bytes() for path in run.path.glob("*lineages*")} == before and len(before) == 3
 
 
 def test_export_passes_what_is_asked_and_tells_what_was_written(monkeypatch, capsys):

@@ -7,6 +7,7 @@ new one; both are daughters. A stored stem cell is one leaf, however many real o
 on that day are not recorded and are not leaves.
 """
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,9 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from marrow_niche.errors import RunError
-from marrow_niche.quantities.words import plain
 from marrow_niche.record import paraview, provenance
-from marrow_niche.record.atomic import replacing, write_text
+from marrow_niche.record.atomic import replacing
 from marrow_niche.record.directory import RunDirectory
 
 if TYPE_CHECKING:
@@ -66,9 +66,6 @@ def genealogy(results: "Results", day: float | None = None) -> Genealogy:
     Raises RunError when the run recorded no cells or no births, when the two do not belong together, or when `day` lies half a
     day or more outside of what is recorded.
     """
-    if day is not None and len(results.days) and not results.days[0] - 0.5 < day < results.days[-1] + 0.5:
-        span = f"day {plain(results.days[0])} to {plain(results.days[-1])}"
-        raise RunError(f"{results.directory}: day {plain(day)} is not recorded; choose one of {span}.")
     cells = results.cells(day=day)
     found = trace(cells, results.births, results.cells(day=results.days[0]), at=cells.attrs["day"])
     if not np.array_equal(found.clone[: found.leaves], cells.sort_values("id")["clone"]):
@@ -186,7 +183,8 @@ def lines(g: Genealogy) -> dict[str, Any]:
 
 def tree_sequence(g: Genealogy) -> "tskit.TreeSequence":
     """The forest as a tskit tree sequence of one tree with many roots: nodes as here, time in days before `at`, places as
-    locations of individuals. Its samples are the leaves.
+    locations of individuals. Its samples are the leaves. Where a founder divided in the hour in which it came, its daughters
+    hang from itself, and the node of that division from nothing.
 
     Raises RunError where tskit is not installed.
     """
@@ -194,13 +192,17 @@ def tree_sequence(g: Genealogy) -> "tskit.TreeSequence":
         import tskit
     except ImportError:
         raise RunError("A tree sequence needs tskit, which is not installed: pip install 'marrow-niche[tskit]'.") from None
+    up, branch = g.parent.copy(), g.branch
+    for i in range(len(up) - 1, -1, -1):  # tskit refuses a branch of no length
+        if up[i] >= 0 and branch[up[i]] == 0:
+            up[i] = up[up[i]]
     tables = tskit.TableCollection(sequence_length=1)
     tables.time_units = "days"
     for i, (day, place) in enumerate(zip(g.day, g.position, strict=True)):
         who = int(tables.individuals.add_row(location=place)) if np.isfinite(place).all() else tskit.NULL
         tables.nodes.add_row(flags=tskit.NODE_IS_SAMPLE if i < g.leaves else 0, time=g.at - day, individual=who)
-    for child in np.flatnonzero(g.branch > 0):  # on the day of the start each cell is its own founder
-        tables.edges.add_row(left=0, right=1, parent=g.parent[child], child=child)
+    for child in np.flatnonzero(branch > 0):  # on the day of the start each cell is its own founder
+        tables.edges.add_row(left=0, right=1, parent=up[child], child=child)
     tables.sort()
     return tables.tree_sequence()
 
@@ -220,18 +222,20 @@ def told(g: Genealogy) -> str:
 
 def write(results: "Results", g: Genealogy) -> list[Path]:
     """Write lineages.nwk and lineages.vtp into the run directory, and lineages.trees where tskit is installed; those of
-    before are replaced.
+    before are replaced, all together when all are written.
 
     Returns the files. Raises RunError when the disk refuses.
     """
     import importlib.util
 
     run = RunDirectory(results.directory)
-    write_text(run.newick, newick(g))
-    paraview.write_lines(run.lineages, **lines(g), provenance=provenance.identity(run) | {"day": g.at})
-    if importlib.util.find_spec("tskit") is None:
+    with ExitStack() as moves:  # all are written before the first takes its name
+        aside = {path: moves.enter_context(replacing(path, wait=False)) for path in (run.newick, run.lineages)}
+        aside[run.newick].write_text(newick(g), encoding="utf-8", newline="\n")
+        paraview.write_lines(aside[run.lineages], **lines(g), provenance=provenance.identity(run) | {"day": g.at})
+        if importlib.util.find_spec("tskit") is not None:
+            aside[run.trees] = moves.enter_context(replacing(run.trees, wait=False))
+            tree_sequence(g).dump(aside[run.trees])
+    if run.trees not in aside:
         run.trees.unlink(missing_ok=True)  # of another day
-        return [run.newick, run.lineages]
-    with replacing(run.trees) as temporary:
-        tree_sequence(g).dump(temporary)
-    return [run.newick, run.lineages, run.trees]
+    return [*aside]

@@ -89,13 +89,13 @@ class Distances:
 
         Sinusoids are those and the central vein. Distances to vessels are exact, those to bone right to half a voxel.
 
-        Raises RunError when there is no such field, and ValueError for another `of`.
+        Raises RunError when there is no such field or the run has no such day, and ValueError for another `of`.
         """
         if of not in FROM:
             raise ValueError(f"of={of!r} is not known; give one of {', '.join(FROM)}.")
         series = self.results.field(field)
         times = series["time"].to_numpy()
-        k = 0 if day is None else int(np.abs(times - day).argmin())
+        k = 0 if day is None else self.results.nearest(times, day)
         if (field, k) not in self._read:
             self._read[field, k] = series.isel(time=k).to_numpy().ravel()[self._voxels]
         values = self._read[field, k]

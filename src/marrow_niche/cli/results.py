@@ -7,6 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from marrow_niche.cli.frame import DONE, Run, Several, app, draw_report, resumable
+from marrow_niche.errors import PictureError
 from marrow_niche.progress import study_bar
 
 
@@ -41,8 +42,10 @@ def render(
     field: Annotated[str | None, Parameter(help="What fields and triptych show, such as SCF or cellularity.")] = None,
     theme: Annotated[str, Parameter(help="light or dark.")] = "light",
     size: Annotated[str, Parameter(help="Pixels across and down.")] = "1920x1080",
-    format: Annotated[str, Parameter(help="Of pictures: png, svg or pdf.")] = "png",
-    into: Annotated[Path | None, Parameter(help="Folder for pictures; scenes/ in the run by default.")] = None,
+    format: Annotated[str | None, Parameter(help="Of pictures: png (by default), svg or pdf.")] = None,
+    into: Annotated[
+        Path | None, Parameter(help="Folder; by default scenes/ in the run for pictures, the working directory for a film.")
+    ] = None,
     movie: Annotated[
         tuple[Path, ...],
         Parameter(
@@ -73,16 +76,20 @@ def render(
     """
     from marrow_niche.view import scenes
 
+    if movie and format is not None:
+        told = f"--format {format}: is of pictures; a film is what its name ends in, .mp4 or .gif. Leave it out."
+        raise PictureError(directory, [told])
     if not movie:
         scenes.render(
-            directory, scene, days=day, field=field, theme=theme, size=size, format=format, into=into,
+            directory, scene, days=day, field=field, theme=theme, size=size, format=format or "png", into=into,
             written=lambda path: print(path, flush=True), skipped=lambda why: print(f"Not drawn: {why}", file=sys.stderr),
         )  # fmt: skip
         return DONE
     with resumable(f"marrow-niche render {directory} ...", kept=False), study_bar("frames") as show:
         paths = scenes.film(
-            directory, movie, scene or ("anatomy",), days=day, field=field, theme=theme, size=size, rate=fps, show=show
-        )
+            directory, movie, scene or ("anatomy",), days=day, field=field, theme=theme, size=size, rate=fps, into=into,
+            show=show,
+        )  # fmt: skip
     print("\n".join(str(path) for path in paths))
     return DONE
 

@@ -1,8 +1,9 @@
 """Commands that run a scenario many times: sweep, doses, verdict, switches."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -10,6 +11,9 @@ from marrow_niche.cli.frame import DONE, Jobs, Run, Study, app, resumable, run_d
 from marrow_niche.errors import RunError
 from marrow_niche.progress import study_bar
 from marrow_niche.quantities import words
+
+if TYPE_CHECKING:
+    from marrow_niche.studies.members import Member
 
 
 @app.command(sort_key=7)
@@ -40,6 +44,7 @@ def sweep(
     with resumable(f"marrow-niche sweep {file}"), study_bar("runs") as show:
         table, failed = run_sweep(study, into=into, jobs=jobs, show=show)
     print(f"{len(study.members) - len(failed)} of {len(study.members)} runs are done.\nTable:  {table}")
+    _draw_bands(study.members, into)
     if failed:
         raise RunError("These failed, and have no numbers in the table:\n" + "\n".join(f"  {line}" for line in failed))
     return DONE
@@ -87,7 +92,18 @@ def doses(
     found = json.loads(path.read_text(encoding="utf-8"))
     figure = draw(found, path.with_suffix(".png"))
     print(f"{told(found)}\n\nTables: {path.with_suffix('.csv')}, {path}\nFigure: {figure}")
+    _draw_bands(study.members, into)
     return DONE
+
+
+def _draw_bands(chosen: "Sequence[Member]", into: Path) -> None:
+    """Counts over the seeds of each of several members that differ by nothing else."""
+    from marrow_niche.studies.members import by_seed
+    from marrow_niche.view.seeds import draw
+
+    drawn = draw(by_seed(chosen, into), into / "bands")
+    if drawn:
+        print(f"Bands:  {into / 'bands'}, counts over the seeds in {len(drawn)} figure{'s' * (len(drawn) > 1)}")
 
 
 @app.command(sort_key=9)

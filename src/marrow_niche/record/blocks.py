@@ -11,23 +11,26 @@ from marrow_niche.record.directory import RunDirectory
 if TYPE_CHECKING:
     import pyvista
 
+    from marrow_niche.record.results import Results
+
 MARROW = 2
 UNSHOWN = ("vtkGhostType",)
 
 
-def blocks(run: RunDirectory, day: float | None) -> "pyvista.MultiBlock":
+def blocks(results: "Results", day: float | None) -> "pyvista.MultiBlock":
     """See `Results.scene`."""
     import pyvista
 
+    run = RunDirectory(results.directory)
     images = paraview_files.read_collection(run.fields_pvd)
     if not images:
-        raise RunError(f"{run.path}: no fields are recorded in this run (yet).")
+        raise RunError(f"{run.path}: {results._not_there('fields')}")
     found: Any = pyvista.MultiBlock()
-    time, name = _nearest(images, day)
+    time, name = _nearest(results, images, day)
     found["marrow"] = _marrow(run.path / name, time)
     cells = paraview_files.read_collection(run.cells_pvd)
     if cells:
-        time, name = _nearest(cells, day)
+        time, name = _nearest(results, cells, day)
         found["cells"] = _polydata(run.path / name, time)
     for path in sorted(run.geometry.glob("*.vtp")):
         if path.stem != "whole_bone":
@@ -35,10 +38,8 @@ def blocks(run: RunDirectory, day: float | None) -> "pyvista.MultiBlock":
     return found
 
 
-def _nearest(series: list[tuple[float, str]], day: float | None) -> tuple[float, str]:
-    """The record nearest to `day`; the last for None."""
-    times = np.array([time for time, _ in series])
-    return series[len(series) - 1 if day is None else int(np.abs(times - day).argmin())]
+def _nearest(results: "Results", series: list[tuple[float, str]], day: float | None) -> tuple[float, str]:
+    return series[results.nearest(np.array([time for time, _ in series]), day)]
 
 
 def _marrow(path: Any, day: float) -> "pyvista.UnstructuredGrid":

@@ -18,7 +18,8 @@ _ENTRIES = frozenset(
     | {"fields", "cells.pvd", "cells", "geometry", "checkpoint.h5", "open_in_paraview.py", "verdict.json", "report.html"}
     | {"figures", "compare.png", "compare.csv", "switches.json", "lineages.nwk", "lineages.vtp", "lineages.trees", "scenes"}
 )
-_IGNORED = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
+LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
+"""What file managers leave in any folder."""
 
 
 class RunDirectory:
@@ -88,7 +89,7 @@ class RunDirectory:
                 f"{self.path}: is a file; a run needs a directory of its own. Choose another name with --into."
             )
         entries = [entry.name for entry in self.path.iterdir()] if self.path.exists() else []
-        entries = [name for name in entries if name not in _IGNORED]
+        entries = [name for name in entries if name not in LITTER]
         if entries and not overwrite:
             raise RunError(
                 f"{self.path}: exists already and is not empty. Choose another directory (--into), go on with that run "

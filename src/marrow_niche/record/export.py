@@ -14,7 +14,7 @@ from marrow_niche.quantities.words import number
 from marrow_niche.record import labelled, paraview, volumes, vtkhdf
 from marrow_niche.record.atomic import write_text
 from marrow_niche.record.chosen import Asked, Chosen, choose, error_of
-from marrow_niche.record.directory import RunDirectory
+from marrow_niche.record.directory import LITTER, RunDirectory
 from marrow_niche.record.plain import for_json
 from marrow_niche.record.results import open_results
 
@@ -41,7 +41,7 @@ def export(
     into : path, optional
         The folder, which is made; beside the run, `<run>_<form>`, by default.
     overwrite : bool
-        Replace an earlier export there.
+        Replace an earlier export there: the files that it wrote, and only where nothing else lies among them.
     show : callable, optional
         Called with (times done, times in all, 0).
 
@@ -67,7 +67,10 @@ def export(
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
         FORMS[to][0](chosen, part, show or (lambda done, total, more: None))
-        write_text(part / _NOTE, json.dumps(for_json(_note(chosen, to)), indent=1, ensure_ascii=False) + "\n")
+        note = _note(chosen, to) | {"files": _files(part)}
+        write_text(part / _NOTE, json.dumps(for_json(note), indent=1, ensure_ascii=False) + "\n")
+        if mistakes := _in_the_way(run, into, overwrite):  # put there while this was written
+            raise ExportError(run.path, mistakes)
         if into.exists():
             shutil.rmtree(into)
         os.replace(part, into)
@@ -125,7 +128,34 @@ def _in_the_way(run: RunDirectory, into: Path, overwrite: bool) -> list[str]:
         return []
     if not (into / _NOTE).is_file():
         return [f"--into {into}: is there already, and is no earlier export; give another name."]
-    return [] if overwrite else [f"--into {into}: is there already; give another name, or --overwrite to replace it."]
+    if not overwrite:
+        return [f"--into {into}: is there already; give another name, or --overwrite to replace it."]
+    foreign = _foreign(into)
+    if foreign:
+        told = ", ".join(foreign[:5]) + (", ..." if len(foreign) > 5 else "")
+        return [f"--into {into}: will not be overwritten: it holds more than an export ({told}). Move that away first."]
+    return []
+
+
+def _files(folder: Path) -> list[str]:
+    """What stands in an export; a folder that is one data set (.zarr) stands for all that is in it."""
+    found = set()
+    for path in folder.rglob("*"):
+        inside = path.relative_to(folder)
+        store = next((k for k, part in enumerate(inside.parts, 1) if part.endswith(".zarr")), None)
+        if store is not None or not path.is_dir():
+            found.add("/".join(inside.parts[:store]))
+    return sorted(found)
+
+
+def _foreign(folder: Path) -> list[str]:
+    """What stands in a folder besides the export that wrote its note; all of it where the note does not tell its files."""
+    try:
+        told = json.loads((folder / _NOTE).read_text(encoding="utf-8"))["files"]
+        own = {_NOTE, *map(str, told)}
+    except (OSError, ValueError, KeyError, TypeError):
+        own = {_NOTE}
+    return [name for name in _files(folder) if name not in own and Path(name).name not in LITTER]
 
 
 def _note(chosen: Chosen, to: str) -> dict[str, Any]:

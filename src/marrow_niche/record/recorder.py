@@ -100,8 +100,7 @@ class Recorder:
         budgets : dict, optional
             A row of fields.csv: what became of the molecules of each field; in every row or in none.
         fields : dict of (n,) arrays, optional
-            Values in the marrow's voxels by the names of `fields_unit`; None writes none at this time (the first time
-            always writes the tissue).
+            Values in the marrow's voxels by the names of `fields_unit`, beside the tissue; None writes neither at this time.
         cells : dict of (k, ...) arrays, optional
             'position' (k, 3) [um] and one array for each property; None writes none at this time.
         births : dict of (m,) arrays, optional
@@ -116,8 +115,8 @@ class Recorder:
                 f"{self.directory.path}: day {day_text(day)} cannot be recorded after that: {last}. Times must advance."
             )
         index = len(self._days)
-        if fields is not None or not self._days:
-            self._record_fields(index, day, fields or {})
+        if fields is not None:
+            self._record_fields(index, day, fields)
         if cells is not None:
             self._record_cells(index, day, cells)
         if births is not None:

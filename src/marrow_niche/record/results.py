@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
 MARROW = 2
+HALF_A_DAY = 0.5
+"""How far outside of a run a day may lie and still mean its first or last record [d]."""
 TABLES_ALONE = (
     "the run has its tables alone, as space = false under [record] asks. Run it without that line to have its space."
 )
@@ -127,23 +129,41 @@ class Results:
 
     @property
     def fields(self) -> dict[str, str]:
+        if self.tables_alone:
+            return {}
         hidden = ("tissue", "vtkGhostType")
         return {name: array["unit"] for name, array in self._header["arrays"].items() if name not in hidden}
 
-    def field(self, name: str) -> "xr.DataArray":
+    def nearest(self, times: np.ndarray, day: float | None) -> int:
+        """Which of some recorded `times` (t,) [d] lies nearest to `day` [d], of two alike the earlier; None: the last.
+
+        Raises RunError when `day` lies half a day or more outside of the run: nothing that was recorded tells of it.
+        """
+        if day is None:
+            return len(times) - 1
+        recorded = np.concatenate([self.days, times])
+        low, high = float(recorded.min()), float(recorded.max())
+        if not low - HALF_A_DAY < day < high + HALF_A_DAY:
+            span = f"day {low:g} to {high:g}, {len(self.days)} times"
+            raise RunError(f"{self.directory}: day {day:g} is not recorded; choose one of {span}.")
+        return int(np.abs(np.asarray(times) - day).argmin())
+
+    def field(self, name: str, day: float | None = None) -> "xr.DataArray":
         """A recorded field, (time, z, y, x), NaN outside the marrow; each time is read from its file when it is used.
 
         Parameters
         ----------
         name : str
             With or without its unit: "SCF" or "SCF_nM".
+        day : float, optional
+            The recorded time nearest to it alone, (z, y, x) [d].
 
         Returns
         -------
         xarray.DataArray
             float32 (float64 for counts above 2^24); coordinates: time [d], and z, y, x of the voxels' centres [um].
 
-        Raises RunError when there is no such field; it names the nearest one.
+        Raises RunError when there is no such field, it names the nearest one; or `day` lies outside of the run, see `nearest`.
         """
         import xarray as xr
         from xarray.core.indexing import LazilyIndexedArray
@@ -159,24 +179,24 @@ class Results:
             axis: (axis, values, {"units": "um"}) for axis, values in centres.items()
         }
         variable = xr.Variable(("time", "z", "y", "x"), LazilyIndexedArray(_lazy(files, array, shape)))
-        return xr.DataArray(
+        found = xr.DataArray(
             variable, coords=coordinates, name=paraview.array_stem(array, unit), attrs={"units": unit, "array": array}
         )
+        return found if day is None else found.isel(time=self.nearest(times, day))
 
     def cells(self, day: float | None = None) -> "pd.DataFrame":
         """Stem cells at the recorded time nearest to `day` [d] (default: the last), one row a cell.
 
         Columns: x_um, y_um, z_um, then every array of the file; `attrs["day"]` is the time they are of. Raises RunError
-        when the run recorded no cells.
+        when the run recorded no cells, or `day` lies outside of the run, see `nearest`.
         """
         import pandas as pd
 
         series = paraview_files.read_collection(self._run.cells_pvd)
         if not series:
-            why = TABLES_ALONE if self.tables_alone else "no cells are recorded in this run (yet)."
-            raise RunError(f"{self.directory}: {why}")
+            raise RunError(f"{self.directory}: {self._not_there('cells')}")
         times = np.array([time for time, _ in series])
-        which = len(times) - 1 if day is None else int(np.argmin(np.abs(times - day)))
+        which = self.nearest(times, day)
         data = paraview_files.read_polydata(self.directory / series[which][1])
         columns: dict[str, np.ndarray] = dict(zip(("x_um", "y_um", "z_um"), data["points"].T, strict=True))
         for name, values in data["point"].items():
@@ -236,11 +256,11 @@ class Results:
             scene = results.scene(day=7)
             scene["marrow"].slice("x").plot(scalars="SCF_pM")
 
-        Raises RunError when nothing of space is recorded, or a file is damaged.
+        Raises RunError when nothing of space is recorded, a file is damaged, or `day` lies outside of the run, see `nearest`.
         """
         from marrow_niche.record.blocks import blocks
 
-        return blocks(self._run, day)
+        return blocks(self, day)
 
     def fat(self) -> tuple[np.ndarray, np.ndarray]:
         """Adipocytes of the geometry: centres (k, 3) [um] and radii (k,) [um]. Raises RunError where there are none."""
@@ -251,11 +271,14 @@ class Results:
         """The recorded array of a field, named with or without its unit. Raises RunError as `field` does."""
         return self._find(name)[0]
 
+    def _not_there(self, what: str) -> str:
+        return TABLES_ALONE if self.tables_alone else f"no {what} are recorded in this run (yet)."
+
     @cached_property
     def _image_files(self) -> list[tuple[float, Path]]:
         series = paraview_files.read_collection(self._run.fields_pvd)
         if not series:
-            raise RunError(f"{self.directory}: no fields are recorded in this run (yet).")
+            raise RunError(f"{self.directory}: {self._not_there('fields')}")
         return [(day, self.directory / name) for day, name in series]
 
     @cached_property

@@ -275,6 +275,16 @@ def finished(directory: Path) -> bool:
         return False
 
 
+def by_seed(members: Sequence[Member], study: Path) -> dict[str, list[Path]]:
+    """Directories of finished members that differ by their seed alone, two or more, by what else is their own in words."""
+    groups: dict[str, dict[str, Path]] = {}
+    for member in members:
+        own = ", ".join(f"{path} = {value}" for path, value in member.values.items())
+        if finished(study / FOLDER / member.name):
+            groups.setdefault(own, {})[member.name] = study / FOLDER / member.name
+    return {own: list(found.values()) for own, found in groups.items() if len(found) > 1}
+
+
 def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Rows as a .csv with every column that one of them has, empty where another has none."""
     text = io.StringIO()

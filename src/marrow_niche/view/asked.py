@@ -59,11 +59,11 @@ def asked(
     for day in days:
         if not recorded.size:
             break
-        low, high = float(recorded[0]), float(recorded[-1])
-        if not low - 0.5 <= day <= high + 0.5:
-            mistakes.append(f"--day {day:g}: the run was recorded from day {low:g} to {high:g}.")
+        try:
+            nearest = float(recorded[run.nearest(recorded, day)])
+        except RunError as error:
+            mistakes.append(f"--day {day:g}: {_said(run, error)}")
         else:
-            nearest = float(recorded[np.abs(recorded - day).argmin()])
             found += [nearest] if nearest not in found else []
     if not recorded.size:
         mistakes.append("the run has recorded nothing yet. Wait for its first record, or resume it.")
@@ -97,8 +97,12 @@ def _field(run: Results, name: str, mistakes: list[str]) -> str:
     try:
         return run._find(name)[0]
     except MarrowError as error:
-        mistakes.append(f"--field {name}: the run {str(error).removeprefix(f'{run.directory}: ')}")
+        mistakes.append(f"--field {name}: the run {_said(run, error)}")
         return ""
+
+
+def _said(run: Results, error: MarrowError) -> str:
+    return str(error).removeprefix(f"{run.directory}: ")
 
 
 def _size(size: str | tuple[int, int], mistakes: list[str]) -> tuple[int, int]:

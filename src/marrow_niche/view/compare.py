@@ -14,7 +14,7 @@ from marrow_niche.record.atomic import write_text
 from marrow_niche.record.counts import read_counts
 from marrow_niche.record.directory import RunDirectory
 from marrow_niche.record.results import Results, open_results
-from marrow_niche.view import curves, events, style
+from marrow_niche.view import events, panel, style
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,11 +83,11 @@ def figure(compared: Sequence[Compared], day: np.ndarray, done: Sequence[events.
     columns = 2 if len(compared) in (2, 4) else min(3, len(compared))
     with style.styled():
         drawn = style.figure(max(3.6, 2.55 * columns), 2.3 * math.ceil(len(compared) / columns) + 0.15, layout="constrained")
-        axes = curves._grid(drawn, len(compared), columns)
+        axes = panel.grid(drawn, len(compared), columns)
         for place, (ax, each) in enumerate(zip(axes, compared, strict=True)):
             _panel(ax, each, day)
-            curves._span(ax, day, done, named=place < columns)
-        curves._share_days(axes, columns)
+            panel.span(ax, day, done, named=place < columns)
+        panel.share_days(axes, columns)
         _key(drawn)
     return drawn
 
@@ -104,10 +104,10 @@ def _panel(ax: "Axes", each: Compared, day: np.ndarray) -> None:
     from matplotlib.ticker import FuncFormatter
 
     stem, unit = words.split_unit(each.column)
-    scale, unit = (1.0, "over first") if each.baseline is not None else curves.SCALES.get(each.column, (1.0, unit))
+    scale, unit = (1.0, "over first") if each.baseline is not None else panel.SCALES.get(each.column, (1.0, unit))
     colour = style.SERIES.get(stem, style.BLUE)
     line, measured, sd = each.line / scale, each.measured / scale, each.sd / scale
-    log = curves._by_decades(np.concatenate([line, measured]))
+    log = panel.by_decades(np.concatenate([line, measured]))
     if log:
         ax.set_yscale("log")
         line, shown = np.where(line > 0, line, np.nan), measured > 0
@@ -121,12 +121,12 @@ def _panel(ax: "Axes", each: Compared, day: np.ndarray) -> None:
         mec=style.INK, mew=1.0, ecolor=style.SOFT, elinewidth=0.8, capsize=0, zorder=3,
     )  # fmt: skip
     if log:
-        curves._plain_log(ax, [line, measured])
+        panel.plain_log(ax, [line, measured])
     else:
         top = float(np.nanmax(np.concatenate([line, measured + whisker])))
         ax.set_ylim(0, 1.15 * top if top > 0 else 1.0)
         ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: words.plain(value)))
-    curves._head(ax, words.title(stem), unit)
+    panel.head(ax, words.title(stem), unit)
     if each.judged.any():
         text = f"typically ×{words.plain(math.exp(each.rms))}, bias ×{words.plain(math.exp(each.bias))}"
         ax.text(1.0, 1.03, text, transform=ax.transAxes, fontsize=7, color=style.SOFT, ha="right", va="bottom")

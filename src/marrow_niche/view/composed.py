@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 WIDE, HIGH = 12.8, 7.2
 MARGIN, HEAD, FOOT, STRIP, GAP = 0.28, 0.80, 1.12, 0.34, 0.16
 """Kept free at the sides, above for the title, below for bars and keys, above each of several pictures, between them [inch]."""
+LOOSE = 1.08
+"""How high the middle of a picture is that its head stands over, against the height of what it shows."""
 BAR = 4.2
 """Width of a colour bar where there is room [inch]."""
 LEFT = 3.0
@@ -130,10 +132,11 @@ def label(drawn: "Figure", sheet: Sheet, size: tuple[int, int], theme: Theme, as
     boxes = places(len(sheet.heads), size, aspect)
     longest = max(map(len, sheet.heads))
     letters = min(TEXT, 72.0 * boxes[0][2] / dpi / (0.62 * max(longest, 1)))
-    for head, (start, upper, *_) in zip(sheet.heads, boxes, strict=True):
+    for head, box in zip(sheet.heads, boxes, strict=True):
         if head:
-            above = 1 - (upper - 0.08 * dpi) / size[1]
-            drawn.text(start / size[0], above, head, fontsize=letters, weight="bold", va="bottom", color=theme.ink)
+            free = 0.5 * max(0.0, box[3] - LOOSE * box[2] / aspect)
+            above = 1 - (box[1] + free - 0.08 * dpi) / size[1]
+            drawn.text(box[0] / size[0], above, head, fontsize=letters, weight="bold", va="bottom", color=theme.ink)
     if sheet.note:
         _fit(drawn.text(x, 0.12 / inches[1], sheet.note, fontsize=SMALL - 1.5, va="bottom", color=theme.soft), across)
     _scale_bar(drawn, um_per_pixel * dpi, inches, theme)

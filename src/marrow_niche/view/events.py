@@ -68,7 +68,7 @@ def _event(table: Mapping[str, Any]) -> Event | None:
         label = _label(table, kind)
         label = f"{len(spans)} × {label}" if len(spans) > 1 else label
         one = len(spans) == 1 and spans[0][0] == spans[0][1]
-        when = f"at day {_text(spans[0][0])}" if one else f"from day {_text(spans[0][0])} to {_text(spans[-1][1])}"
+        when = f"at {_when(spans[0][0])}" if one else f"from day {_text(spans[0][0])} to {_text(spans[-1][1])}"
         return Event(spans=spans, label=label, told=f"{label} {when}")
     dose = str(table.get("dose", "radiation"))
     label = f"{len(spans)} × {dose}" if len(spans) > 1 else dose
@@ -77,9 +77,9 @@ def _event(table: Mapping[str, Any]) -> Event | None:
     if len(spans) > 1:
         when = f"from day {_text(begin)} to {_text(end)}"
     elif end > begin:
-        when = f"over {_length(end - begin)} from day {_text(begin)}"
+        when = f"over {_length(end - begin)} from {_when(begin)}"
     else:
-        when = f"at day {_text(begin)}"
+        when = f"at {_when(begin)}"
     return Event(spans=spans, label=label, told=f"{label} {where}{when}")
 
 
@@ -118,6 +118,11 @@ def _days(given: Any) -> float | None:
         return to_canonical(given, "h") / 24
     except UnitError:
         return None
+
+
+def _when(day: float) -> str:
+    """A day, or an hour of the first one."""
+    return f"hour {24 * day:.3g}" if 0 < day < 1 else f"day {_text(day)}"
 
 
 def _text(day: float) -> str:

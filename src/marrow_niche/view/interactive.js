@@ -16,7 +16,7 @@
     const bytes = await new Response(stream).arrayBuffer();
     const length = new DataView(bytes).getUint32(0, true);
     const head = JSON.parse(new TextDecoder().decode(new Uint8Array(bytes, 4, length)));
-    const kinds = { u1: Uint8Array, u2: Uint16Array, u4: Uint32Array };
+    const kinds = { u1: Uint8Array, u2: Uint16Array, u4: Uint32Array, f4: Float32Array };
     const array = ([kind, start, count]) => new kinds[kind](bytes, 4 + length + start, count); // counted from the header's end
     return [head, array];
   }
@@ -247,6 +247,7 @@
         bone: find("bone").checked, opacity: Number(find("opacity").value), field: Number(find("field").value) };
       draw(view, shown);
       tell(um, wide, shown);
+      ringed(um, wide, high, shown);
       const error = gl.getError();
       box.dataset.drawn = error ? `error ${error}` : `day ${head.days[shown.day].day}`;
     };
@@ -262,18 +263,54 @@
       const field = shown.field >= 0 && head.fields[shown.field];
       told.textContent = [head.days[shown.day].said, field && (field.days[shown.day].told || field.told)].filter(Boolean).join("; ");
     };
+    // A stem cell that is clicked on tells of itself, and is ringed while all is turned.
+    const ring = box.querySelector(".ring"), card = box.querySelector(".card");
+    const cells = head.cells.map((each) => ({ place: array(each.place), state: array(each.state),
+      facts: each.facts.map(([text, packed]) => [text, array(packed)]) }));
+    let picked = null; // its day and its number, and where it was clicked on
+    const seen = (day, k, um, wide, high) => {
+      const q = [0, 1, 2].map((j) => head.low[j] + cells[day].place[3 * k + j] / 65535 * head.extent[j]);
+      const [x, y] = [0, 1].map((j) => turn[3 * j] * q[0] + turn[3 * j + 1] * q[1] + turn[3 * j + 2] * q[2] + shift[j]);
+      return [0.5 * wide + x / um, 0.5 * high - y / um];
+    };
+    const pick = (day, x, y, um, wide, high) => {
+      let [found, nearest] = [null, Math.max(9, 1.5 * head.cell / um)]; // CSS pixels
+      for (let k = 0; k < cells[day].state.length; k++) {
+        const [a, b] = seen(day, k, um, wide, high), apart = Math.hypot(a - x, b - y);
+        if (apart < nearest) [found, nearest] = [k, apart];
+      }
+      return found === null ? null : { day, k: found };
+    };
+    const ringed = (um, wide, high, shown) => {
+      if (picked && picked.at) picked = pick(shown.day, ...picked.at, um, wide, high);
+      const on = picked && picked.day === shown.day && shown.cells;
+      ring.hidden = card.hidden = !on;
+      box.dataset.picked = on ? picked.k : "";
+      if (!on) return;
+      const [x, y] = seen(shown.day, picked.k, um, wide, high), { state, facts } = cells[shown.day];
+      const size = 2 * Math.max(8, 4 + head.cell / um);
+      Object.assign(ring.style, { left: `${x}px`, top: `${y}px`, width: `${size}px`, height: `${size}px` });
+      const told = facts.map(([text, values]) => text.includes("|") ? text.split("|")[values[picked.k] ? 0 : 1]
+        : text.replace("{}", values instanceof Float32Array ? +values[picked.k].toPrecision(3) : values[picked.k]));
+      card.textContent = ["Stem cell", ["quiescent", "cycling", "senescent"][state[picked.k]], ...told].join(", ");
+    };
     for (const each of box.querySelectorAll("input, select")) each.addEventListener("input", again);
     box.querySelector("button").addEventListener("click", () => { reset(); again(); });
-    let apart = 0;
+    let apart = 0, clicked = false;
     canvas.addEventListener("pointerdown", (e) => {
       canvas.setPointerCapture(e.pointerId); down.set(e.pointerId, [e.clientX, e.clientY]); apart = 0;
+      clicked = down.size === 1 && [e.clientX, e.clientY];
     });
-    for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, (e) => { down.delete(e.pointerId); apart = 0; again(); });
+    for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, (e) => {
+      if (clicked && end === "pointerup" && find("cells").checked) picked = { at: [e.offsetX, e.offsetY] };
+      clicked = false; down.delete(e.pointerId); apart = 0; again();
+    });
     canvas.addEventListener("pointermove", (e) => {
       const last = down.get(e.pointerId);
       if (!last) return;
       const [x, y] = [e.clientX - last[0], e.clientY - last[1]];
       down.set(e.pointerId, [e.clientX, e.clientY]);
+      if (clicked && Math.hypot(e.clientX - clicked[0], e.clientY - clicked[1]) > 3) clicked = false; // it is turned
       const um = Math.max(head.seen[0] / (0.94 * canvas.clientWidth), head.seen[1] / (0.88 * canvas.clientHeight)) / zoom;
       if (down.size === 2) {
         const [one, two] = [...down.values()], now = Math.hypot(one[0] - two[0], one[1] - two[1]);

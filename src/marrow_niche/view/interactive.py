@@ -32,7 +32,18 @@ BONE = "#c3b38a"
 """Darker than bone in the picture, since it is seen through on white."""
 CELL = 4.5
 """Radius of a stem cell [um]."""
-HELP = "Drag turns it, the wheel makes it larger, shift and drag moves it; arrow keys and + and - do as well."
+TOLD = (
+    ("tip", np.uint8, "of the tip|HSC"),
+    ("clone", np.uint32, "clone {}"),
+    ("divisions", np.uint32, "{} divisions since its founder"),
+    ("age_d", np.float32, "{} d since it came or divided"),
+    ("dose_Gy", np.float32, "{} Gy received"),
+)
+"""What a stem cell that is clicked on tells of itself: its array, how it is packed, the words."""
+HELP = (
+    "Drag turns it, the wheel makes it larger, shift and drag moves it; arrow keys and + and - do as well. "
+    "A click on a stem cell tells what it is."
+)
 
 
 def section(run: "Results") -> list[str]:
@@ -54,7 +65,7 @@ def section(run: "Results") -> list[str]:
 def packed(run: "Results") -> tuple[dict[str, Any], bytes]:
     """What is drawn: a header, and the bytes of the header and its arrays as the report holds them, gzip.
 
-    An array of the header is [kind, first byte after the header, number of values], kind u1, u2 or u4; places are shares of
+    An array of the header is [kind, first byte after the header, number of values], kind u1, u2, u4 or f4; places are shares of
     the box times 65535, x, y, z. Raises RunError when the run recorded no vessels or fields, or a file of it is damaged.
     """
     days = slices.telling_days(run)
@@ -86,7 +97,9 @@ def packed(run: "Results") -> tuple[dict[str, Any], bytes]:
     for day, called in days:
         cells = view.cells(day)
         state = np.where(cells["senescent"], 2, np.where(cells["cycling"], 1, 0)).astype(np.uint8)
-        head["cells"].append({"place": arrays.places(cells["position"]), "state": arrays.add(state)})
+        known = [each for each in TOLD if each[0] in cells and (each[0] != "clone" or cells["clone"].any())]
+        facts = [[text, arrays.add(cells[name].astype(kind))] for name, kind, text in known]
+        head["cells"].append({"place": arrays.places(cells["position"]), "state": arrays.add(state), "facts": facts})
         number = f"{len(state):,} stem cell{'s' * (len(state) != 1)}"
         head["days"].append({"day": words.day(day), "called": called, "said": f"day {words.day(day)}: {number}"})
     text = json.dumps(head, separators=(",", ":"), ensure_ascii=False).encode()
@@ -107,7 +120,7 @@ class _Arrays:
         """Pack an array; returns what the header says of it."""
         values = np.ascontiguousarray(values)
         data = values.astype(values.dtype.newbyteorder("<")).tobytes()
-        place = [f"u{values.dtype.itemsize}", self._end, values.size]
+        place = [f"{values.dtype.kind}{values.dtype.itemsize}", self._end, values.size]
         data += b"\0" * (-len(data) % 4)
         self._parts.append(data)
         self._end += len(data)
@@ -141,7 +154,7 @@ def _bone(view: View) -> "pyvista.PolyData | None":
     except MarrowError:
         return None
     surface = _polydata(vertices, triangles)
-    low, high = view.corner - 1e-3, view.top + 1e-3
+    low, high = view.corner - view.h, view.top + view.h  # what sticks out by less is pressed flat and leaves no hole
     if surface is not None and ((vertices < low) | (vertices > high)).any():
         for axis in np.eye(3):
             surface = surface.clip(normal=axis, origin=high, invert=True).clip(normal=axis, origin=low, invert=False)
@@ -208,10 +221,9 @@ def _fields(view: View, arrays: _Arrays, days: list[tuple[float, str]]) -> list[
     for name, unit in view.results.fields.items():
         if not unit or name in slices.ELSEWHERE:
             continue
-        field = view.results.field(name)
         level, each = None, []
         for day, _ in days:
-            values = field.isel(time=int(np.abs(field["time"].to_numpy() - day).argmin())).to_numpy()[view.index]
+            values = view.values(name, day)
             here = values[marrow & np.isfinite(values)]
             if not here.size:
                 break
@@ -304,12 +316,12 @@ def _html(head: dict[str, Any], data: bytes) -> str:
     controls = [
         _select("day", "time", days, 0),
         *(_check(name, label, _has(head, name)) for name, label in _LAYERS),
+        _slide("opacity", "opacity of bone", 0.05, 0.95, 0.2),
         _select("field", "surface of", fields, -1),
-        _slide("opacity", "bone", 0.05, 0.95, 0.2),
         _slide("cut", "cut open", 0.0, 1.0, 0.0),
         '<button type="button">turn back</button>',
     ]
-    bar = '<span class="bar"></span>'
+    bar = '<i class="ring" hidden></i><p class="card" hidden></p><span class="bar"></span>'
     over = f'<p class="note" hidden></p>{bar}<svg class="cross" viewBox="0 0 60 60" aria-hidden="true"></svg>'
     view = f'<canvas tabindex="0" role="img" aria-label="The marrow in 3D. {HELP}"></canvas>{over}'
     dots = _key(head)

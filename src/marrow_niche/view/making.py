@@ -149,7 +149,8 @@ def files(run: Results) -> list[str]:
         ("figures/", "the pictures above"),
         ("scenario.toml, provenance.json", "to make it again"),
     )
-    return [page.heading("Files beside this one"), page.bullets(names)]
+    there = [each for each in names if any((run.directory / name).exists() for name in each[0].split(", "))]
+    return [page.heading("Files beside this one"), page.bullets(there)]
 
 
 def _ledger(run: Results) -> Ledger | None:

@@ -1,9 +1,11 @@
-"""A film of pictures of one size: .mp4 by ffmpeg, .gif by Pillow; the file is whole or it is not there."""
+"""A film of pictures of one size: .mp4 by ffmpeg, .gif by Pillow; the file is whole or it is not there. No frame is kept."""
 
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
@@ -89,8 +91,11 @@ class _Mp4:
 
 
 class _Gif:
+    """Frames go to the disk one by one, each with colours of its own: Pillow's own series keeps all of them until the last."""
+
     def __init__(self, path: Path, rate: float) -> None:
-        self._path, self._rate, self._frames = path, rate, []  # type: ignore[var-annotated]
+        self._file: BinaryIO = open(path, "wb")  # noqa: SIM115
+        self._delay, self._size = round(100 / rate), (0, 0)
 
     def add(self, frame: np.ndarray) -> None:
         from PIL import Image
@@ -98,12 +103,32 @@ class _Gif:
         image = Image.fromarray(frame)
         if image.width > GIF_WIDE:
             image = image.resize((GIF_WIDE, round(image.height * GIF_WIDE / image.width)), Image.Resampling.LANCZOS)
-        self._frames.append(image.quantize(palette=image.quantize(256), dither=Image.Dither.FLOYDSTEINBERG))
+        if self._size == (0, 0):
+            self._size = image.size
+            self._file.write(b"GIF89a" + struct.pack("<HHBBB", *image.size, 0x70, 0, 0))
+            self._file.write(b"\x21\xff\x0bNETSCAPE2.0\x03\x01\0\0\0")  # over and over
+        coloured, alone = image.quantize(palette=image.quantize(256), dither=Image.Dither.FLOYDSTEINBERG), BytesIO()
+        coloured.save(alone, format="GIF", optimize=False)
+        table, data = _taken_apart(alone.getvalue())
+        depth = (len(table) // 3).bit_length() - 2
+        self._file.write(b"\x21\xf9\x04\x04" + struct.pack("<HBB", self._delay, 0, 0))
+        self._file.write(b"\x2c" + struct.pack("<HHHHB", 0, 0, *image.size, 0x80 | depth) + table + data)
 
     def finish(self) -> None:
-        first, *others = self._frames
-        shown = round(1000 / self._rate)
-        first.save(self._path, format="GIF", save_all=True, append_images=others, duration=shown, loop=0, optimize=False)
+        self._file.write(b"\x3b")
+        self._file.close()
 
     def give_up(self) -> None:
-        self._frames.clear()
+        self._file.close()
+
+
+def _taken_apart(gif: bytes) -> tuple[bytes, bytes]:
+    """Colours, and compressed pixels, of a GIF of one picture (Graphics Interchange Format 89a, sections 18 to 23)."""
+    start = 13 + (3 << ((gif[10] & 7) + 1))
+    at = start
+    while gif[at] == 0x21:  # extensions: two bytes, then blocks, each after its length, up to one of none
+        at += 2
+        while gif[at]:
+            at += gif[at] + 1
+        at += 1
+    return gif[13:start], gif[at + 10 : -1]

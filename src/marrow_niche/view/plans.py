@@ -92,12 +92,10 @@ def spanned(run: Results, array: str, days: Sequence[float]) -> Scale:
     stem = _stem(run, array)
     if stem == INTEGRITY:
         return WHOLE
-    field = run.field(array)
-    times = field["time"].to_numpy()
     chosen = [days[k] for k in np.unique(np.linspace(0, len(days) - 1, min(LOOKED_AT, len(days))).round().astype(int))]
     ends = []
     for day in chosen:
-        values = field.isel(time=int(np.abs(times - day).argmin())).to_numpy()
+        values = run.field(array, day).to_numpy()
         values = values[np.isfinite(values)]
         if values.size:
             ends.append(np.quantile(values, (TRIM, 1 - TRIM)))

@@ -9,7 +9,7 @@ import numpy as np
 from marrow_niche.analysis.profiles import Distances, Profile
 from marrow_niche.errors import RunError
 from marrow_niche.quantities import words
-from marrow_niche.view import curves, slices, style
+from marrow_niche.view import panel, slices, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,7 +47,7 @@ def profiles(results: "Results", days: Sequence[tuple[float, str]] | None = None
     columns = min(COLUMNS, len(fields))
     blocks = math.ceil(len(fields) / columns)
     with style.styled():
-        drawn = style.figure(max(3.4, 1.9 * columns), 3.5 * blocks + 0.35, layout="constrained")
+        drawn = style.figure(7.6, 3.5 * blocks + 0.35, layout="constrained")
         grid = drawn.add_gridspec(2 * blocks, columns)
         for k, name in enumerate(fields):
             block, column = divmod(k, columns)
@@ -58,8 +58,8 @@ def profiles(results: "Results", days: Sequence[tuple[float, str]] | None = None
                 _panel(ax, found)
                 ax.set_xlabel(f"from {NAMES[of]} [µm]")
             stem, unit = words.split_unit(name)
-            curves._head(top, words.title(stem), unit)
-        handles = [curves._swatch(colour) for _, colour in zip(days, LOOKS)]
+            panel.head(top, words.title(stem), unit)
+        handles = [panel.swatch(colour) for _, colour in zip(days, LOOKS)]
         labels = [f"day {words.day(day)}" + f", {called}" * bool(called) for day, called in days]
         drawn.legend(handles, labels, loc="outside upper right", ncol=len(days))
     return drawn
@@ -74,7 +74,7 @@ def _panel(ax: "Axes", found: list[Profile]) -> None:
     values = np.concatenate([x for each in found for x in (each.low, each.median, each.high)])
     if values.min() > 0 and values.max() > slices.DECADE * values.min():
         ax.set_yscale("log")
-        curves._plain_log(ax, [values])
+        panel.plain_log(ax, [values])
     else:
         ax.yaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 5, 10]))
         ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: words.plain(value)))

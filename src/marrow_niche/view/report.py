@@ -100,7 +100,8 @@ def summary(results: "Results | Path | str") -> str:
         lines.append(f"Not finished; go on with: marrow-niche resume {place.path}")
     if place.report.is_file():
         lines.append(f"Report:   {place.report}")
-    lines.append(f"ParaView: cd {place.path} && paraview --script={place.open_in_paraview.name}")
+    if place.open_in_paraview.is_file():
+        lines.append(f"ParaView: cd {place.path} && paraview --script={place.open_in_paraview.name}")
     text = "\n".join(lines)
     for sign, plain in {"µ": "u", "–": "-", "×": "x", "β": "beta"}.items():
         text = text.replace(sign, plain)

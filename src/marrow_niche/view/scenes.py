@@ -109,6 +109,7 @@ def film(
     theme: str = "light",
     size: str | tuple[int, int] = SIZE,
     rate: float = 8.0,
+    into: Path | str | None = None,
     show: Callable[[int, int, float], None] = lambda done, number, more: None,
 ) -> list[Path]:
     """Draw a scene at every recorded time, or at given `days`, into films; colours mean the same in all frames.
@@ -118,11 +119,13 @@ def film(
     results, field, theme, size
         As of `render`.
     movies : sequence of path
-        Each ends in .mp4 or .gif.
+        Each ends in .mp4 or .gif; relative to `into`.
     scene : str
         All but triptych.
     rate : float
         Frames a second.
+    into : path, optional
+        Folder for the films; the working directory by default.
     show : callable
         Called with (frames done, frames in all, 0.0).
 
@@ -130,12 +133,13 @@ def film(
     """
     run = results if isinstance(results, Results) else open_results(results)
     scenes = [scene] if isinstance(scene, str) else [*scene]
-    wanted = asked(run, scenes, days=days, field=field, theme=theme, size=size, movies=movies, rate=rate)
+    paths = [Path(into or ".") / path for path in movies]
+    wanted = asked(run, scenes, days=days, field=field, theme=theme, size=size, movies=paths, rate=rate)
     (scene,) = wanted.scenes
     frames = wanted.days or tuple(float(day) for day in run.days)
     plans = over(run, scene, frames, wanted)
     with ExitStack() as stack:
-        made = [stack.enter_context(movie.film(Path(path), wanted.size, rate)) for path in movies]
+        made = [stack.enter_context(movie.film(path, wanted.size, rate)) for path in paths]
         show(0, len(plans), 0.0)
         pages = _flat(run, plans, wanted) if scene == "slice" else _solid(run, plans, wanted)
         for number, (_, drawn) in enumerate(pages, 1):
@@ -143,7 +147,7 @@ def film(
             for each in made:
                 each.add(frame)
             show(number, len(plans), 0.0)
-    return [Path(path) for path in movies]
+    return paths
 
 
 def _flat(run: Results, plans: Sequence[Plan], wanted: Asked) -> "Iterator[tuple[Plan, Figure]]":

@@ -27,6 +27,8 @@ COARSE = 4_000_000
 SEED = 2024
 FLAGS = ("cycling", "senescent", "marked")
 """What a stem cell is or is not."""
+FACTS = ("tip", "divisions", "age_d", "dose_Gy")
+"""What else is recorded of a stem cell and told of it."""
 
 
 class View:
@@ -284,7 +286,7 @@ class View:
     def cells(self, day: float) -> dict[str, np.ndarray]:
         """Stem cells at their true number, drawn from the stored ones by weight with a fixed seed.
 
-        position (k, 3) [um]; cycling, senescent, marked (k,) bool; clone (k,).
+        position (k, 3) [um]; cycling, senescent, marked (k,) bool; clone (k,); and of `FACTS` those that are recorded, (k,).
         """
         from marrow_niche.errors import RunError
 
@@ -304,7 +306,8 @@ class View:
         chosen = np.sort(random.choice(len(table), number, replace=False, p=weight / weight.sum()))
         flags = {name: table[name].to_numpy()[chosen] > 0 if name in table else np.zeros(number, bool) for name in FLAGS}
         clone = table["clone"].to_numpy()[chosen] if "clone" in table else np.zeros(number, int)
-        return {"position": place[chosen], "clone": clone} | flags
+        facts = {name: table[name].to_numpy()[chosen] for name in FACTS if name in table}
+        return {"position": place[chosen], "clone": clone} | flags | facts
 
     def integrity(self, day: float, points: np.ndarray) -> np.ndarray:
         """Sinusoid integrity at points (m, 3) [um] from the nearest marrow voxel; 1 where it is not recorded."""
@@ -314,8 +317,7 @@ class View:
 
     def values(self, name: str, day: float) -> np.ndarray:
         """A field in what is drawn, at the record nearest to `day` [d]: (nz, ny, nx), NaN outside the marrow."""
-        field = self.results.field(name)
-        return field.isel(time=int(np.abs(field["time"].to_numpy() - day).argmin())).to_numpy()[self.index]
+        return self.results.field(name, day).to_numpy()[self.index]
 
     def nearest(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Index (z, y, x), each (m,), of the marrow voxel nearest to points (m, 3) [um]."""

@@ -81,11 +81,9 @@ def slices(results: "Results", days: Sequence[tuple[float, str]] | None = None) 
         drawn = style.figure(WIDTH, height * (tall + GAP) + HEAD + FOOT - GAP)
         for number, name in enumerate(fields):
             block, row = divmod(number, height)
-            field = results.field(name)
             values = []
             for day, _ in days:
-                at = int(np.abs(field["time"].to_numpy() - day).argmin())
-                whole = field.isel({"time": at, "zyx"[axis]: index}).to_numpy()
+                whole = results.field(name, day).isel({"zyx"[axis]: index}).to_numpy()
                 values.append((whole.T if turned else whole)[rows, columns])
             top = 1.0 - (HEAD + row * (tall + GAP)) / drawn.get_figheight()
             left = (block * WIDTH / blocks + 0.06) / WIDTH

@@ -22,17 +22,23 @@ if TYPE_CHECKING:
 
 Layer = tuple[str, "pyvista.DataSet", dict[str, Any]]
 """Name, mesh, and how it is drawn; a mesh that is the same object is the same picture."""
+FAT_RIM = 4.0
+"""How wide the rim of an adipocyte is on a cut face [um]."""
 STEM_CELL = 4.5
 """Radius of a stem cell [um]."""
 BALL = 0.0075
 """Drawn radius of a stem cell, as a share of the diagonal of the picture, while they are `FEW`."""
 FEW, SMALLEST = 150, 0.15
+RIM = 1.2
+"""Radius of a stem cell with its rim, over its own."""
 PALE = {"anatomy": 0.6, "cells": 0.85, "field": 0.85, "vessels": 0.0}
 """Opacity of stem cells behind something."""
 SIDES = ((60_000, 12), (200_000, 8), (400_000, 4))
 """Up to so many vessels a tube has so many sides; three beyond."""
 PLACES = 600_000
 """Most places on the cut face."""
+FINER = 2
+"""A picture is drawn with so many pixels for each of its own, along both sides, and their means taken."""
 ROUND = {"smooth_shading": True, "ambient": 0.30, "diffuse": 0.75, "specular": 0.08}
 DULL = {"smooth_shading": True, "ambient": 0.50, "diffuse": 0.55, "specular": 0.0}
 
@@ -113,13 +119,17 @@ class Stage:
             there = self.view.behind(cells["position"])
             cells = {name: values[there] for name, values in cells.items()}
         facets = 14 if len(cells["position"]) <= 2 * FEW else 9  # many are drawn small
-        sphere = pyvista.Sphere(radius=radius, theta_resolution=facets, phi_resolution=facets)
+        sphere, around = (
+            pyvista.Sphere(radius=size * radius, theta_resolution=facets, phi_resolution=facets) for size in (1.0, RIM)
+        )
         matter = {"smooth_shading": True, "ambient": 0.35, "diffuse": 0.7, "specular": 0.35, "specular_power": 25}
         found: list[Layer] = []
         for name, chosen, colour in groups(cells, panel, self.theme):
             if chosen.any():
-                balls = pyvista.PolyData(cells["position"][chosen]).glyph(geom=sphere, scale=False, orient=False)
+                middles = pyvista.PolyData(cells["position"][chosen])
+                balls, larger = (middles.glyph(geom=geom, scale=False, orient=False) for geom in (sphere, around))
                 found.append((f"cells {name}", balls, {**matter, "color": colour}))
+                found.append((f"rims {name}", larger, {"lighting": False, "culling": "front", "color": rim(colour)}))
         return found, len(cells["position"])
 
     def shot(self, panel: Panel, size: tuple[int, int]) -> tuple[np.ndarray, dict[str, Any]]:
@@ -151,10 +161,10 @@ class Stage:
 
         room = self._plotters.get((size, clear))
         if room is None:
-            plotter: Any = pyvista.Plotter(off_screen=True, window_size=list(size), lighting="none")
+            plotter: Any = pyvista.Plotter(off_screen=True, window_size=[FINER * n for n in size], lighting="none")
+            plotter.disable_anti_aliasing()
             plotter.set_background(self.theme.page)
             studio.light(plotter)
-            plotter.enable_anti_aliasing("ssaa")
             room = self._plotters[size, clear] = {"plotter": plotter, "meshes": {}}
         plotter, meshes = room["plotter"], room["meshes"]
         for name in meshes.keys() - {name for name, *_ in things}:
@@ -165,7 +175,7 @@ class Stage:
                 plotter.add_mesh(mesh, name=name, render=False, reset_camera=False, show_scalar_bar=False, **options)
                 meshes[name] = (id(mesh), str(options))
         studio.aim(plotter, self.view, 0.5 * size[1] * um_per_pixel)
-        return _developed(plotter.render_window, clear)
+        return pooled(_developed(plotter.render_window, clear), FINER)
 
     def _ball(self, on_field: bool) -> float:
         """Drawn radius of a stem cell as a share of the picture's diagonal, the same on all days.
@@ -272,6 +282,8 @@ class Face:
     """
 
     def __init__(self, view: View, plane: Plane, *, cut: bool = False) -> None:
+        from scipy.ndimage import binary_erosion
+
         from marrow_niche.errors import RunError
 
         self._plane = plane
@@ -291,6 +303,8 @@ class Face:
         for x, y, radius in zip(*cut_balls(plane, *fat), strict=True):
             _disc(self._fat, x, y, radius / plane.step)
         self._fat &= ~self._vessel
+        edge = max(1, round(FAT_RIM / plane.step))
+        self._fat_rim = self._fat & ~binary_erosion(self._fat, iterations=edge)
         self._kept = kept
         self._made: tuple[np.ndarray, Any, Any] | None = None
 
@@ -302,8 +316,8 @@ class Face:
             rest = self._kept & ~shown
             squares, holes = _squares(self._plane, shown), _squares(self._plane, rest)
             if holes.n_cells:
-                palette = np.array([_rgb(theme.cut_vessel), _rgb(theme.fat)], np.uint8)
-                holes.cell_data["colour"] = palette[self._fat[rest].astype(int)]
+                palette = np.array([_rgb(colour) for colour in (theme.cut_vessel, theme.fat, theme.fat_rim)], np.uint8)
+                holes.cell_data["colour"] = palette[self._fat[rest].astype(int) + self._fat_rim[rest]]
             self._made = shown, squares, holes
         _, squares, holes = self._made
         painted = squares.copy(deep=False)
@@ -322,10 +336,17 @@ def groups(cells: Mapping[str, np.ndarray], panel: Panel, theme: Theme) -> list[
         return [("others", ~named, theme.others), *large]
     senescent, awake = cells["senescent"], cells["cycling"] & ~cells["senescent"]
     return [
-        ("quiescent", ~senescent & ~awake, theme.quiet_on_field if panel.look == "field" else theme.quiet),
+        ("quiescent", ~senescent & ~awake, theme.quiet),
         ("cycling", awake, theme.awake),
         ("senescent", senescent, theme.senescent),
     ]
+
+
+def rim(colour: str) -> str:
+    """White round a dark ball and dark round a bright one: whatever lies behind, one of the two stands out from it."""
+    red, green, blue = (channel / 255 for channel in _rgb(colour))
+    bright = 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2  # relative luminance, ITU-R BT.709
+    return "#16191d" if bright > 0.2 else "#ffffff"
 
 
 def _through(view: View, origin: np.ndarray, normal: np.ndarray, bow: Any = None) -> Plane:
@@ -385,6 +406,15 @@ def _developed(window: Any, clear: bool) -> np.ndarray:
     image = reader.GetOutput()
     wide, high, _ = image.GetDimensions()
     return vtk_to_numpy(image.GetPointData().GetScalars()).reshape(high, wide, -1)[::-1].copy()
+
+
+def pooled(picture: np.ndarray, finer: int) -> np.ndarray:
+    """Means of squares of `finer` pixels a side of a uint8 picture (high, wide, channels), rounded, a half upwards."""
+    parts = [picture[k // finer :: finer, k % finer :: finer] for k in range(finer**2)]
+    total = np.zeros(parts[0].shape, np.uint16)
+    for part in parts:
+        total += part
+    return ((total + finer**2 // 2) // finer**2).astype(np.uint8)
 
 
 def _mapped(scale: Scale) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from marrow_niche.analysis.clones import Clones
 from marrow_niche.quantities import words
-from marrow_niche.view import curves, events, style
+from marrow_niche.view import events, panel, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,7 +58,7 @@ def streams(results: "Results", *, shown: int = SHOWN) -> "Figure | None":
         low.stackplot(found.day, *(shares[k] for k in order), **look)
         done = events.of_run(results)
         for ax in (top, low):
-            curves._span(ax, found.day, done, named=ax is top)
+            panel.span(ax, found.day, done, named=ax is top)
         widest = float(100 * whole.max() / rest)
         top.set_ylim(-0.54 * widest, 0.54 * widest)
         top.set_yticks([])
@@ -67,8 +67,8 @@ def streams(results: "Results", *, shown: int = SHOWN) -> "Figure | None":
         top.plot([left, left], [-50, 50], color=style.INK, lw=2.2, solid_capstyle="butt", clip_on=False)
         top.annotate("100 % of rest", (left, 0), xytext=(-6, 0), textcoords="offset points", rotation=90, ha="right",
                      va="center", fontsize=7.5, color=style.SOFT, annotation_clip=False)  # fmt: skip
-        curves._head(top, "Stem cells by clone", "")
-        curves._share_days([top, low], 1)
+        panel.head(top, "Stem cells by clone", "")
+        panel.share_days([top, low], 1)
         low.set(ylim=(0, 100), ylabel="share of stem cells [%]", xlabel="day")
         first, last = (words.plain(found.effective[k]) for k in (0, -1))
         ends = f"effective number of clones {first} at rest, {last} at the end"

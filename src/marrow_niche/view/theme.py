@@ -30,8 +30,6 @@ class Theme:
     arteriole: str = "#d3141f"
     vein: str = "#8d5a86"
     quiet: str = "#17479e"
-    quiet_on_field: str = "#ffffff"
-    """Where they lie on a cut face that may be dark or bright."""
     awake: str = "#f2b705"
     senescent: str = "#4a4a4a"
     donor: str = style.VERMILION
@@ -64,7 +62,6 @@ DARK = Theme(
     arteriole="#ff4d4d",
     vein="#a874a0",
     quiet="#6fa8ff",
-    quiet_on_field="#6fa8ff",
     awake="#ffd23f",
     senescent="#e6e6e6",
     others="#6d7681",

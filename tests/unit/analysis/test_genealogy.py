@@ -9,6 +9,7 @@ import pytest
 
 from marrow_niche.analysis import genealogy
 from marrow_niche.errors import RunError
+from marrow_niche.record.results import Results
 
 FIRST = pd.DataFrame({"id": [1, 2, 3], "x_um": [10.0, 20.0, 30.0], "y_um": 0.0, "z_um": 5.0})
 """Three founders."""
@@ -46,7 +47,7 @@ class Recorded:
         self.last.attrs["day"] = 10.0
 
     def cells(self, day=None):
-        return FIRST if day == 0.0 else self.last
+        return FIRST if Results.nearest(self, self.days, day) == 0 else self.last
 
 
 @pytest.fixture
@@ -91,6 +92,16 @@ def test_its_tree_sequence(known):
     assert tree.tmrca(1, 3) == 7.0 and tree.tmrca(0, 3) == 9.0 and tree.mrca(0, 5) == -1
     assert tree.time(11) == 7.5  # grafted
     assert tree.tree_sequence.individual(tree.tree_sequence.node(6).individual).location.tolist() == [14.0, 0.0, 5.0]
+
+
+def test_daughters_of_the_first_hour_hang_from_their_founder():
+    """The division of founder 1 in hour 0 has no branch above it, which tskit cannot hold; its daughters part on day 0."""
+    births = pd.concat([pd.DataFrame([(0.0, 4, 1, 11.0, 0.0, 5.0)], columns=BIRTHS.columns), BIRTHS[4:]])
+    found = genealogy.trace(alive({1: 1, 4: 1, 3: 3}), births, FIRST, at=10.0)
+    assert genealogy.newick(found).splitlines() == ["(cell_1:10,cell_4:10)clone_1:0;", "(cell_3:10)clone_3;"]
+    tree = genealogy.tree_sequence(found).first()
+    assert tree.num_roots == 2 and tree.mrca(0, 2) == 4 and tree.tmrca(0, 2) == 10.0  # the founder of clone 1
+    assert tree.parent(3) == -1 and tree.num_children(3) == 0  # the division
 
 
 def test_without_tskit_it_is_said_how_to_have_it(known, monkeypatch):

@@ -1,5 +1,6 @@
 """Fields that are known functions of the distance come back as these."""
 
+import functools
 import types
 
 import numpy as np
@@ -8,6 +9,7 @@ import xarray as xr
 
 from marrow_niche.analysis import profiles
 from marrow_niche.errors import RunError
+from marrow_niche.record.results import Results
 
 H = 5.0
 SHAPE = (4, 40, 40)
@@ -28,9 +30,9 @@ def shaft(arterioles=False):
         "bone": np.stack([bone, 0 * bone]),
     }
     fields = {name: xr.DataArray(values, dims=("time", "z", "y", "x"), coords={"time": [0.0, 7.0]}) for name, values in fields.items()}
-    return types.SimpleNamespace(
-        tissue=tissue, spacing=H, origin=np.zeros(3), directory="run", vessels=lambda: vessels, field=lambda name: fields[name]
-    )
+    found = types.SimpleNamespace(tissue=tissue, spacing=H, origin=np.zeros(3), directory="run", days=np.array([0.0, 7.0]))
+    found.vessels, found.field, found.nearest = lambda: vessels, fields.__getitem__, functools.partial(Results.nearest, found)
+    return found
 
 
 def test_a_field_that_is_the_distance_to_the_wall_comes_back():
@@ -40,6 +42,8 @@ def test_a_field_that_is_the_distance_to_the_wall_comes_back():
     assert (np.diff(found.distance) > 0).all() and (found.low <= found.median).all() and (found.median <= found.high).all()
     later = at.profile("wall", 6.0)
     assert later.day == 7.0 and np.allclose(later.median, 2 * found.distance)
+    with pytest.raises(RunError, match="day 9 is not recorded; choose one of day 0 to 7"):
+        at.profile("wall", 9.0)
 
 
 def test_a_field_that_is_the_distance_to_bone_comes_back_to_half_a_voxel():

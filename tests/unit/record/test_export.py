@@ -119,6 +119,34 @@ def test_an_export_is_whole_or_absent_and_replaces_only_another(run, into, monke
     assert export(run, "csv").name == "run_csv"
 
 
+def test_an_export_with_other_files_in_it_is_not_overwritten(run, into):
+    for form, where in (("vti", "fields/mine.txt"), ("zarr", "notes.md")):
+        export(run, form, into=into, overwrite=True)
+        (into / where).write_text("keep me")
+        (into / ".DS_Store").write_text("a file manager's")
+        with pytest.raises(ExportError, match=rf"holds more than an export \({where}\). Move that away first"):
+            export(run, "csv", into=into, overwrite=True)
+        assert (into / where).read_text() == "keep me"
+        (into / where).unlink()
+    export(run, "csv", into=into, overwrite=True)
+    assert sorted(os.listdir(into)) == ["cells.csv", "export.json"]
+
+
+def test_what_is_put_into_an_export_while_it_is_replaced_stays(run, into):
+    export(run, "csv", into=into)
+    with pytest.raises(ExportError, match="holds more than an export"):
+        export(run, "csv", into=into, overwrite=True, show=lambda *_: (into / "late.txt").write_text("keep me"))
+    assert sorted(os.listdir(into)) == ["cells.csv", "export.json", "late.txt"] and sorted(os.listdir(into.parent)) == ["out", "run"]
+
+
+def test_an_export_that_does_not_tell_its_files_is_left_alone(run, into):
+    """As one of an older version, or one whose note was edited."""
+    export(run, "csv", into=into)
+    (into / "export.json").write_text("{}")
+    with pytest.raises(ExportError, match=r"more than an export \(cells.csv\)"):
+        export(run, "csv", into=into, overwrite=True)
+
+
 def test_a_run_that_is_the_working_folder_is_exported_beside_it(run, tmp_path, monkeypatch):
     monkeypatch.chdir(run.path)
     assert export(".", "csv").resolve() == tmp_path / "run_csv"

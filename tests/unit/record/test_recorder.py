@@ -145,10 +145,7 @@ def test_fields_and_cells_may_be_left_out_at_a_time(tmp_path, marrow):
     recorder.record(1, **row, fields=marrow.fields(1), cells=marrow.cells(1))
     recorder.record(2, **row)
     run = recorder.directory
-    assert [name for _, name in paraview_files.read_collection(run.fields_pvd)] == [
-        "fields/fields_0000.vti",
-        "fields/fields_0001.vti",
-    ]
+    assert [name for _, name in paraview_files.read_collection(run.fields_pvd)] == ["fields/fields_0001.vti"]
     assert [name for _, name in paraview_files.read_collection(run.cells_pvd)] == ["cells/cells_0001.vtp"]
     assert resumed(marrow, run, 5.0).days == (0, 1, 2)
 
@@ -217,3 +214,12 @@ def test_a_run_without_births_says_so(tmp_path, marrow):
     recorder.record(0.0, blood={"platelets_per_uL": 1.0}, marrow={"hsc": 1})
     with pytest.raises(RunError, match="births.csv: missing.*run the scenario again"):
         _ = open_results(tmp_path / "run").births
+
+
+def test_a_recording_of_tables_alone_leaves_no_file_of_space(tmp_path, marrow):
+    recorder = marrow.begin(tmp_path / "run")
+    for day in (0.0, 1.0):
+        recorder.record(day, blood={"platelets_per_uL": 1e6}, marrow={"hsc": 12})
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
+        "blood.csv", "marrow.csv", "provenance.json", "scenario.toml",
+    ]  # fmt: skip

@@ -74,13 +74,28 @@ def test_the_lattice_and_the_geometry_come_back(run, marrow):
 
 def test_cells_are_those_of_the_nearest_recorded_day(run, marrow):
     results = open_results(run)
-    for asked, day in ((None, 7.0), (14, 7.0), (0.2, 0.0), (1, 4 / 3)):
+    for asked, day in ((None, 7.0), (7.3, 7.0), (0.2, 0.0), (1, 4 / 3), (-0.4, 0.0)):
         cells = results.cells(day=asked)
         assert cells.attrs["day"] == day
         expected = marrow.cells(day)
         assert np.array_equal(cells[["x_um", "y_um", "z_um"]].to_numpy(), expected["position"])
         assert np.array_equal(cells["cell_id"], expected["cell_id"])
         assert cells["age_h"].tolist() == expected["age_h"].tolist()
+
+
+def test_of_a_field_one_day_is_the_nearest_recorded_one(run):
+    results = open_results(run)
+    one = results.field("SCF", day=1)
+    assert one.dims == ("z", "y", "x") and float(one["time"]) == 4 / 3
+    assert np.array_equal(one, results.field("SCF").isel(time=2), equal_nan=True)
+
+
+@pytest.mark.parametrize("day", [-0.6, 7.5, 999, float("nan")])
+@pytest.mark.parametrize("read", ["cells", "scene", "field"])
+def test_a_day_outside_of_the_run_is_refused_with_those_there_are(run, read, day):
+    results = open_results(run)
+    with pytest.raises(RunError, match=f"day {day:g} is not recorded; choose one of day 0 to 7, 4 times"):
+        results.field("SCF", day=day) if read == "field" else getattr(results, read)(day=day)
 
 
 def test_an_unknown_field_is_met_with_the_nearest_one(run):

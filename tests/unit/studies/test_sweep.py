@@ -139,3 +139,15 @@ def test_members_in_processes_give_what_they_give_alone_and_are_not_run_again(st
     assert set(members.run_members(found.members, tmp_path / "many", jobs=1).values()) == {"kept"}
     assert not list((tmp_path / "many").glob("members/*/cells/*"))
     assert (tmp_path / "many" / "sweep.csv").read_bytes() == (tmp_path / "one" / "sweep.csv").read_bytes()
+
+
+def test_finished_members_that_differ_by_their_seed_stand_together(study, monkeypatch, tmp_path):
+    """All but one of the second dose: it stands alone, and is no band."""
+    found = sweep.read_sweep(study(STUDY))
+    undone = [m.name for m in found.members if m.values["events.1.dose"] == "4 Gy"][1:]
+    monkeypatch.setattr(members, "finished", lambda directory: directory.name not in undone)
+    groups = members.by_seed([*found.members, *found.members], tmp_path)
+    assert list(groups) == [f"events.1.dose = 2 Gy, parameters.stem_cells.number = {n}" for n in (20000, 21500, 23000)]
+    for (_, paths), first in zip(groups.items(), found.members[::2]):
+        seeds = [m.seed for m in found.members if tmp_path / "members" / m.name in paths and m.values == first.values]
+        assert len(paths) == 2 and seeds == [3, 4]

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from marrow_niche.errors import CountsError
-from marrow_niche.view import clinic, compare, curves
+from marrow_niche.view import clinic, compare, panel
+from marrow_niche.view.events import Event
 from marrow_niche.view.report import report
 
 
@@ -42,7 +43,18 @@ def test_a_table_with_nothing_left_to_judge_is_refused(own, tmp_path):
     assert not (own.directory / "compare.csv").exists()
 
 
+def test_names_of_events_that_are_near_stand_below_each_other():
+    """Three within a day, and one far from them that may stand in the first row again."""
+    from matplotlib.figure import Figure
+
+    ax = Figure(figsize=(2.5, 2)).add_subplot()
+    done = [Event(spans=((day, day),), label=name, told=name) for day, name in ((0, "a"), (0.2, "b"), (1, "c"), (25, "d"))]
+    panel.span(ax, np.array([0.0, 30.0]), done, named=True)
+    high = {text.get_text(): text.get_position()[1] for text in ax.texts}
+    assert high["a"] == high["d"] == 1.0 and high["a"] - 0.05 > high["b"] and high["b"] - 0.05 > high["c"]
+
+
 def test_daily_doses_are_a_band():
     days = [(k, k) for k in (0.0, 1.0, 2.0)]
-    assert curves._joined([*days, (20.0, 20.0)], 2.0) == [(0.0, 2.0), (20.0, 20.0)]
-    assert curves._joined(days, 0.5) == days and np.shape(curves._joined([], 1.0)) == (0,)
+    assert panel.joined([*days, (20.0, 20.0)], 2.0) == [(0.0, 2.0), (20.0, 20.0)]
+    assert panel.joined(days, 0.5) == days and np.shape(panel.joined([], 1.0)) == (0,)

@@ -20,6 +20,14 @@ def test_doses_and_bleedings_are_told():
     assert third.told == "75 IU EPO at day 2"
 
 
+def test_on_the_first_day_the_hour_is_told():
+    label = {"kind": "label", "at": "1 h", "cells": "tip", "share": "30 %"}
+    (found,) = told(label)
+    assert found.told == "label of 30 % of tip at hour 1"
+    (dose,) = told({"kind": "radiation", "at": "12 h", "dose": "2 Gy"})
+    assert dose.told == "2 Gy at hour 12"
+
+
 def test_of_a_dose_it_is_told_where_it_falls():
     dose = {"kind": "radiation", "at": "0 d", "dose": "6 Gy"}
     assert [event.told for event in told(dose)] == ["6 Gy at day 0"]

@@ -116,3 +116,67 @@ def test_a_browser_without_a_network_draws_it_once_it_is_opened(recorded, tmp_pa
     assert (np.abs(drawn[0] - quiet).max(axis=2) < 0.35).sum() > 30
     assert (np.abs(drawn[0] - drawn[1]).max(axis=2) > 0.1).mean() > 0.01  # it was turned
     assert told == "day 6: 0 stem cells"
+
+
+def on_canvas(head, place, wide, high):
+    """Where places (k, 3) [um from the low corner] stand on an untouched canvas [CSS pixels], (k, 2)."""
+    x, y, _ = np.array(head["turn"]).reshape(3, 3) @ (place + head["low"]).T
+    um = max(head["seen"][0] / (0.94 * wide), head["seen"][1] / (0.88 * high))
+    return np.stack([0.5 * wide + x / um, 0.5 * high - y / um], axis=1)
+
+
+@pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine")
+def test_a_stem_cell_that_is_clicked_on_tells_what_it_is(recorded, tmp_path, monkeypatch):
+    """The cell that stands freest of the others on the canvas, by its number; a click beside all of them tells nothing."""
+    original = View.cells
+
+    def cells(self, day):
+        found = original(self, day)
+        number = np.arange(len(found["position"]))
+        return found | {"clone": 1000 + number, "tip": number % 2, "age_d": 0.5 + number, "dose_Gy": number / 3}
+
+    monkeypatch.setattr(View, "cells", cells)
+    file = tmp_path / "report.html"
+    file.write_text(page.document("a marrow", "to turn", interactive.section(recorded)), encoding="utf-8")
+    head, array = unpacked(interactive.packed(recorded)[1])
+    packed = head["cells"][0]
+    with Page(file.as_uri() + "#turn", tmp_path / "profile") as opened:
+        opened.until("document.getElementById('turn').dataset.drawn === 'day 0'")
+        opened.evaluate("document.querySelector('#turn canvas').scrollIntoView({behavior: 'instant'})")
+        x, y, wide, high = opened.evaluate(
+            "(() => { const b = document.querySelector('#turn canvas').getBoundingClientRect(); return [b.x, b.y, b.width, b.height]; })()"
+        )
+        spots = on_canvas(head, places(head, array(packed["place"])), wide, high)
+        apart = np.linalg.norm(spots[:, None] - spots, axis=2) + 1e9 * np.eye(len(spots))
+        chosen = int(apart.min(axis=1).argmax())
+
+        def click(spot):
+            at = x + float(spot[0]), y + float(spot[1])
+            opened.drag(at, at)
+            opened.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+            hidden = opened.evaluate("document.querySelector('#turn .card').hidden")
+            return None if hidden else opened.evaluate("document.querySelector('#turn .card').textContent")
+
+        told, picked = click(spots[chosen]), opened.evaluate("document.getElementById('turn').dataset.picked")
+        opened.drag((x + 0.1 * wide, y + 0.9 * high), (x + 0.2 * wide, y + 0.9 * high))  # it is turned, and stays picked
+        turned = opened.evaluate("document.getElementById('turn').dataset.picked")
+        nothing = click((3.0, 3.0))
+        complaints = opened.complaints
+    state = ("quiescent", "cycling", "senescent")[array(packed["state"])[chosen]]
+    kind = "of the tip" if chosen % 2 else "HSC"
+    assert told == f"Stem cell, {state}, {kind}, clone {1000 + chosen}, {0.5 + chosen:g} d since it came or divided, {float(f'{chosen / 3:.3g}'):g} Gy received"
+    assert picked == turned == str(chosen) and nothing is None and complaints == []
+
+
+def test_bone_that_sticks_out_of_the_box_by_less_than_a_voxel_leaves_no_hole(recorded, monkeypatch):
+    """A closed surface stays closed; what reaches far out of the box is cut off."""
+    import pyvista
+
+    view = View(recorded)
+    size = view.top - view.corner
+    ball = pyvista.Sphere(theta_resolution=40, phi_resolution=40)
+    for beyond, whole in ((0.9 * view.h, True), (3.0 * view.h, False)):
+        points = view.corner + 0.5 * size + ball.points * (size + 2 * beyond)
+        monkeypatch.setattr(type(recorded), "surface", lambda self, points=points: (points, ball.regular_faces))
+        bone = interactive._bone(view)
+        assert (bone.clean().n_open_edges == 0) == whole

@@ -22,6 +22,26 @@ def test_a_gif_has_its_frames_in_order_and_loops(tmp_path):
         assert abs(int(np.asarray(image.convert("RGB"))[45, 80, 0]) - level) < 3
 
 
+def test_each_frame_of_a_gif_has_its_own_colours_and_none_is_kept(tmp_path):
+    """Colours of one frame do not leak into the next; the file holds all but the trailer before the film ends."""
+    from PIL import Image
+
+    random, frames, sizes = np.random.default_rng(4), [], []
+    with film(tmp_path / "a.gif", (64, 40), 10.0) as made:
+        for centre in ((200, 30, 30), (30, 200, 30), (30, 30, 200), (255, 255, 255)):
+            frames.append(np.clip(random.normal(centre, 12, (40, 64, 3)), 0, 255).astype(np.uint8))
+            made.add(frames[-1])
+            made._file.flush()
+            sizes.append((tmp_path / ".a.gif.part").stat().st_size)
+    image = Image.open(tmp_path / "a.gif")
+    for number, frame in enumerate(frames):
+        image.seek(number)
+        shown = np.asarray(image.convert("RGB"), float)
+        assert np.abs(shown.mean(axis=(0, 1)) - frame.mean(axis=(0, 1))).max() < 3 and np.abs(shown - frame).mean() < 15
+    assert sizes == sorted(set(sizes)) and (tmp_path / "a.gif").stat().st_size == sizes[-1] + 1
+    assert not [name for name, value in vars(made).items() if isinstance(value, list)]
+
+
 def test_a_wide_gif_is_made_smaller(tmp_path):
     from PIL import Image
 

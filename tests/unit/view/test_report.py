@@ -138,3 +138,12 @@ def test_importing_the_room_loads_nothing_heavy():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.strip() == "[]"
+
+
+def test_files_that_a_run_of_tables_alone_has_not_are_not_named(own):
+    from marrow_niche.view import making
+
+    assert "open_in_paraview.py" in "".join(making.files(own)) and "ParaView: cd" in summary(own)
+    (own.directory / "open_in_paraview.py").unlink()
+    told = "".join(making.files(own))
+    assert "open_in_paraview.py" not in told and "blood.csv" in told and "ParaView: cd" not in summary(own)

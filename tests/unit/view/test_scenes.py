@@ -5,7 +5,9 @@ import itertools
 
 import numpy as np
 import pytest
+from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
 
 from marrow_niche.errors import PictureError, RunError
 from marrow_niche.view import plans, scenes, shooting, style
@@ -13,7 +15,7 @@ from marrow_niche.view.asked import SCENES, asked
 from marrow_niche.view.composed import Sheet, label, page, places, ticks
 from marrow_niche.view.probe import Probe
 from marrow_niche.view.section import Section
-from marrow_niche.view.stage import Panel, Scale, groups
+from marrow_niche.view.stage import Panel, Scale, groups, pooled, rim
 from marrow_niche.view.theme import DARK, LIGHT
 
 SMALL = (640, 360)
@@ -28,7 +30,7 @@ def test_every_mistake_is_told_at_once_with_its_cure(recorded):
     text = str(told.value)
     assert f"{len(told.value.mistakes)} mistakes" in text
     for part in (
-        "Did you mean 'anatomy'?", "from day 0 to 20", "Did you mean 'SCF'?", "Did you mean 'dark'?", "such as 1920x1080",
+        "Did you mean 'anatomy'?", "choose one of day 0 to 20, 5 times", "Did you mean 'SCF'?", "Did you mean 'dark'?", "such as 1920x1080",
         "png, svg or pdf", "neither .mp4 nor .gif", "given twice", "Give --scene once", "Give --day three times", "between 0.1 and 60",
     ):  # fmt: skip
         assert part in text
@@ -87,6 +89,45 @@ def test_states_of_stem_cells_differ_plainly_in_colour(theme, look):
     shades = [np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)]) for colour in colours]
     for one, other in itertools.combinations(shades, 2):
         assert np.abs(one - other).max() > 60
+
+
+def luminance(colour):
+    """Relative luminance of #rrggbb (WCAG 2, with its exact curve)."""
+    shares = np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)]) / 255
+    linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+@pytest.mark.parametrize("by", ["state", "donor", "clone"])
+def test_a_stem_cell_stands_out_from_any_ground_by_itself_or_by_its_rim(theme, by):
+    """A ball and its rim have a contrast above 4.5 to 1 (WCAG 2.1 asks 3 to 1 of graphics); so on no colour of the maps, of
+    vessels, fat or bone do both have less than half as much, on a scale of ratios: 2.1 to 1."""
+    flags = {name: np.zeros(0, bool) for name in ("cycling", "senescent", "marked")} | {"clone": np.zeros(0, int)}
+    colours = [colour for *_, colour in groups(flags, Panel(look="field", day=0.0, by=by, clones=(1, 2, 3, 4, 5, 6)), theme)]
+    grounds = [theme.cut_vessel, theme.fat, theme.bone, theme.sinusoid, theme.pale_sinusoid, theme.page]
+    grounds += [to_hex(each) for name in ("viridis", "cividis", "RdBu") for each in colormaps[name](np.linspace(0, 1, 64))]
+
+    def contrast(one, other):
+        low, high = sorted((luminance(one), luminance(other)))
+        return (high + 0.05) / (low + 0.05)
+
+    for colour in colours:
+        assert contrast(colour, rim(colour)) > 4.5
+        assert min(max(contrast(ground, colour), contrast(ground, rim(colour))) for ground in grounds) > 2.1
+
+
+def test_each_of_several_heads_stands_over_its_picture():
+    """A flat bone in a high place: the head goes down to it; a bone that fills its place leaves the head above."""
+    low = []
+    for aspect in (2.0, 0.5):
+        drawn = page((1280, 720), LIGHT)
+        label(drawn, Sheet(title="t", under="u", heads=("one", "two", "three"), foot=()), (1280, 720), LIGHT, aspect, 2.0)
+        low.append(next(line.get_position()[1] for line in drawn.texts if line.get_text() == "one"))
+        left, top, wide, high = places(3, (1280, 720), aspect)[0]
+        shown = min(high, wide / aspect)
+        assert top + 0.5 * (high - shown) - 0.05 * shown - 30 < 720 * (1 - low[-1]) <= top + 0.5 * (high - shown)
+    assert low[0] < low[1] - 0.1
 
 
 @pytest.mark.parametrize("size", [(1280, 720), (720, 1280)])
@@ -249,10 +290,20 @@ def test_who_looks_no_longer_leaves_no_child_behind(recorded, monkeypatch):
     assert children[0].poll() is not None
 
 
+@pytest.mark.parametrize("finer", [1, 2, 3])
+def test_pixels_are_means_of_finer_ones(finer):
+    fine = np.random.default_rng(2).integers(0, 256, (4 * finer, 5 * finer, 3), np.uint8)
+    found = pooled(fine, finer)
+    assert found.shape == (4, 5, 3) and found.dtype == np.uint8
+    for row in range(4):
+        for column in range(5):
+            square = fine[row * finer : (row + 1) * finer, column * finer : (column + 1) * finer].astype(float)
+            assert np.abs(found[row, column] - square.mean(axis=(0, 1))).max() <= 0.5
+    assert (pooled(np.full_like(fine, 255), finer) == 255).all()
+
+
 def test_a_cut_face_has_the_colours_of_its_bar(recorded, window, tmp_path):
     """SCF on day 0 lies between 181.8 and 182.8: with colours from 0 to 2000 all of the face is one colour."""
-    from matplotlib import colormaps
-
     scale = Scale(low=0.0, high=2000.0)
     panel = Panel(look="field", day=0.0, array="SCF_pM", scale=scale, by="", half=True)
     (shot,) = shooting.shots(recorded, [(panel, (320, 240))], theme=LIGHT, found=window)
@@ -279,6 +330,17 @@ def test_a_film_shows_every_record_and_tells_how_far_it_is(recorded, tmp_path):
     (path,) = scenes.film(recorded, [tmp_path / "a.gif"], "slice", size=SMALL, show=lambda done, number, _: told.append((done, number)))
     assert Image.open(path).n_frames == 5
     assert told == [(k, 5) for k in range(6)]
+
+
+def test_the_command_puts_films_into_the_folder_that_is_asked_for(recorded, tmp_path, capsys):
+    from marrow_niche.cli import main
+
+    asked_for = ["--scene", "slice", "--day", "0", "--day", "6", "--size", "320x240", "--movie", "a.gif"]
+    assert main(["render", str(recorded.directory), *asked_for, "--into", str(tmp_path / "films")]) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'films' / 'a.gif'}\n" and (tmp_path / "films" / "a.gif").is_file()
+    assert main(["render", str(recorded.directory), *asked_for, "--into", str(tmp_path / "no"), "--format", "png"]) == 2
+    assert "--format png: is of pictures; a film is what its name ends in" in capsys.readouterr().err
+    assert not (tmp_path / "no").exists()
 
 
 def test_a_film_that_cannot_be_drawn_leaves_nothing(recorded, tmp_path, no_window):
