@@ -194,3 +194,14 @@ def test_each_place_has_lesions_of_its_own(spec):
     state.lesions = np.array([0.0, 40.0] * (N // 2))
     run(state, spec, 24 * 200)
     assert (state.vessel[::2] == 1.0).all() and (state.vessel[1::2] < 0.2).all()
+
+
+@pytest.mark.parametrize("gray", [18.0, 20.0, 21.0, 22.0])
+def test_what_can_divide_regrows_into_the_place_of_what_cannot(spec, gray):
+    """In full marrow the wall ends where regrowth and late loss are equal: the root of (1 - b) h v (1 - v) = l b (v - v0)."""
+    state = niche(spec)
+    state.lesions = lesions(lab.scenario().parameters.radiation.endothelium, gray, 9.0 * (2 * gray - 9.0))
+    b = stroma.sterile(state.lesions, spec)
+    grows, goes = (1 - b) * spec.vessel_healing, b * spec.vessel_late_loss
+    expected = np.roots([grows, goes - grows, -goes * spec.vessel_remnant]).max()
+    assert run(state, spec, 24 * 3000).vessel == pytest.approx(expected, rel=1e-3)
