@@ -211,17 +211,17 @@ def contact(point, wall, stroma, integrity, vessel, wall_share, stroma_reach, wa
     return (1 - wall_share) * best + wall_share * vessel * math.exp(-max(wall, 0.0) / wall_reach)
 
 
-def healed(vessel, fat, cells, kit, turned, vegfr2, dt, *, begins, healing, injury, remnant, upkeep, hindered, fat_at_rest, clearing):
+def healed(vessel, fat, cells, kit, turned, sterile, vegfr2, dt, *, begins, healing, injury, remnant, upkeep, hindered, late, fat_at_rest, clearing):
     """Sinusoid and fat of one voxel `dt` hours later, by docs/model.md; `turned` stroma that turns to fat in an hour."""
     empty = max(0.0, 1.0 - cells / begins) ** 2
     vegf = vegfr2 * (upkeep + (1.0 - upkeep) * min(kit, 1.5))
     g = (vegf - upkeep) / (1.0 - upkeep)
     above = max(vessel - remnant, 0.0)
     if g > 0:
-        change = healing * g * (1.0 - hindered * max(fat - fat_at_rest, 0.0)) * vessel * (1.0 - vessel)
+        change = healing * g * (1.0 - hindered * max(fat - fat_at_rest, 0.0)) * vessel * (1.0 - vessel) * (1.0 - sterile)
     else:
         change = healing * g * above * (1.0 - vessel)
-    change -= injury * empty * above
+    change -= injury * empty * above + late * sterile * above
     gained = turned - clearing * (fat - fat_at_rest) * (0.3 + 0.7 * min(cells, 1.0))
     return min(max(vessel + dt * change, 0.0), 1.0), min(max(fat + dt * gained, 0.0), 1.0)
 

@@ -167,7 +167,12 @@ def _risen(u, straight_from):
 
 def survival(lq, linear, quadratic):
     """Share of cells that live through an exposure of this linear [Gy] and quadratic [Gy²] dose: one number, or (n,)."""
-    return np.exp(-lq.alpha * linear - lq.beta * quadratic)
+    return np.exp(-lesions(lq, linear, quadratic))
+
+
+def lesions(lq, linear, quadratic):
+    """Lethal lesions of a cell in the mean after such an exposure: one number, or (n,)."""
+    return lq.alpha * linear + lq.beta * quadratic
 
 
 def goes_on(survival, chance):

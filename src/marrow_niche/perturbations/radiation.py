@@ -98,6 +98,7 @@ def expose(state, model, linear, quadratic, dose):
         )
 
     niche.vessel *= working(r.vessel_spared, r.endothelium)
+    niche.lesions = niche.lesions + damage.lesions(r.endothelium, linear, quadratic)
     left = working(r.stroma_spared, r.stroma)
     niche.stroma *= left[g.stroma_voxel] if np.ndim(left) else left
     niche.osteoblast *= left[g.osteoblast_voxel] if np.ndim(left) else left

@@ -9,7 +9,7 @@ import numpy as np
 from marrow_niche.errors import RunError
 from marrow_niche.record.atomic import replacing
 
-_FORMAT = 6
+_FORMAT = 7
 _CHUNK = 1 << 20
 
 

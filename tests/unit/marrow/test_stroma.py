@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from marrow_niche.marrow import stroma
+from marrow_niche.marrow.damage import lesions
 from marrow_niche.marrow.stroma import StromaState
 
 N = 6
@@ -165,3 +166,42 @@ def test_integrities_stay_between_none_and_whole(spec):
         run(state, wild, 6, cells=cells, gcsf=50.0)
         for part in (state.vessel, state.stroma, state.fat, state.osteoblast):
             assert (part >= 0).all() and (part <= 1).all()
+
+
+def test_walls_that_nothing_can_regrow_are_lost_in_their_turnover_and_not_at_once(spec):
+    """In full marrow after 40 Gy: as they were for days, and then away by the closed form, down to the remnant; 9.5 Gy and four times
+    5 Gy leave cells everywhere that regrow them, to the bit."""
+    endothelium = lab.scenario().parameters.radiation.endothelium
+    after = {gray: lesions(endothelium, gray, 9.0 * (2 * gray - 9.0)) for gray in (9.5, 25.0, 40.0)}
+    state = niche(spec)
+    state.lesions = after[40.0]
+    assert 0.99 < stroma.sterile(after[25.0], spec) < stroma.sterile(state.lesions, spec)
+    for days in (5, 55, 120):
+        run(state, spec, 24 * days, dt=6.0)
+        if days == 5:
+            assert (state.vessel > 0.94).all()
+    expected = spec.vessel_remnant + (1 - spec.vessel_remnant) * np.exp(-spec.vessel_late_loss * 24 * 180)
+    assert state.vessel == pytest.approx(expected, rel=0.02)
+    for lasting in (after[9.5], 4 * lesions(endothelium, 5.0, 25.0)):
+        hit, calm = niche(spec, vessel=0.4), niche(spec, vessel=0.4)
+        hit.lesions = lasting
+        assert run(hit, spec, 24 * 60).vessel == pytest.approx(run(calm, spec, 24 * 60).vessel, rel=1e-6)
+
+
+def test_each_place_has_lesions_of_its_own(spec):
+    """Half of the walls sterile: these go, the others stay."""
+    state = niche(spec)
+    state.lesions = np.array([0.0, 40.0] * (N // 2))
+    run(state, spec, 24 * 200)
+    assert (state.vessel[::2] == 1.0).all() and (state.vessel[1::2] < 0.2).all()
+
+
+@pytest.mark.parametrize("gray", [18.0, 20.0, 21.0, 22.0])
+def test_what_can_divide_regrows_into_the_place_of_what_cannot(spec, gray):
+    """In full marrow the wall ends where regrowth and late loss are equal: the root of (1 - b) h v (1 - v) = l b (v - v0)."""
+    state = niche(spec)
+    state.lesions = lesions(lab.scenario().parameters.radiation.endothelium, gray, 9.0 * (2 * gray - 9.0))
+    b = stroma.sterile(state.lesions, spec)
+    grows, goes = (1 - b) * spec.vessel_healing, b * spec.vessel_late_loss
+    expected = np.roots([grows, goes - grows, -goes * spec.vessel_remnant]).max()
+    assert run(state, spec, 24 * 3000).vessel == pytest.approx(expected, rel=1e-3)

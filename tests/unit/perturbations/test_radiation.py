@@ -127,6 +127,7 @@ def test_the_niche_keeps_what_is_spared(struck):
     vessel = r.vessel_spared + (1 - r.vessel_spared) * law(r.endothelium, 2.0, 4.0)
     stroma = r.stroma_spared + (1 - r.stroma_spared) * law(r.stroma, 2.0, 4.0)
     assert after.stroma.vessel == pytest.approx(before.stroma.vessel * vessel, rel=1e-12)
+    assert after.stroma.lesions - before.stroma.lesions == pytest.approx(-np.log(law(r.endothelium, 2.0, 4.0)), rel=1e-12)
     assert after.stroma.stroma == pytest.approx(before.stroma.stroma * stroma, rel=1e-12)
     assert after.stroma.osteoblast == pytest.approx(before.stroma.osteoblast * stroma, rel=1e-12)
     assert (after.stroma.fat == before.stroma.fat).all()
