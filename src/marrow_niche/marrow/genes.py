@@ -60,8 +60,10 @@ def uptake(receptor, genes, lines):
 
 def mutated(tree, genes):
     """The tree with what the genes change in its first line beside its signals."""
+    less = {name: getattr(genes, gene) for gene, names in SURVIVAL.items() for name in names if getattr(genes, gene) != 1.0}
+    if not less:
+        return tree
     survival = tree.survival.copy()
-    for gene, compartments in SURVIVAL.items():
-        for name in compartments:
-            survival[tree.rows(name, 0)] *= getattr(genes, gene)
+    for name, share in less.items():
+        survival[tree.rows(name, 0)] *= share
     return dataclasses.replace(tree, survival=survival)
