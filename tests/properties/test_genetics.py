@@ -149,10 +149,12 @@ def test_il7r_scid_of_man_keeps_b_and_nk():
 
 
 @pytest.mark.slow
-def test_fanconi_loses_its_tip_over_a_year_while_blood_stays():
+def test_a_mouse_with_fanconi_anaemia_has_a_smaller_tip_that_stands_and_normal_blood():
+    """Fewer stem cells and no failure, as mice have it (Parmar 2010, Stem Cells 28:1186); an attrition of 0.1 leaves 0.75 in a
+    stirred marrow, where (2p - 1)(1 - a) = a."""
     course = ran("fanconi")
-    assert course["tip_cells"].loc[180.0] < 0.7 and course["tip_cells"].iloc[-1] < 0.45
-    assert course["stem_cells"].iloc[-1] < 0.92
+    assert 0.6 < course["tip_cells"].iloc[-1] < 0.85
+    assert course["stem_cells"].iloc[-1] < 0.95
     assert course["neutrophils_per_uL"].min() > 0.8 and course["haemoglobin_g_per_dL"].min() > 0.9
 
 
