@@ -13,6 +13,8 @@ import numpy as np
 from marrow_niche.marrow.lineages import SIGNALS
 from marrow_niche.quantities.parameters import quantity
 
+SURVIVAL = {"granulocyte_survival": ("GM",), "progenitor_survival": ("MPP", "HPC1")}
+"""The compartments whose dividing cells each of these genes makes die."""
 RECEPTORS = {"SCF": "kit", "TPO": "mpl", "EPO": "epor", "GCSF": "gcsfr", "IL7": "il7r"}
 """The gene behind what a cell makes of each signal."""
 
@@ -30,6 +32,7 @@ class Genes:
     vegfr2: float = quantity("", "signal of VEGFR2, the receptor of VEGF-A, on sinusoids", low=0, high=1, default=1.0)
     tpo: float = quantity("", "production of TPO by the liver", low=0, default=1.0)
     granulocyte_survival: float = quantity("", "survival of a dividing granulocyte precursor", low=0, high=1, default=1.0)
+    progenitor_survival: float = quantity("", "survival of a dividing MPP or HPC1", low=0, high=1, default=1.0)
     radiosensitivity: float = quantity("", "linear sensitivity of marrow cells to radiation", low=0, default=1.0)
     waking: float = quantity("", "rate at which stem cells leave G0", low=0, default=1.0)
     attrition: float = quantity("", "share of stem cells that die when they divide", low=0, high=1, default=0.0)
@@ -57,8 +60,10 @@ def uptake(receptor, genes, lines):
 
 def mutated(tree, genes):
     """The tree with what the genes change in its first line beside its signals."""
-    if genes.granulocyte_survival == 1.0:
+    less = {name: getattr(genes, gene) for gene, names in SURVIVAL.items() for name in names if getattr(genes, gene) != 1.0}
+    if not less:
         return tree
-    survival, rows = tree.survival.copy(), tree.rows("GM", 0)
-    survival[rows] *= genes.granulocyte_survival
+    survival = tree.survival.copy()
+    for name, share in less.items():
+        survival[tree.rows(name, 0)] *= share
     return dataclasses.replace(tree, survival=survival)

@@ -8,7 +8,7 @@ import pytest
 
 from marrow_niche import coupling
 from marrow_niche.errors import ScenarioError
-from marrow_niche.marrow import genes
+from marrow_niche.marrow import genes, stem_cells
 from marrow_niche.marrow.genes import Genes
 from marrow_niche.marrow.lineages import SIGNALS
 from marrow_niche.resting import twin
@@ -128,13 +128,30 @@ def wild_model():
     return lab.marrow(marked=True)[0]
 
 
-def test_precursors_of_granulocytes_die_in_the_host_alone():
+@pytest.mark.parametrize(("gene", "names"), [("granulocyte_survival", ("GM",)), ("progenitor_survival", ("MPP", "HPC1"))])
+def test_dividing_cells_of_these_compartments_die_in_the_host_alone(gene, names):
     model, _ = lab.marrow(marked=True)
-    mutant, _ = lab.marrow(marked=True, genes={"granulocyte_survival": 0.6})
+    mutant, _ = lab.marrow(marked=True, genes={gene: 0.6})
     changed = np.flatnonzero(mutant.tree.survival != model.tree.survival)
-    rows = mutant.tree.rows("GM", 0)
-    assert changed.tolist() == list(range(rows.start, rows.stop))
+    rows = [row for name in names for row in range(mutant.tree.rows(name, 0).start, mutant.tree.rows(name, 0).stop)]
+    assert changed.tolist() == rows
     assert mutant.tree.survival[rows] == pytest.approx(0.6 * model.tree.survival[rows])
+
+
+def test_the_tip_dies_out_without_mpl_below_a_tenth_and_under_an_attrition_that_the_rest_cannot_make_up_for():
+    """In a stirred marrow contact in an empty room is 1 + q = 10 times that at rest: without Mpl the last cells of the tip still gain where a
+    tenth or more of what holds them is left (the mouse) and lose where less is (man); attrition a lets them gain while (2p - 1)(1 - a) > a."""
+    sign = {}
+    for name in ("mouse", "human"):
+        s = lab.scenario(species=name).parameters.stem_cells
+        r, empty = stem_cells.rest(s), 1 + s.membrane_competition
+        felt = {"scf": 1.0, "tgf": 1.0, "vessel": 1.0, "tip": True, "s": s, "r": r}
+        without = stem_cells.fate_rates(empty, tpo=0.0, **felt)[1]
+        held = stem_cells.fate_rates(empty, tpo=1.0, **felt)[1]
+        sign[name] = without > 0.5
+        for attrition, gains in ((0.1, True), (0.5, False)):
+            assert ((2 * held - 1) * (1 - attrition) > attrition) == gains
+    assert sign == {"mouse": True, "human": False}
 
 
 def test_a_mutant_begins_at_the_rest_of_the_wild_type():

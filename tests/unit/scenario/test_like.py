@@ -38,7 +38,8 @@ def test_reading_the_one_leaves_the_other_as_it_was():
 
 
 def test_a_human_scenario_is_read():
-    """In canonical units, its sources told: its own fat cells, blood, clocks and numbers; answers to signals of the mouse."""
+    """In canonical units, its sources told: its own fat cells, blood, clocks and numbers; answers to signals of the mouse, but that
+    progenitors of man lean on TPO."""
     geometry = {"bone": "human iliac core", "voxel": "20 um"}
     made = [scenario_from({"species": name, "duration": "1 d", "geometry": geometry}) for name in ("human", "mouse")]
     human, mouse = (scenario.parameters for scenario in made)
@@ -51,7 +52,8 @@ def test_a_human_scenario_is_read():
     assert human.blood.red_cell_life == 115 * 24 > mouse.blood.red_cell_life
     assert human.stem_cells.everyone == 1e5 and human.stem_cells.tip_division < 0.3 * mouse.stem_cells.tip_division
     assert human.stem_cells.tgf_quiescence == mouse.stem_cells.tgf_quiescence
-    assert human.lineages["MPP"].renewal_response == mouse.lineages["MPP"].renewal_response
+    assert human.lineages["CMP"].renewal_response == mouse.lineages["CMP"].renewal_response
+    assert human.lineages["MPP"].renewal_response == mouse.lineages["MPP"].renewal_response | {"TPO": 0.2}
     for response in ("rate_response", "renewal_response", "survival_response"):  # man makes B cells without it
         assert {getattr(human.lineages[name], response).get("IL7", 0.0) for name in ("proB", "preB")} == {0.0}
     assert human.published == {}
