@@ -35,6 +35,12 @@ def triangle_distance(point, a, b, c):
     return min(segment_distance(point, p, q) for p, q in ((a, b), (b, c), (c, a)))
 
 
+def thickened(sheet, spacing, least):
+    """The sheet (nz, ny, nx), nowhere thinner than `least` to first order; both in um."""
+    steep = np.sqrt((np.array(np.gradient(sheet, spacing)) ** 2).sum(axis=0))
+    return sheet / np.maximum(1.0, 0.5 * least * steep)
+
+
 def square_cut(sheet, cover, spacing, farthest):
     """The cover at the middle of the sheet, sheet = 0, to first order; fields (nz, ny, nx), `spacing` and `farthest` in um."""
     slope, rise = np.array(np.gradient(sheet, spacing)), np.array(np.gradient(cover, spacing))

@@ -60,7 +60,7 @@ def make_arteries(
     rim = rim[draws.permutation(rim.size)]
     load = np.zeros(able.size)
     ends = points[rim]
-    along = room.inset.cortical.at(ends) < TERMINAL_DEPTH
+    along = (room.inset.cortical.at(ends) < TERMINAL_DEPTH) & room.bone.has_cortex
     ends = np.concatenate(
         [
             thin(ends[along], anatomy.arteriole_spacing),

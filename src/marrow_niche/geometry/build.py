@@ -206,8 +206,7 @@ def _with_spongiosa(
 
 def _search(vessels: Vessels, edges: np.ndarray, blocks: Blocks, *, cell: float) -> tuple[np.ndarray, Near]:
     tubes = middled(vessels.a[edges], vessels.b[edges], vessels.radius[edges], cell=cell)
-    away, near = search(tubes, blocks, cap=CAP)
-    return away, Near(start=near.start, item=edges[near.item])
+    return search(tubes, blocks, cap=CAP, names=edges)
 
 
 def _draws(seed: int, purpose: int) -> np.random.Generator:

@@ -146,4 +146,4 @@ def fill_shares(
         a, b, radius = (np.concatenate(pair) for pair in ((a, centre), (b, centre), (radius, size)))
     order = np.concatenate([kind + 1, np.zeros(len(centre), np.uint8)]).astype(np.uint8)
     share = share_inside((a, b, radius, order), near, blocks.voxel, spacing=spacing, kinds=4)
-    return share[:, [1, 2, 3, 0]]
+    return np.stack([share[:, column] for column in (1, 2, 3, 0)]).T

@@ -21,6 +21,10 @@ CROSSING, CROSSING_ACROSS, FOLDED = 0.02, 0.1, 0.01
 """A surface may cross itself in less than these shares of its triangles, of the bone's length, and of its volume."""
 ANGLE = 1e-3
 """Triangles around an edge nearer than this lie on one another [rad]."""
+ASIDE = 1e-3
+"""So far from an edge, as a share of it and of the triangles there, one looks whether there is solid."""
+MOST_ASKED = 1000
+"""Edges of four triangles at most around which one looks so: each asks all triangles."""
 MERGED = 1e-6
 """Points nearer than this share of the box are one."""
 MOST_PAIRS = 2_000_000
@@ -48,14 +52,27 @@ def merge_points(points: np.ndarray, triangles: np.ndarray, told: list[str]) -> 
 
 
 def drop_spare(vertices: np.ndarray, triangles: np.ndarray, told: list[str]) -> np.ndarray:
-    """Of triangles (t, 3) that are there more than once one is kept; those that touch no other by an edge go."""
-    _, first = np.unique(np.sort(triangles, axis=1), axis=0, return_index=True)
+    """Of triangles (t, 3) that are there more than once one is kept, or none if they are a wall that two parts share.
+
+    The rim of a wall has a triangle of each part besides. Triangles that touch no other by an edge go.
+    """
+    _, first, copies = np.unique(np.sort(triangles, axis=1), axis=0, return_index=True, return_counts=True)
     once = np.zeros(len(triangles), bool)
     once[first] = True
     if not once.all():
         where = _place(vertices[triangles[~once]].reshape(-1, 3))
-        told.append(f"{_several(int((~once).sum()), 'triangle')} there more than once dropped, around {where}.")
-        triangles = triangles[once]
+        doubled = np.zeros(len(triangles), bool)
+        doubled[first[copies == 2]] = True
+        wall = _walls(triangles[once], doubled[once])
+        if wall.any():
+            told.append(
+                f"{_several(int(wall.sum()), 'triangle')} that two touching parts share taken out, so that they are one, "
+                f"around {_place(vertices[triangles[once][wall]].reshape(-1, 3))}."
+            )
+        spare = int((~once).sum()) - int(wall.sum())
+        if spare:
+            told.append(f"{_several(spare, 'triangle')} there more than once dropped, around {where}.")
+        triangles = triangles[once][~wall]
     _, which, count = edges_of(triangles)
     lone = (count[which].reshape(-1, 3) == 1).all(axis=1)
     if lone.any() and not lone.all():
@@ -63,6 +80,21 @@ def drop_spare(vertices: np.ndarray, triangles: np.ndarray, told: list[str]) -> 
         told.append(f"{_several(int(lone.sum()), 'triangle')} joined to no other dropped, around {where}.")
         triangles = triangles[~lone]
     return triangles
+
+
+def _walls(triangles: np.ndarray, doubled: np.ndarray) -> np.ndarray:
+    """Which of triangles (t, 3) that were there twice, `doubled` (t,), are walls: every edge of their rim has two more."""
+    _, which, count = edges_of(triangles)
+    mine = np.bincount(which[np.repeat(doubled, 3)], minlength=len(count))
+    side = np.flatnonzero(np.repeat(doubled, 3))
+    piece = np.full(len(triangles), -1)
+    size = len(count) + len(triangles)
+    graph = coo_array((np.ones(len(side)), (which[side], len(count) + side // 3)), shape=(size, size))
+    piece[doubled] = connected_components(graph, directed=False)[1][len(count) :][doubled]
+    rim = mine[which[side]] == 1
+    good, bad = rim & (count[which[side]] == 3), rim & (count[which[side]] != 3)
+    walls = np.setdiff1d(piece[side[good] // 3], piece[side[bad] // 3])
+    return np.isin(piece, walls) & doubled
 
 
 def edges_of(triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -106,11 +138,12 @@ def signed_volumes(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
 
 
 def part_edges(vertices: np.ndarray, triangles: np.ndarray, told: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Part edges of four triangles, where two bodies or two parts of one touch, so that each wedge of solid keeps its two.
+    """Part edges of four triangles or six, where bodies or parts of one touch, so that each wedge of solid keeps its two.
 
-    Around such an edge solid and void take turns; which is which is read off the sense in which the triangles run round. Where
-    that gives no turns, or two triangles lie on one another, the edge stays as it is; so does one both of whose ends stay whole
-    by the triangles around them.
+    Around such an edge solid and void take turns; which is which is read off the sense in which the triangles run round, and
+    where that gives no turns, off how often a line from there crosses the surface. Where triangles lie on one another, or their
+    number is odd, the edge stays as it is. An edge whose ends stay whole by the triangles around them gets a point in its
+    middle for each wedge.
 
     Parameters
     ----------
@@ -124,18 +157,20 @@ def part_edges(vertices: np.ndarray, triangles: np.ndarray, told: list[str]) -> 
         With a vertex for each part where one was shared.
     """
     edges, which, count = edges_of(triangles)
-    if not (count == 4).any():
+    if not ((count > 2) & (count % 2 == 0)).any():
         return vertices, triangles
+    closed = bool((count % 2 == 0).all() and np.count_nonzero(count > 2) <= MOST_ASKED)
     side = np.argsort(which, kind="stable")
     start = np.cumsum(count) - count
     outwards = 1.0 if signed_volumes(vertices, triangles).sum() > 0.0 else -1.0
     two = start[count == 2]
-    pairs, parted = [np.stack([side[two], side[two + 1]], axis=1)], []
+    pairs, parted, wedges = [np.stack([side[two], side[two + 1]], axis=1)], [], []
     for e in np.flatnonzero(count > 2):
         around = side[start[e] : start[e] + count[e]]
-        found = _wedges(vertices, triangles, edges[e], around, outwards) if count[e] == 4 else None
+        found = _wedges(vertices, triangles, edges[e], around, outwards, closed) if count[e] % 2 == 0 else None
         if found is not None:
             parted.append(e)
+            wedges.append(found)
         pairs.append(np.stack([around[:-1], around[1:]], axis=1) if found is None else found)
     if not parted:
         return vertices, triangles
@@ -155,11 +190,34 @@ def part_edges(vertices: np.ndarray, triangles: np.ndarray, told: list[str]) -> 
     ends = np.concatenate(links, axis=1)
     _, group = connected_components(coo_array((np.ones(ends.shape[1]), ends), shape=(len(corner),) * 2), directed=False)
     _, at, renamed = np.unique(group, return_index=True, return_inverse=True)
+    most = int(count[parted].max())
     told.append(
-        f"{_several(len(parted), 'edge')} of four triangles parted, where two bodies or parts of one touch, around "
-        f"{_place(vertices[edges[parted]].mean(axis=1))}."
+        f"{_several(len(parted), 'edge')} of four {'' if most == 4 else 'or more '}triangles parted, where two bodies or parts "
+        f"of one touch, around {_place(vertices[edges[parted]].mean(axis=1))}."
     )
-    return vertices[corner[at]], renamed.reshape(-1, 3).astype(np.int64)
+    return _halved(vertices[corner[at]], renamed.reshape(-1, 3).astype(np.int64), np.concatenate(wedges))
+
+
+def _halved(vertices: np.ndarray, triangles: np.ndarray, wedges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give each of the `wedges` (k, 2), two sides, a point in the middle of its edge if that is still another's edge too."""
+    _, which, count = edges_of(triangles)
+    stuck = wedges[count[which[wedges[:, 0]]] > 2]
+    if not len(stuck):
+        return vertices, triangles
+    corner = triangles.reshape(-1)
+    middle = np.full(len(corner), -1)
+    middle[stuck] = (len(vertices) + np.arange(len(stuck)))[:, None]
+    halves = 0.5 * (vertices[corner[stuck[:, 0]]] + vertices[corner[_after(stuck[:, 0])]])
+    split = np.unique(stuck // 3)
+    fans = []
+    for t in split:
+        rim = [v for s in range(3 * t, 3 * t + 3) for v in (corner[s], middle[s]) if v >= 0]
+        begin = next(k for k, v in enumerate(rim) if v >= len(vertices))
+        rim = rim[begin:] + rim[:begin]
+        fans += [(rim[0], rim[k], rim[k + 1]) for k in range(1, len(rim) - 1)]
+    kept = np.ones(len(triangles), bool)
+    kept[split] = False
+    return np.concatenate([vertices, halves]), np.concatenate([triangles[kept], np.array(fans, np.int64)])
 
 
 def _after(side: np.ndarray) -> np.ndarray:
@@ -167,25 +225,41 @@ def _after(side: np.ndarray) -> np.ndarray:
 
 
 def _wedges(
-    vertices: np.ndarray, triangles: np.ndarray, edge: np.ndarray, sides: np.ndarray, outwards: float
+    vertices: np.ndarray, triangles: np.ndarray, edge: np.ndarray, sides: np.ndarray, outwards: float, closed: bool
 ) -> np.ndarray | None:
-    """(2, 2) sides of the four triangles at an edge that bound the same wedge of solid; None where it cannot be told."""
+    """(k, 2) sides of the 2 k triangles at an edge that bound the same wedge of solid; None where it cannot be told.
+
+    `closed`: no edge has an odd number of triangles, so that a line from solid crosses the surface an odd number of times, and
+    there is time to look.
+    """
     corner = triangles.reshape(-1)
     a, b = vertices[edge]
     along = (b - a) / np.linalg.norm(b - a)
     across = vertices[corner[_after(_after(sides))]] - a
     across = across - (across @ along)[:, None] * along
-    if not (np.linalg.norm(across, axis=1) > 0.0).all():
+    far = np.linalg.norm(across, axis=1)
+    if not (far > 0.0).all():
         return None
-    first = across[0] / np.linalg.norm(across[0])
-    angle = np.arctan2(across @ np.cross(along, first), across @ first) % (2.0 * np.pi)
+    first = across[0] / far[0]
+    other = np.cross(along, first)
+    angle = np.arctan2(across @ other, across @ first) % (2.0 * np.pi)
     order = np.argsort(angle, kind="stable")
     apart = np.diff(np.append(angle[order], angle[order[0]] + 2.0 * np.pi))
-    solid_below = outwards * np.where(corner[sides[order]] == edge[0], 1.0, -1.0)
-    if apart.min() < ANGLE or (solid_below == np.roll(solid_below, 1)).any():
+    if apart.min() < ANGLE:
         return None
+    solid_below = outwards * np.where(corner[sides[order]] == edge[0], 1.0, -1.0)
     opens = np.flatnonzero(solid_below < 0.0)
-    return np.stack([sides[order[opens]], sides[order[(opens + 1) % 4]]], axis=1)
+    if (solid_below == np.roll(solid_below, 1)).any():
+        if not closed:
+            return None
+        between = (angle[order] + 0.5 * apart)[:2]
+        small = ASIDE * min(float(far.min()), float(np.linalg.norm(b - a)))
+        places = 0.5 * (a + b) + small * (np.cos(between)[:, None] * first + np.sin(between)[:, None] * other)
+        solid = [bool(_crossed_below(place, vertices, triangles).size % 2) for place in places]
+        if solid[0] == solid[1]:
+            return None
+        opens = np.arange(0 if solid[0] else 1, len(order), 2)
+    return np.stack([sides[order[opens]], sides[order[(opens + 1) % len(order)]]], axis=1)
 
 
 def close_holes(
@@ -200,10 +274,16 @@ def close_holes(
     """
     edges, _, count = edges_of(triangles)
     if (count > 2).any():
-        bad = edges[count > 2]
+        bad, odd = edges[count > 2], edges[(count > 2) & (count % 2 == 1)]
+        what = (
+            f"{'all of them' if len(odd) == len(bad) else f'{len(odd)} of them'} of an odd number, as where a wall inside the "
+            "bone or a flap meets it"
+            if len(odd)
+            else "triangles that lie on one another, or holes so near that solid and void cannot be told apart"
+        )
         raise GeometryError(
             f"geometry.mesh: the surface in {name} has {len(bad)} edges of more than two triangles, around "
-            f"{_place(vertices[bad].mean(axis=1))} in the file's unit: walls inside the bone, or bodies that share an edge. "
+            f"{_place(vertices[odd if len(odd) else bad].mean(axis=1))} in the file's unit: {what}. "
             "Take them out, e.g. by MeshLab's 'repair non manifold edges' or Blender's '3D print' repair."
         )
     if not (count == 1).any():
@@ -379,14 +459,18 @@ def _share_within(vertices: np.ndarray, triangles: np.ndarray, main: np.ndarray)
     """Share of some of a shell's vertices that the main shell winds around."""
     used = np.unique(triangles)
     some = vertices[used[np.linspace(0, len(used) - 1, min(len(used), 12)).astype(int)]]
-    inside = 0
-    for x, y, z in some:
-        start, line = np.zeros(2, np.int64), (vertices, main, x - 0.5, y - 0.5, 1.0, 1, 1)
-        raster.crossings(*line, start, np.empty(0), np.empty(0, np.int8), False)
-        height, turn = np.empty(start[1]), np.empty(start[1], np.int8)
-        raster.crossings(*line, np.zeros(1, np.int64), height, turn, True)
-        inside += int(turn[height < z].sum() != 0)
+    inside = sum(int(_crossed_below(place, vertices, main).sum() != 0) for place in some)
     return inside / len(some)
+
+
+def _crossed_below(place: np.ndarray, vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """(k,) int8 for each triangle that a line going up crosses below a place (3,): 1 where it enters, -1 where it leaves."""
+    x, y, z = place
+    start, line = np.zeros(2, np.int64), (vertices, triangles, x - 0.5, y - 0.5, 1.0, 1, 1)
+    raster.crossings(*line, start, np.empty(0), np.empty(0, np.int8), False)
+    height, turn = np.empty(start[1]), np.empty(start[1], np.int8)
+    raster.crossings(*line, np.zeros(1, np.int64), height, turn, True)
+    return turn[height < z]
 
 
 def _refuse_bodies(

@@ -102,6 +102,8 @@ def facts(
 def _cortex_from(spec: GeometrySpec) -> str:
     if spec.cortex is not None:
         return "scenario"
+    if spec.image is not None:
+        return "the image's labels"
     return "this bone's own" if spec.bone is not None else "species and local radius"
 
 

@@ -154,7 +154,9 @@ def make_blocks(lattice: Lattice, *, edge: float = 40.0) -> Blocks:
     )
 
 
-def search(tubes: Tubes, blocks: Blocks, *, cap: float) -> tuple[np.ndarray, Near]:
+def search(
+    tubes: Tubes, blocks: Blocks, *, cap: float, names: np.ndarray | None = None
+) -> tuple[np.ndarray, Near]:
     """Signed distance of each voxel's centre to the nearest tube, and the tubes that can be nearest to a point of it.
 
     Parameters
@@ -165,6 +167,8 @@ def search(tubes: Tubes, blocks: Blocks, *, cap: float) -> tuple[np.ndarray, Nea
         Of n marrow voxels.
     cap : float
         Nothing farther than this is looked for [um].
+    names : (e,) int32, optional
+        What the lists call the tubes; their numbers without.
 
     Returns
     -------
@@ -182,7 +186,9 @@ def search(tubes: Tubes, blocks: Blocks, *, cap: float) -> tuple[np.ndarray, Nea
     out, start, item = np.full(n, cap), np.zeros(n + 1, np.int64), np.empty(0, np.int32)
     if not tubes.radius.size or not n:
         return out, Near(start=start, item=item)
-    what = (blocks.centre, blocks.order, blocks.start, blocks.voxel, blocks.reach, *_packed(tubes))
+    grid, tube, packed = _packed(tubes)
+    called = tube if names is None else names[tube]
+    what = (blocks.centre, blocks.order, blocks.start, blocks.voxel, blocks.reach, grid, called, packed)
     number, rows = start[1:], np.empty((0, 32), np.int32)
     for first, last in _layers(blocks):
         lists = []
@@ -197,17 +203,18 @@ def search(tubes: Tubes, blocks: Blocks, *, cap: float) -> tuple[np.ndarray, Nea
                     break
                 rows = np.empty((len(voxels), int(1.25 * most) + 1), np.int32)
             offset = np.concatenate([[0], np.cumsum(number[voxels])])
-            packed = np.empty(offset[-1], np.int32)
-            tube_search.close_up(rows, offset, packed)
-            lists.append((voxels, offset, packed))
+            closed = np.empty(offset[-1], np.int32)
+            tube_search.close_up(rows, offset, closed)
+            lists.append((voxels, offset, closed))
         here = slice(blocks.start[first], blocks.start[last])
         number[here] = start[here.start] + np.cumsum(number[here])
-        if number[here.stop - 1] > item.size:
-            item.resize(int(1.1 * number[here.stop - 1]) + 1024, refcheck=False)
+        if number[here.stop - 1] > item.size:  # as long as all lists will be, going by these; what stays empty takes no memory
+            longer = np.empty(int(1.5 * number[here.stop - 1] * n / here.stop) + 1024, np.int32)
+            longer[: start[here.start]] = item[: start[here.start]]
+            item = longer
         for part in lists:
             tube_search.put_lists(*part, start, item)
-    item.resize(start[-1], refcheck=False)
-    return out, Near(start=start, item=item)
+    return out, Near(start=start, item=item[: start[-1]])
 
 
 def _layers(blocks: Blocks) -> Iterator[tuple[int, int]]:
@@ -243,7 +250,7 @@ def nearest(points: np.ndarray, blocks: Blocks) -> np.ndarray:
 def _packed(tubes: Tubes) -> tuple[tuple, np.ndarray, np.ndarray]:
     """The grid of `middled` tubes, and they in its order, as kernels take them."""
     number = np.empty(len(tubes.radius), np.int32)
-    columns = np.empty((8, len(number)))
+    columns = np.empty((tube_search.TUBE if (tubes.a != tubes.b).any() else tube_search.SPHERE, len(number)))
     tube_search.pack_grid(tubes.grid, tubes.a, tubes.b, tubes.radius, number, columns)
     return tubes.grid, number, columns
 

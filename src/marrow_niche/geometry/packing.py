@@ -71,13 +71,15 @@ def wander(
     points: np.ndarray, *, amplitude: float, wavelength: float, draws: np.random.Generator, waves: int = 24
 ) -> np.ndarray:
     """A smooth random displacement (m, 3) of root-mean-square length `amplitude` [um]: a sum of plane waves."""
-    out = np.zeros_like(points)
+    out = np.zeros((3, len(points)))
     for _ in range(waves):
         direction = draws.standard_normal(3)
         step = 2.0 * np.pi / (wavelength * draws.uniform(0.6, 1.6)) * direction / np.linalg.norm(direction)
         push = draws.standard_normal(3)
-        out += np.sin(points @ step + draws.uniform(0.0, 2.0 * np.pi))[:, None] * push
-    return out * amplitude * np.sqrt(2.0 / (3.0 * waves))
+        height = np.sin(points @ step + draws.uniform(0.0, 2.0 * np.pi))
+        for d in range(3):
+            out[d] += height * push[d]
+    return np.ascontiguousarray(out.T) * amplitude * np.sqrt(2.0 / (3.0 * waves))
 
 
 def fine(track: np.ndarray, step: float) -> np.ndarray:

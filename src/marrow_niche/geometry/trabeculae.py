@@ -1,9 +1,9 @@
 """Trabecular bone: perforated sheets cut from two random fields, as the distance to their surface.
 
 Bone is where |f| < q and g > t, with g read at the middle of the sheet, on f = 0, so that the rims of perforations are square;
-then edges are rounded. The fields f and g are independent, isotropic and normal, each a sum of plane waves of about one
-wavelength in the bone's own frame: the pattern is the same at any pitch and in any piece of the bone. The first cut leaves
-one connected sheet, the second perforates it.
+then edges are rounded. Where f is so steep that the sheet would be thinner than `THINNEST` it is that thick. The fields f and
+g are independent, isotropic and normal, each a sum of plane waves of about one wavelength in the bone's own frame: the pattern
+is the same at any pitch and in any piece of the bone. The first cut leaves one connected sheet, the second perforates it.
 
 References
 ----------
@@ -17,7 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
-from scipy.special import ndtri
+from scipy.optimize import brentq
+from scipy.special import ndtr, ndtri
 
 from marrow_niche.geometry.field import Field
 from marrow_niche.kernels import waves as kernels
@@ -29,6 +30,9 @@ BAND = 0.15
 """Their wave numbers lie within this share of the middle one."""
 NODES_PER_THICKNESS = 3.0
 """Nodes of the result across a trabecula of mean thickness."""
+THINNEST = 0.58
+"""No sheet is thinner than this share of the mean thickness: sqrt(3) nodes, below which it could slip through between them and
+come out as a comb."""
 ROUNDED = 0.15
 """Radius to which the edges of trabeculae are rounded, as a share of their thickness: about half a node."""
 CRUMBS = 4
@@ -110,8 +114,23 @@ def draw_waves(wavelength: float, draws: np.random.Generator) -> Waves:
 
 
 def half_width(spec: Trabeculae) -> float:
-    """q, for which |f| < q holds in the sheets' share of the volume, perforations included."""
-    return float(-ndtri(0.5 - 0.5 * spec.volume_fraction / (1.0 - spec.open_share)))
+    """q, for which |f| < q, or what is thicker, holds in the sheets' share of the volume, perforations included.
+
+    At a place f and its gradient are independent. The gradient's length is that of three normal numbers, times the root mean
+    square wave number over sqrt(3).
+    """
+    steep = np.linspace(0.0, 8.0, 801)
+    weight = steep**2 * np.exp(-0.5 * steep**2)
+    weight /= weight.sum()
+
+    def lacking(q: float) -> float:
+        least = (
+            0.5 * THINNEST * spec.thickness * 2.0 * np.pi / _wavelength(q, spec) * np.sqrt((1.0 + BAND**2 / 3.0) / 3.0)
+        )
+        share = float(weight @ (2.0 * ndtr(np.maximum(q, least * steep)) - 1.0))
+        return share - spec.volume_fraction / (1.0 - spec.open_share)
+
+    return float(brentq(lacking, 1e-6, 3.0))
 
 
 def wavelength(spec: Trabeculae) -> float:
@@ -120,8 +139,11 @@ def wavelength(spec: Trabeculae) -> float:
     A sheet is 2 q / |grad f| thick, which over a normal field is 0.44 q wavelengths in the mean. The coefficients are
     measured, on cubes of three to five wavelengths, for 0.05 < q < 1.5 and 0.2 < open share < 0.7.
     """
-    q, open_share = half_width(spec), spec.open_share
-    return spec.thickness / (q * (0.49 - 0.065 * open_share - 0.18 * open_share * q))
+    return _wavelength(half_width(spec), spec)
+
+
+def _wavelength(q: float, spec: Trabeculae) -> float:
+    return spec.thickness / (q * (0.49 - 0.065 * spec.open_share - 0.18 * spec.open_share * q))
 
 
 def along_bone(station_low: float, station_high: float, axis: int, spec: Trabeculae) -> Grade:
@@ -220,6 +242,7 @@ def _cut(
     known = depth > -4.0 * pitch
     f = sheet.at_nodes(axes, known)
     f /= half_width(spec)
+    kernels.thicken(f.copy(), pitch, THINNEST * spec.thickness, f)
     g = np.empty(known.shape)
     level = _cut_of_cover(_at_nodes(grade, axes), spec)
     kernels.cut_square(f, cover.at_nodes(axes, known), level, pitch, spec.thickness, g)

@@ -262,7 +262,7 @@ def carve(tissue, field, field_origin, field_spacing, origin, spacing, marrow, b
                     tissue[k, j, i] = bone
 
 
-@njit(cache=True)
+@njit(cache=True, parallel=True)
 def neighbours(flat, index, out):
     """The open neighbours of each marrow voxel.
 
@@ -276,7 +276,7 @@ def neighbours(flat, index, out):
         Compact index at -z, +z, -y, +y, -x, +x; -1 is a wall.
     """
     nz, ny, nx = index.shape
-    for v in range(flat.size):
+    for v in prange(flat.size):
         k = flat[v] // (ny * nx)
         j = (flat[v] // nx) % ny
         i = flat[v] % nx

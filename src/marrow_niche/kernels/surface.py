@@ -104,8 +104,8 @@ def surface_distance(asked, vertices, triangles, origin, spacing, nearest, squar
     """Distance to a surface at the nodes of a grid: nearest triangles are found beside the surface, then handed on.
 
     Each triangle is measured from the nodes around it; then, in sweeps along the eight diagonals, every node measures the
-    triangles its neighbours found. Each distance is exact to a triangle; it is the least one but for rare nodes about as
-    far from two parts of the surface, where it may be too long by a small share of the pitch.
+    triangles its neighbours found since it looked there last. Each distance is exact to a triangle; it is the least one but for
+    rare nodes about as far from two parts of the surface, where it may be too long by a small share of the pitch.
 
     Parameters
     ----------
@@ -125,6 +125,7 @@ def surface_distance(asked, vertices, triangles, origin, spacing, nearest, squar
     """
     nz, ny, nx = asked.shape
     x0, y0, z0 = origin[0], origin[1], origin[2]
+    found = np.full(asked.shape, -1, np.int8)  # the sweep that found the nearest triangle, counted from 1; 0 before any
     for t in range(triangles.shape[0]):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
         i0 = int(np.floor((min(vertices[a, 0], vertices[b, 0], vertices[c, 0]) - x0) / spacing)) - 1
@@ -141,8 +142,14 @@ def surface_distance(asked, vertices, triangles, origin, spacing, nearest, squar
                             x0 + i * spacing, y0 + j * spacing, z0 + k * spacing, vertices, triangles, t
                         )
                         if d < squared[k, j, i]:
-                            squared[k, j, i], nearest[k, j, i] = d, t
+                            squared[k, j, i], nearest[k, j, i], found[k, j, i] = d, t, 0
+    seen = np.empty(8, np.int8)
     for sweep in range(16):
+        for side in range(1, 8):  # the last sweep that came from that side too: what was found up to then is measured
+            seen[side] = -1
+            for earlier in range(sweep):
+                if (earlier ^ sweep) & side == 0:
+                    seen[side] = earlier + 1
         di, dj, dk = 1 - 2 * (sweep & 1), 1 - 2 * ((sweep >> 1) & 1), 1 - 2 * ((sweep >> 2) & 1)
         for kk in range(nz):
             k = kk if dk > 0 else nz - 1 - kk
@@ -157,9 +164,9 @@ def surface_distance(asked, vertices, triangles, origin, spacing, nearest, squar
                         if pi < 0 or pj < 0 or pk < 0 or pi >= nx or pj >= ny or pk >= nz:
                             continue
                         t = nearest[pk, pj, pi]
-                        if t >= 0 and t != nearest[k, j, i]:
+                        if found[pk, pj, pi] > seen[side] and t != nearest[k, j, i]:
                             d = triangle_distance(
                                 x0 + i * spacing, y0 + j * spacing, z0 + k * spacing, vertices, triangles, t
                             )
                             if d < squared[k, j, i]:
-                                squared[k, j, i], nearest[k, j, i] = d, t
+                                squared[k, j, i], nearest[k, j, i], found[k, j, i] = d, t, sweep + 1

@@ -12,6 +12,8 @@ from marrow_niche.kernels.distance import segment_distance
 
 ORDERED = 1024
 """Voxels whose lists one task orders or joins."""
+TUBE, SPHERE = 8, 4
+"""Numbers of a packed tube, and of one without length if all are."""
 
 
 @njit(cache=True)
@@ -56,15 +58,19 @@ def pack_tube(e, q, a, b, radius, tube):
 def _to_packed(x, y, z, tube, first, last, away):
     """Signed distances from (x, y, z) to the packed tubes first..last - 1, into `away` (from 0); returns the least of them."""
     count = last - first
-    ax, ay, az = tube[0][first:last], tube[1][first:last], tube[2][first:last]
-    ux, uy, uz = tube[3][first:last], tube[4][first:last], tube[5][first:last]
-    inverse, radius = tube[6][first:last], tube[7][first:last]
-    for q in range(count):
-        px, py, pz = x - ax[q], y - ay[q], z - az[q]
-        t = (px * ux[q] + py * uy[q] + pz * uz[q]) * inverse[q]
-        t = min(max(t, 0.0), 1.0)
-        px, py, pz = px - t * ux[q], py - t * uy[q], pz - t * uz[q]
-        away[q] = np.sqrt(px * px + py * py + pz * pz) - radius[q]
+    ax, ay, az, radius = tube[0][first:last], tube[1][first:last], tube[2][first:last], tube[-1][first:last]
+    if tube.shape[0] == SPHERE:
+        for q in range(count):
+            px, py, pz = x - ax[q], y - ay[q], z - az[q]
+            away[q] = np.sqrt(px * px + py * py + pz * pz) - radius[q]
+    else:
+        ux, uy, uz, inverse = tube[3][first:last], tube[4][first:last], tube[5][first:last], tube[6][first:last]
+        for q in range(count):
+            px, py, pz = x - ax[q], y - ay[q], z - az[q]
+            t = (px * ux[q] + py * uy[q] + pz * uz[q]) * inverse[q]
+            t = min(max(t, 0.0), 1.0)
+            px, py, pz = px - t * ux[q], py - t * uy[q], pz - t * uz[q]
+            away[q] = np.sqrt(px * px + py * py + pz * pz) - radius[q]
     one, two, three, four = np.inf, np.inf, np.inf, np.inf
     for q in range(0, count - 3, 4):
         one, two = min(one, away[q]), min(two, away[q + 1])
@@ -76,15 +82,20 @@ def _to_packed(x, y, z, tube, first, last, away):
 
 @njit(cache=True)
 def pack_grid(grid, a, b, radius, item, tube):
-    """The tubes of a middle grid in the order of its cells, the large ones behind: their numbers `item` (e,) int32 and `tube`
-    (8, e) float64 as `pack_tube` writes them. A run of cells along x is then a run of columns."""
+    """The tubes of a middle grid in the order of its cells, the large ones behind: their numbers `item` (e,) int32 and `tube`,
+    (TUBE, e) float64 as `pack_tube` writes them or (SPHERE, e), x, y, z and radius. A run of cells along x is then a run of
+    columns."""
     count = grid[4].size
     for q in range(count):
         item[q] = grid[4][q]
     for q in range(grid[5].size):
         item[count + q] = grid[5][q]
     for q in range(item.size):
-        pack_tube(item[q], q, a, b, radius, tube)
+        if tube.shape[0] == TUBE:
+            pack_tube(item[q], q, a, b, radius, tube)
+        else:
+            e = item[q]
+            tube[0, q], tube[1, q], tube[2, q], tube[3, q] = a[e, 0], a[e, 1], a[e, 2], radius[e]
 
 
 @njit(cache=True)
@@ -153,7 +164,7 @@ def search_blocks(
         Farthest a voxel's centre lies from its block's [um].
     grid : tuple
         A middle grid.
-    number, packed : (e,) int32, (8, e) float64
+    number, packed : (e,) int32, (TUBE or SPHERE, e) float64
         Its tubes, as `pack_grid` leaves them [um].
     reach, cap : float
         Listed are the tubes with signed distance <= min(nearest, cap) + reach; `distance` is at most `cap` [um].
@@ -176,9 +187,9 @@ def search_blocks(
             for s in range(block[m], block[m + 1]):
                 distance[order[s]], count[order[s]] = cap, 0
             continue
-        every, tube = np.empty((8, many)), np.empty((8, many))
+        every, tube = np.empty((packed.shape[0], many)), np.empty((packed.shape[0], many))
         some, row, away = np.empty(many, np.int32), np.empty(many + 1, np.int32), np.empty(many)
-        for d in range(8):
+        for d in range(packed.shape[0]):
             for q in range(many):
                 every[d, q] = packed[d, found[q]]
         begin = block[m]
@@ -201,7 +212,7 @@ def search_blocks(
                 fewer += away[q] <= far
             for q in range(fewer):
                 some[q] = number[found[row[q]]]
-            for d in range(8):
+            for d in range(packed.shape[0]):
                 for q in range(fewer):
                     tube[d, q] = every[d, row[q]]
             for s in range(begin, end):
@@ -257,7 +268,7 @@ def nearest_in_blocks(centre, order, block, voxel, spread, grid, number, packed,
         As of `search_blocks`.
     grid : tuple
         A middle grid of the points.
-    number, packed : (e,) int32, (8, e) float64
+    number, packed : (e,) int32, (SPHERE, e) float64
         The points, at least one, as `pack_grid` leaves them [um].
     which : (n,) int32, written
     """
@@ -348,14 +359,17 @@ def order_lists(start, item, centre, a, b, radius, half, gap):
             first, count = start[v], start[v + 1] - start[v]
             if count > here.size:
                 here, near = np.empty(2 * count, item.dtype), np.empty(2 * count, np.uint8)
-            place[:] = 0
+            low, high = 255, 0
             for k in range(count):
                 here[k] = item[first + k]
                 d = segment_distance(centre[v, 0], centre[v, 1], centre[v, 2], a, b, here[k]) - radius[here[k]]
                 near[k] = np.uint8(min(max(d - half, 0.0), 255.0))
+                low, high = min(low, int(near[k])), max(high, int(near[k]))
+            place[low : high + 2] = 0
+            for k in range(count):
                 place[near[k] + 1] += 1
-            place[0] = first
-            for k in range(256):
+            place[low] = first
+            for k in range(low, high):
                 place[k + 1] += place[k]
             for k in range(count):
                 to = place[near[k]]

@@ -53,6 +53,18 @@ def _free(x, y, z, others, count, a, b, radius):
     return True
 
 
+@njit(cache=True)
+def _beside(middle, reach, others, count, a, b, radius, near):
+    """Those of the `count` tubes listed that come within `reach` of a point (3,), into `near`; how many."""
+    few = 0
+    for q in range(count):
+        e = others[q]
+        if within(middle[0], middle[1], middle[2], a, b, e, radius[e] + reach * (1.0 + 1e-9)):
+            near[few] = e
+            few += 1
+    return few
+
+
 @njit(cache=True, parallel=True)
 def tube_wall(tube, first, along, around, grid, a, b, radius, origin, spacing, index, reach, voxel):
     """Where the points of tubes' side walls lie: `along` rings of `around` points on each.
@@ -86,6 +98,7 @@ def tube_wall(tube, first, along, around, grid, a, b, radius, origin, spacing, i
             max(a[e, 0], b[e, 0]) + r, max(a[e, 1], b[e, 1]) + r, max(a[e, 2], b[e, 2]) + r,
             e, grid, a, b, radius,
         )  # fmt: skip
+        near = np.empty(count, np.int32)
         turned = np.empty((2, around[t], 2))
         for half in range(2):
             for step in range(around[t]):
@@ -94,13 +107,14 @@ def tube_wall(tube, first, along, around, grid, a, b, radius, origin, spacing, i
         row = first[t]
         for ring in range(along[t]):
             s = (ring + 0.5) / along[t] * length
+            few = _beside(a[e] + s * axis, r, others, count, a, b, radius, near)
             for step in range(around[t]):
                 c, d = turned[ring % 2, step, 0], turned[ring % 2, step, 1]
                 x = a[e, 0] + s * axis[0] + c * side[0] + d * other[0]
                 y = a[e, 1] + s * axis[1] + c * side[1] + d * other[1]
                 z = a[e, 2] + s * axis[2] + c * side[2] + d * other[2]
                 voxel[row] = -1
-                if _free(x, y, z, others, count, a, b, radius):
+                if _free(x, y, z, near, few, a, b, radius):
                     voxel[row] = find_voxel(x, y, z, origin, spacing, index, reach)
                 row += 1
 

@@ -115,6 +115,26 @@ def _slope(values, at, sign, h, out):
 
 
 @njit(cache=True, parallel=True)
+def thicken(sheet, spacing, least, out):
+    """Let the sheet |`sheet`| < 1 be `least` thick where it would be thinner, to first order: there `out` is less steep.
+
+    Parameters
+    ----------
+    sheet : (nz, ny, nx) float64
+    spacing, least : float
+        Pitch, and least thickness [um].
+    out : (nz, ny, nx) float64, written
+        `sheet` over the greater of 1 and |grad sheet| least / 2; left alone on the outermost layer.
+    """
+    nz, ny, nx = sheet.shape
+    for k in prange(1, nz - 1):
+        along = np.empty(3)
+        for j in range(1, ny - 1):
+            for i in range(1, nx - 1):
+                out[k, j, i] = sheet[k, j, i] / max(1.0, 0.5 * least * _slope(sheet, (k, j, i), 1.0, spacing, along))
+
+
+@njit(cache=True, parallel=True)
 def cut_square(sheet, cover, level, spacing, farthest, out):
     """The cover as it is at the middle of the sheet: `out` = cover at the foot of each node on sheet = 0, to first order.
 

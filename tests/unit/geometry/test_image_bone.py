@@ -185,6 +185,20 @@ def test_an_image_that_is_all_marrow_has_no_endosteum(build):
     assert 0.18 < g.facts["sinusoid_fraction"] < 0.4
 
 
+def test_a_block_of_spongy_bone_has_the_arterioles_of_trabeculae(build):
+    """Plates with holes, cut out: arterioles fill about the 1.2 % that are measured in marrow. With a rim of nothing beyond them
+    the same plates are taken for cortex, to which more arterioles lead."""
+    labels = np.full((56, 56, 56), MARROW, np.uint8)
+    for first in (6, 28, 50):
+        labels[:, :, first : first + 4] = BONE
+        labels[20:36, 20:36, first : first + 4] = MARROW
+    block = build(labels, 10.0).facts
+    assert 0.004 < block["arteriole_fraction"] < 0.02
+    rimmed = build(np.pad(labels, 1, constant_values=OUTSIDE), 10.0).facts
+    assert rimmed["arteriole_length_mm_per_mm3"] > 1.3 * block["arteriole_length_mm_per_mm3"]
+    assert block["cortex_from"] == "the image's labels"
+
+
 def test_marrow_between_two_corners():
     """Voxels count by the share of them that lies between; vessels and fat are marrow."""
     labels = np.full((4, 4, 4), BONE, np.uint8)

@@ -5,6 +5,7 @@ import itertools
 import naive_geometry as naive
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from marrow_niche.errors import GeometryError
 from marrow_niche.geometry import mend
@@ -142,7 +143,9 @@ def test_triangles_there_twice_and_flat_and_lone_ones_are_dropped():
 def test_edges_of_three_triangles_are_refused_with_their_place():
     """A wall inside the bone."""
     vertices, triangles = naive.box((2.0, 2.0, 2.0))
-    with pytest.raises(GeometryError, match=r"edges of more than two triangles, around \(.*walls inside"):
+    with pytest.raises(
+        GeometryError, match=r"edges of more than two triangles, around \(.*all of them of an odd number"
+    ):
         close_surface(vertices, np.concatenate([triangles, [[0, 3, 7], [0, 7, 4]]]), name="wall.stl")
 
 
@@ -207,20 +210,97 @@ def test_two_bodies_that_share_an_edge_are_two_bodies():
         close_surface(*blocks(solid), name="pair")
 
 
-@pytest.mark.parametrize("how", ["turned", "flat"])
-def test_edges_of_four_triangles_that_cannot_be_told_apart_are_refused(how):
-    """One triangle at the edge runs the wrong way round; or two of the four lie on one another."""
+def test_an_edge_of_four_triangles_that_run_the_wrong_way_round_is_parted_all_the_same():
+    """Solid is found by how often a line crosses the surface, whatever the sense of one triangle or of every other."""
     vertices, triangles = clasp()
-    edges, which, count = mend.edges_of(triangles)
+    edges, _, count = mend.edges_of(triangles)
     (edge,) = edges[count == 4]
     at = np.flatnonzero(((triangles == edge[0]) | (triangles == edge[1])).sum(axis=1) == 2)
-    if how == "turned":
-        triangles[at[0]] = triangles[at[0], ::-1]
-    else:
-        others = [next(v for v in triangles[t] if v not in edge) for t in at]
-        vertices[others[1]] = vertices[others[0]] + 0.1 * (vertices[edge[0]] - vertices[edge[1]])
-    with pytest.raises(GeometryError, match="1 edges of more than two triangles"):
+    for turned in (at[:1], np.arange(0, len(triangles), 2)):
+        mixed = triangles.copy()
+        mixed[turned] = mixed[turned, ::-1]
+        surface = close_surface(vertices, mixed, name="clasp")
+        assert surface.volume == pytest.approx(7.0)
+        assert surface.tunnels == 0
+        assert "1 edge of four triangles parted" in surface.mended[0]
+
+
+def test_an_edge_of_four_triangles_of_which_two_lie_on_one_another_is_refused():
+    vertices, triangles = clasp()
+    edges, _, count = mend.edges_of(triangles)
+    (edge,) = edges[count == 4]
+    at = np.flatnonzero(((triangles == edge[0]) | (triangles == edge[1])).sum(axis=1) == 2)
+    others = [next(v for v in triangles[t] if v not in edge) for t in at]
+    vertices[others[1]] = vertices[others[0]] + 0.1 * (vertices[edge[0]] - vertices[edge[1]])
+    with pytest.raises(
+        GeometryError, match=r"1 edges of more than two triangles, around \(2, 1, 0.5\).*lie on one another"
+    ):
         close_surface(vertices, triangles, name="clasp")
+
+
+def test_where_two_dents_touch_along_an_edge_within_a_body_each_wedge_gets_a_middle():
+    """The ends of the edge stay whole by the solid above and below it; the wedges between the dents are parted there only."""
+    solid = np.ones((4, 4, 3), bool)
+    solid[[1, 1, 2, 2], [0, 1, 2, 3], 1] = False
+    vertices, triangles = blocks(solid)
+    assert (mend.edges_of(triangles)[2] == 4).sum() == 1
+    surface = close_surface(vertices, triangles, name="dents")
+    assert surface.volume == pytest.approx(44.0)
+    assert surface.tunnels == 1  # a way of no width from dent to dent
+    assert (mend.edges_of(surface.triangles)[2] == 2).all()
+    assert len(surface.triangles) == len(triangles) + 4
+    only(surface, "1 edge of four triangles parted, where two bodies or parts of one touch, around (2, 2, 1.5)")
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_body_of_random_blocks_is_closed_whichever_way_its_triangles_run(seed):
+    """Tens of edges of four triangles; its volume is that of its blocks and of the pores that void does not reach, not even
+    through such an edge."""
+    draws = np.random.default_rng(seed)
+    labels, _ = ndimage.label(draws.random((6, 6, 6)) < draws.uniform(0.45, 0.75))
+    solid = labels == 1 + np.argmax(np.bincount(labels.reshape(-1))[1:])
+    vertices, triangles = blocks(solid)
+    assert (mend.edges_of(triangles)[2] == 4).sum() > 5
+    turned = draws.random(len(triangles)) < 0.3
+    filled = ndimage.binary_fill_holes(solid, ndimage.generate_binary_structure(3, 2))
+    for some in (triangles, np.where(turned[:, None], triangles[:, ::-1], triangles)):
+        surface = close_surface(vertices, some, name="blocks")
+        assert surface.volume == pytest.approx(filled.sum())
+        assert (mend.edges_of(surface.triangles)[2] == 2).all()
+
+
+def test_an_edge_of_six_triangles_is_parted_into_its_three_bodies():
+    """Three wedges of 40 degrees around one edge, two of them thin."""
+    angle = np.radians([0.0, 40.0, 120.0, 160.0, 240.0, 280.0])
+    wide = np.repeat([20.0, 1.0, 1.0], 2)
+    rim = np.stack([wide * np.cos(angle), wide * np.sin(angle)], axis=1)
+    flat = np.concatenate([[[0.0, 0.0]], rim])
+    vertices = np.concatenate([np.column_stack([flat, np.full(7, z)]) for z in (0.0, 3.0)])
+    prism = np.array([[0, 2, 1], [7, 8, 9], [0, 1, 8], [0, 8, 7], [1, 2, 9], [1, 9, 8], [2, 0, 7], [2, 7, 9]])
+    triangles = np.concatenate([np.where(prism % 7 > 0, prism + 2 * k, prism) for k in range(3)])
+    assert mend.edges_of(triangles)[2].max() == 6
+    told = []
+    parted, found = mend.part_edges(vertices, triangles, told)
+    assert (mend.edges_of(found)[2] == 2).all()
+    assert "1 edge of four or more triangles parted" in told[0]
+    assert len(parted) == 18
+    surface = close_surface(vertices, triangles, name="fan")
+    assert surface.volume == pytest.approx(600.0 * np.sin(np.radians(40.0)))
+    assert surface.shells_left_out == 2  # the thin ones are crumbs
+
+
+def test_a_wall_that_two_parts_share_is_taken_out():
+    """Two cubes face to face, each closed by itself, are one body; a surface all of whose triangles are there twice stays."""
+    vertices, triangles = blocks(np.ones((2, 1, 1), bool))
+    corner = {tuple(v): k for k, v in enumerate(vertices.astype(int))}
+    a, b, c, d = (corner[p] for p in ((1, 0, 0), (1, 1, 0), (1, 1, 1), (1, 0, 1)))
+    wall = np.array([[a, b, c], [a, c, d]])
+    surface = close_surface(vertices, np.concatenate([triangles, wall, wall[:, ::-1]]), name="pair")
+    assert surface.volume == pytest.approx(2.0)
+    assert len(surface.triangles) == len(triangles)
+    only(surface, "2 triangles that two touching parts share taken out, so that they are one, around (1, 0.5, 0.5)")
+    with pytest.raises(GeometryError, match="all of them of an odd number"):
+        close_surface(vertices, np.concatenate([triangles, wall]), name="one wall")
 
 
 def test_turning_is_told():
