@@ -44,9 +44,9 @@ def sweep(
     with resumable(f"marrow-niche sweep {file}"), study_bar("runs") as show:
         table, failed = run_sweep(study, into=into, jobs=jobs, show=show)
     print(f"{len(study.members) - len(failed)} of {len(study.members)} runs are done.\nTable:  {table}")
-    _draw_bands(study.members, into)
     if failed:
         raise RunError("These failed, and have no numbers in the table:\n" + "\n".join(f"  {line}" for line in failed))
+    _draw_bands(study.members, into)
     return DONE
 
 

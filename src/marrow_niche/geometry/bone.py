@@ -173,9 +173,7 @@ def depth_field(surface: Surface, low: np.ndarray, high: np.ndarray, *, nodes: i
     nearest, squared = np.full(shape, -1, np.int32), np.full(shape, np.inf)
     faces.surface_distance(asked, surface.vertices, natural_triangles(surface), origin, pitch, nearest, squared)
     inside, squared = go_on(surface, asked, inside, squared, origin=origin, spacing=pitch)
-    far = float(
-        np.linalg.norm(np.ptp(surface.vertices, axis=0))
-    )  # of a piece of a core without any of the bone's own surface
+    far = float(np.linalg.norm(np.ptp(surface.vertices, axis=0)))  # of a piece of a core without any of the bone's own surface
     distance = np.minimum(np.sqrt(squared), far)
     values = np.where(inside, distance, -np.minimum(distance, 2.0 * pitch))
     return Field(origin=origin, spacing=pitch, values=values)

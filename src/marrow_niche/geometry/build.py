@@ -84,6 +84,7 @@ def build_geometry(spec: GeometrySpec, anatomy: Anatomy, *, seed: int, folder: P
         vessels = make_vessels(
             bone, inset, anatomy, low=far_low, high=far_high, place=_draws(seed, PLACE), shape=_draws(seed, SHAPE)
         )
+    blood = morphometry.flow_facts(vessels, inset, bone, anatomy, far_low, far_high)  # before long lists take the room
     tubes = (vessels.a, vessels.b, vessels.radius)
     every = boxed(*tubes, cell=30.0, margin=max(anatomy.megakaryocyte_radius, anatomy.adipocyte_radius))
     fat = make_fat(
@@ -169,7 +170,7 @@ def build_geometry(spec: GeometrySpec, anatomy: Anatomy, *, seed: int, folder: P
             geometry.facts.update(morphometry.measured_nearness(geometry, points.position["stem cell"]))
     geometry.facts.update(morphometry.facts(spec, bone, geometry, whole, filled, low, high, dropped, pockets))
     geometry.facts.update(morphometry.random_nearness(geometry, _draws(seed, PROBES), box=(low, high)))
-    geometry.facts.update(morphometry.flow_facts(vessels, inset, bone, anatomy, far_low, far_high))
+    geometry.facts.update(blood)
     if bone.trabeculae is not None:
         geometry.facts["trabecular_asked"] = bone.trabeculae.volume_fraction
         spongy, grade = bone.trabeculae, bone.grade

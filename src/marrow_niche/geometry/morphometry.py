@@ -63,7 +63,7 @@ def facts(
         "triangles": len(bone.surface.triangles),
         "tunnels": bone.surface.tunnels if bone.image is None else 0,
         "cortex_um": float(np.median(used)),
-        "cortex_from": _cortex_from(spec),
+        "cortex_from": _cortex_from(spec, bone),
         "voxel_um": h,
         "dimension": lattice.dimension,
         "shape": list(lattice.shape),
@@ -99,11 +99,11 @@ def facts(
     return found
 
 
-def _cortex_from(spec: GeometrySpec) -> str:
+def _cortex_from(spec: GeometrySpec, bone: Bone) -> str:
     if spec.cortex is not None:
         return "scenario"
     if spec.image is not None:
-        return "the image's labels"
+        return "the image" if bone.has_cortex else "none, the image is of spongy bone"
     return "this bone's own" if spec.bone is not None else "species and local radius"
 
 

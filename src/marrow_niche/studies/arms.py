@@ -160,8 +160,9 @@ def recovered(day: np.ndarray, pool: np.ndarray, level: float = LEVEL) -> float:
 
 
 def mend_niche(state: Any) -> None:
-    """Vessels, stroma, osteoblasts and their membranes intact and wild type, in place."""
+    """Vessels, stroma, osteoblasts and their membranes intact and wild type, no lesion left in them, in place."""
     niche = state.stroma
+    niche.lesions = 0.0
     for part in (niche.vessel, niche.stroma, niche.osteoblast, niche.membrane):
         part[:] = 1.0
 

@@ -302,7 +302,7 @@
       clicked = down.size === 1 && [e.clientX, e.clientY];
     });
     for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, (e) => {
-      if (clicked && end === "pointerup" && find("cells").checked) picked = { at: [e.offsetX, e.offsetY] };
+      if (clicked && end === "pointerup" && e.button === 0 && !e.shiftKey && find("cells").checked) picked = { at: [e.offsetX, e.offsetY] };
       clicked = false; down.delete(e.pointerId); apart = 0; again();
     });
     canvas.addEventListener("pointermove", (e) => {

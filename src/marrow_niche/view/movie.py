@@ -108,7 +108,7 @@ class _Gif:
             self._file.write(b"GIF89a" + struct.pack("<HHBBB", *image.size, 0x70, 0, 0))
             self._file.write(b"\x21\xff\x0bNETSCAPE2.0\x03\x01\0\0\0")  # over and over
         coloured, alone = image.quantize(palette=image.quantize(256), dither=Image.Dither.FLOYDSTEINBERG), BytesIO()
-        coloured.save(alone, format="GIF", optimize=False)
+        coloured.save(alone, format="GIF", optimize=False, interlace=False)
         table, data = _taken_apart(alone.getvalue())
         depth = (len(table) // 3).bit_length() - 2
         self._file.write(b"\x21\xf9\x04\x04" + struct.pack("<HBB", self._delay, 0, 0))

@@ -27,9 +27,11 @@ def draw(groups: Mapping[str, Sequence[Path]], folder: Path) -> list[Path]:
 
     Raises as `seed_bands` does, and RunError when the disk refuses.
     """
-    paths = []
+    paths: list[Path] = []
     for own, directories in groups.items():
         name = re.sub(r"[^\w.+-]+", "_", own).strip("_")[:100] or "all"
+        if folder / f"{name}.png" in paths:  # told apart by what a name does not hold
+            name = f"{name}_{len(paths) + 1}"
         with style.styled():
             drawn = seed_bands([open_results(directory) for directory in directories], title=own)
             paths.append(style.save(drawn, folder / f"{name}.png"))

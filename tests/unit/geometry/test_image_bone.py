@@ -196,7 +196,7 @@ def test_a_block_of_spongy_bone_has_the_arterioles_of_trabeculae(build):
     assert 0.004 < block["arteriole_fraction"] < 0.02
     rimmed = build(np.pad(labels, 1, constant_values=OUTSIDE), 10.0).facts
     assert rimmed["arteriole_length_mm_per_mm3"] > 1.3 * block["arteriole_length_mm_per_mm3"]
-    assert block["cortex_from"] == "the image's labels"
+    assert block["cortex_from"] == "none, the image is of spongy bone"
 
 
 def test_marrow_between_two_corners():

@@ -52,9 +52,9 @@ def test_cells_without_clones_make_no_streams(recorded):
 
 
 def test_each_group_of_a_study_has_a_figure_by_its_name(recorded, tmp_path):
-    groups = {"events.1.dose = 2 Gy, x = 1/2": [recorded.directory] * 2, "": [recorded.directory] * 3}
+    groups = {f"events.1.dose = 2 Gy, x = {x}": [recorded.directory] * 2 for x in ("1/2", "1 2")} | {"": [recorded.directory] * 3}
     paths = seeds.draw(groups, tmp_path / "bands")
-    assert [path.name for path in paths] == ["events.1.dose_2_Gy_x_1_2.png", "all.png"]
+    assert [path.name for path in paths] == ["events.1.dose_2_Gy_x_1_2.png", "events.1.dose_2_Gy_x_1_2_2.png", "all.png"]
     assert all(path.stat().st_size > 20_000 for path in paths) and seeds.draw({}, tmp_path / "none") == []
     titled = seeds.seed_bands([recorded] * 2, title="2 Gy")
     assert titled.get_suptitle() == "2 Gy" and seeds.seed_bands([recorded]).get_suptitle() == ""

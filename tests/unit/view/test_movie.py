@@ -42,6 +42,18 @@ def test_each_frame_of_a_gif_has_its_own_colours_and_none_is_kept(tmp_path):
     assert not [name for name, value in vars(made).items() if isinstance(value, list)]
 
 
+def test_rows_of_a_gif_stand_where_they_were_drawn(tmp_path):
+    """A slope down and across, larger than what is written row by row: noise and frames of one colour would not tell."""
+    from PIL import Image
+
+    down, across = np.mgrid[0:64, 0:96]
+    frame = np.stack([4 * down, 2 * across, 0 * down], axis=-1).astype(np.uint8)
+    with film(tmp_path / "a.gif", (96, 64), 10.0) as made:
+        made.add(frame)
+    shown = np.asarray(Image.open(tmp_path / "a.gif").convert("RGB"), float)
+    assert np.abs(shown - frame).mean() < 6
+
+
 def test_a_wide_gif_is_made_smaller(tmp_path):
     from PIL import Image
 
