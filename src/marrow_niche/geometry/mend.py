@@ -11,14 +11,12 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from marrow_niche.errors import GeometryError
-from marrow_niche.kernels import crossing, raster
+from marrow_niche.kernels import raster
 
 HOLE_ACROSS, HOLES_AREA = 0.05, 0.01
 """Holes up to this share of the bone's length across, and of its area in all, are closed."""
 CRUMB, CRUMBS = 0.01, 0.03
 """Bodies beside the bone of less than the first share of its volume each and the second in all are left out."""
-CROSSING, CROSSING_ACROSS, FOLDED = 0.02, 0.1, 0.01
-"""A surface may cross itself in less than these shares of its triangles, of the bone's length, and of its volume."""
 ANGLE = 1e-3
 """Triangles around an edge nearer than this lie on one another [rad]."""
 ASIDE = 1e-3
@@ -27,10 +25,6 @@ MOST_ASKED = 1000
 """Edges of four triangles at most around which one looks so: each asks all triangles."""
 MERGED = 1e-6
 """Points nearer than this share of the box are one."""
-MOST_PAIRS = 2_000_000
-COLUMNS = 40_000
-"""Lines along which folded volume is measured."""
-
 
 def merge_points(points: np.ndarray, triangles: np.ndarray, told: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """Points (p, 3) nearer than a millionth of the box become one; triangles (t, 3) that lose a corner go."""
@@ -46,8 +40,8 @@ def merge_points(points: np.ndarray, triangles: np.ndarray, told: list[str]) -> 
     whole = (a != b) & (b != c) & (c != a)
     if not whole.all():
         lost = int(np.count_nonzero(~whole))
-        where = _place(vertices[triangles[~whole]].reshape(-1, 3))
-        told.append(f"{_several(lost, 'triangle')} without area dropped, around {where}.")
+        where = place_of(vertices[triangles[~whole]].reshape(-1, 3))
+        told.append(f"{several(lost, 'triangle')} without area dropped, around {where}.")
     return vertices, triangles[whole]
 
 
@@ -60,24 +54,24 @@ def drop_spare(vertices: np.ndarray, triangles: np.ndarray, told: list[str]) -> 
     once = np.zeros(len(triangles), bool)
     once[first] = True
     if not once.all():
-        where = _place(vertices[triangles[~once]].reshape(-1, 3))
+        where = place_of(vertices[triangles[~once]].reshape(-1, 3))
         doubled = np.zeros(len(triangles), bool)
         doubled[first[copies == 2]] = True
         wall = _walls(triangles[once], doubled[once])
         if wall.any():
             told.append(
-                f"{_several(int(wall.sum()), 'triangle')} that two touching parts share taken out, so that they are one, "
-                f"around {_place(vertices[triangles[once][wall]].reshape(-1, 3))}."
+                f"{several(int(wall.sum()), 'triangle')} that two touching parts share taken out, so that they are one, "
+                f"around {place_of(vertices[triangles[once][wall]].reshape(-1, 3))}."
             )
         spare = int((~once).sum()) - int(wall.sum())
         if spare:
-            told.append(f"{_several(spare, 'triangle')} there more than once dropped, around {where}.")
+            told.append(f"{several(spare, 'triangle')} there more than once dropped, around {where}.")
         triangles = triangles[once][~wall]
     _, which, count = edges_of(triangles)
     lone = (count[which].reshape(-1, 3) == 1).all(axis=1)
     if lone.any() and not lone.all():
-        where = _place(vertices[triangles[lone]].reshape(-1, 3))
-        told.append(f"{_several(int(lone.sum()), 'triangle')} joined to no other dropped, around {where}.")
+        where = place_of(vertices[triangles[lone]].reshape(-1, 3))
+        told.append(f"{several(int(lone.sum()), 'triangle')} joined to no other dropped, around {where}.")
         triangles = triangles[~lone]
     return triangles
 
@@ -192,8 +186,8 @@ def part_edges(vertices: np.ndarray, triangles: np.ndarray, told: list[str]) -> 
     _, at, renamed = np.unique(group, return_index=True, return_inverse=True)
     most = int(count[parted].max())
     told.append(
-        f"{_several(len(parted), 'edge')} of four {'' if most == 4 else 'or more '}triangles parted, where two bodies or parts "
-        f"of one touch, around {_place(vertices[edges[parted]].mean(axis=1))}."
+        f"{several(len(parted), 'edge')} of four {'' if most == 4 else 'or more '}triangles parted, where two bodies or parts "
+        f"of one touch, around {place_of(vertices[edges[parted]].mean(axis=1))}."
     )
     return _halved(vertices[corner[at]], renamed.reshape(-1, 3).astype(np.int64), np.concatenate(wedges))
 
@@ -283,7 +277,7 @@ def close_holes(
         )
         raise GeometryError(
             f"geometry.mesh: the surface in {name} has {len(bad)} edges of more than two triangles, around "
-            f"{_place(vertices[odd if len(odd) else bad].mean(axis=1))} in the file's unit: {what}. "
+            f"{place_of(vertices[odd if len(odd) else bad].mean(axis=1))} in the file's unit: {what}. "
             "Take them out, e.g. by MeshLab's 'repair non manifold edges' or Blender's '3D print' repair."
         )
     if not (count == 1).any():
@@ -304,14 +298,14 @@ def close_holes(
     if across[worst] > HOLE_ACROSS * length or share > HOLES_AREA:
         raise GeometryError(
             f"geometry.mesh: the surface in {name} is not closed: {int((count == 1).sum())} open edges (of one triangle only) "
-            f"around {_several(len(loops), 'hole')}; {size}, around {_place(middles[worst : worst + 1])} in the file's unit. "
+            f"around {several(len(loops), 'hole')}; {size}, around {place_of(middles[worst : worst + 1])} in the file's unit. "
             f"Holes are closed here up to {HOLE_ACROSS * length:.3g} across ({HOLE_ACROSS:.0%} of the bone) and "
             f"{HOLES_AREA:.0%} of its area in all; these are {across[worst] / length:.1%} and {share:.1%}. Close larger ones "
             "yourself, e.g. by MeshLab's 'close holes', Blender's '3D print' repair or ParaView's 'Fill Holes'."
         )
     told.append(
-        f"{_several(len(loops), 'hole')} closed by {_several(len(filled), 'triangle')}; {size}, around "
-        f"{_place(middles[worst : worst + 1])}."
+        f"{several(len(loops), 'hole')} closed by {several(len(filled), 'triangle')}; {size}, around "
+        f"{place_of(middles[worst : worst + 1])}."
     )
     return corners, np.concatenate([triangles, filled])
 
@@ -358,77 +352,15 @@ def choose_body(
     large = [s for s in nested if share[s] >= CRUMB]
     if large:
         told.append(
-            f"{_several(len(large), 'closed surface')} inside the bone's own not used ({share[large].sum():.2g} of its volume, "
+            f"{several(len(large), 'closed surface')} inside the bone's own not used ({share[large].sum():.2g} of its volume, "
             f"around {_middle(vertices, triangles, shell, large[0])}): marrow begins where geometry.cortex says."
         )
     if len(small):
         told.append(
-            f"{_several(len(small), 'small closed surface')} beside or inside the bone left out, together "
+            f"{several(len(small), 'small closed surface')} beside or inside the bone left out, together "
             f"{share[small].sum():.2g} of its volume; the largest around {_middle(vertices, triangles, shell, small[0])}."
         )
     return best
-
-
-def find_crossings(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """(k, 2) pairs of triangles that pass through one another by more than points are merged."""
-    corner = vertices[triangles]
-    low, high = corner.min(axis=1), corner.max(axis=1)
-    box = high.max(axis=0) - low.min(axis=0)
-    turn = np.roll(np.arange(3), -int(np.argmax(box)))  # so that the sweep goes along the longest side
-    low, high = np.ascontiguousarray(low[:, turn]), np.ascontiguousarray(high[:, turn])
-    order = np.argsort(low[:, 0], kind="stable")
-    turned = np.ascontiguousarray(vertices[:, turn])
-    return crossing.crossing_pairs(turned, triangles, order, low, high, MERGED * float(box.max()), MOST_PAIRS)
-
-
-def allow_crossings(
-    vertices: np.ndarray, triangles: np.ndarray, pairs: np.ndarray, told: list[str], *, name: str
-) -> None:
-    """Tell where a closed surface, outwards, crosses itself in small folds, which the voxels then take as solid.
-
-    Raises
-    ------
-    GeometryError
-        It does so in too many or too large places.
-    """
-    if len(pairs) == 0:
-        return
-    crossed = np.unique(pairs)
-    places, place = _clusters(triangles, pairs, crossed)
-    middles = vertices[triangles[crossed]].mean(axis=1)
-    corner = vertices[triangles[crossed]]
-    across = np.zeros(places)
-    for k in range(places):
-        across[k] = np.linalg.norm(np.ptp(corner[place == k].reshape(-1, 3), axis=0))
-    worst = int(np.argmax(across))
-    length = float(np.ptp(vertices, axis=0).max())
-    share, folded = len(crossed) / len(triangles), folded_share(vertices, triangles)
-    words = (
-        f"itself in {_several(places, 'place')} ({_several(len(crossed), 'triangle')} of {len(triangles)}, {share:.2g}); "
-        f"{'it is' if places == 1 else 'the widest is'} {across[worst]:.4g} across, around {_place(middles[place == worst])}"
-    )
-    if share > CROSSING or across[worst] > CROSSING_ACROSS * length or folded > FOLDED or len(pairs) >= MOST_PAIRS:
-        raise GeometryError(
-            f"geometry.mesh: the surface in {name} crosses {words} in the file's unit, and its folds hold {folded:.2g} of the "
-            f"volume. It may up to {CROSSING:.0%} of the triangles, {CROSSING_ACROSS * length:.3g} across and {FOLDED:.0%} "
-            "of the volume. Rebuild it, e.g. by MeshLab's 'alpha wrap' or Blender's voxel remesh."
-        )
-    told.append(
-        f"The surface crosses {words}: what it winds around is inside. Its folds hold {folded:.2g} of the volume."
-    )
-
-
-def folded_share(vertices: np.ndarray, triangles: np.ndarray) -> float:
-    """Share of the volume that is wound around less than never or more than once, along a bundle of lines."""
-    low, box = vertices.min(axis=0), np.ptp(vertices, axis=0)
-    pitch = float(np.sqrt(box[0] * box[1] / COLUMNS))
-    nx, ny = (int(np.ceil(side / pitch)) for side in box[:2])
-    start, bundle = np.zeros(ny * nx + 1, np.int64), (vertices, triangles, low[0], low[1], pitch, nx, ny)
-    raster.crossings(*bundle, start, np.empty(0), np.empty(0, np.int8), False)
-    np.cumsum(start, out=start)
-    height, turn = np.empty(start[-1]), np.empty(start[-1], np.int8)
-    raster.crossings(*bundle, start[:-1].copy(), height, turn, True)
-    return crossing.folded_length(start, height, turn) * pitch**2 / float(signed_volumes(vertices, triangles).sum())
 
 
 def _loops(edges: np.ndarray) -> list[list[int]]:
@@ -488,27 +420,14 @@ def _refuse_bodies(
     listed += f"; and {more} more" if more else ""
     if crossed:
         raise GeometryError(
-            f"geometry.mesh: {_several(len(crossed), 'body')} in {name} overlap{'s' * (len(crossed) == 1)} the largest one "
+            f"geometry.mesh: {several(len(crossed), 'body')} in {name} overlap{'s' * (len(crossed) == 1)} the largest one "
             f"({listed}, in the file's unit). Join them into one surface, e.g. by Blender's or MeshLab's boolean union."
         )
     raise GeometryError(
-        f"geometry.mesh: {name} holds {_several(len(beside), 'body')} beside the largest one ({listed}, in the file's unit). "
+        f"geometry.mesh: {name} holds {several(len(beside), 'body')} beside the largest one ({listed}, in the file's unit). "
         "One bone is simulated at a time: split the file, e.g. by MeshLab's 'split in connected components', and give one. "
         f"Crumbs under {CRUMB:.0%} of the volume each and {CRUMBS:.0%} in all are left out without asking."
     )
-
-
-def _clusters(triangles: np.ndarray, pairs: np.ndarray, crossed: np.ndarray) -> tuple[int, np.ndarray]:
-    """Number of places and the place of each crossing triangle: those that cross or share a vertex are in one."""
-    one = np.searchsorted(crossed, pairs)
-    _, vertex = np.unique(triangles[crossed], return_inverse=True)
-    number = len(crossed)
-    rows = np.concatenate([one[:, 0], np.repeat(np.arange(number), 3)])
-    columns = np.concatenate([one[:, 1], number + vertex.reshape(-1)])
-    size = number + int(vertex.max()) + 1
-    graph = coo_array((np.ones(len(rows)), (rows, columns)), shape=(size, size))
-    places, place = connected_components(graph, directed=False)
-    return places, place[:number]
 
 
 def _areas(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
@@ -517,15 +436,17 @@ def _areas(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
 
 
 def _middle(vertices: np.ndarray, triangles: np.ndarray, shell: np.ndarray, which: int) -> str:
-    return _place(vertices[triangles[shell == which]].reshape(-1, 3))
+    return place_of(vertices[triangles[shell == which]].reshape(-1, 3))
 
 
-def _place(points: np.ndarray) -> str:
+def place_of(points: np.ndarray) -> str:
+    """Where points (m, 3) lie, in words: their median."""
     middle = np.median(points, axis=0)
     middle = np.where(np.abs(middle) < 1e-9 * np.abs(points).max(), 0.0, middle)
     return "(" + ", ".join(f"{v:.4g}" for v in middle) + ")"
 
 
-def _several(number: int, thing: str) -> str:
+def several(number: int, thing: str) -> str:
+    """A number of things in words."""
     plural = thing[:-1] + "ies" if thing.endswith("y") else thing + "s"
     return f"{number} {thing if number == 1 else plural}"

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from marrow_niche.errors import GeometryError
-from marrow_niche.geometry import mend
+from marrow_niche.geometry import folds, mend
 from marrow_niche.geometry.mesh_files import READABLE, read_triangles
 from marrow_niche.kernels.surface import turn_alike
 
@@ -105,7 +105,7 @@ def close_surface(points: np.ndarray, triangles: np.ndarray, *, name: str) -> Su
     given = len(triangles)
     vertices, triangles = mend.close_holes(vertices, triangles, told, name=name)
     triangles, shell, volumes, turned = _turn_outwards(vertices, triangles, name)
-    pairs = mend.find_crossings(vertices, triangles)
+    pairs = folds.find_crossings(vertices, triangles)
     best = mend.choose_body(vertices, triangles, shell, volumes, pairs, told, name=name)
     kept = shell == best
     number = int((turned & kept)[:given].sum())
@@ -120,7 +120,7 @@ def close_surface(points: np.ndarray, triangles: np.ndarray, *, name: str) -> Su
     vertices = np.ascontiguousarray(vertices[used])
     triangles = np.ascontiguousarray(compact.reshape(-1, 3), dtype=np.int64)
     pairs = (np.cumsum(kept) - 1)[pairs[kept[pairs].all(axis=1)]]
-    mend.allow_crossings(vertices, triangles, pairs, told, name=name)
+    folds.allow_crossings(vertices, triangles, pairs, told, name=name)
     return Surface(vertices=vertices, triangles=triangles, shells_left_out=len(volumes) - 1, mended=tuple(told))
 
 

@@ -8,7 +8,7 @@ import pytest
 from scipy import ndimage
 
 from marrow_niche.errors import GeometryError
-from marrow_niche.geometry import mend
+from marrow_niche.geometry import folds, mend
 from marrow_niche.geometry.lattice import voxelise
 from marrow_niche.geometry.mesh import close_surface, um_per_file_unit
 
@@ -360,7 +360,7 @@ def test_crossing_pairs_are_those_of_the_slow_rule():
     draws = np.random.default_rng(5)
     vertices = draws.random((40, 3)) * [1.0, 3.0, 1.0]
     triangles = np.array([draws.choice(40, 3, replace=False) for _ in range(60)])
-    pairs = mend.find_crossings(vertices, triangles)
+    pairs = folds.find_crossings(vertices, triangles)
     found = {(min(p), max(p)) for p in pairs.tolist()}
     assert len(found) == len(pairs) > 200
     assert found == slow_pairs(vertices, triangles)
@@ -379,7 +379,7 @@ def test_voxels_in_a_fold_are_those_the_surface_winds_around(outwards, extreme):
     assert (wound == extreme).sum() > 15
     assert np.array_equal(inside, wound > 0)
     folded = ((wound < 0) | (wound > 1)).sum() * h**3 / mend.signed_volumes(vertices, triangles).sum()
-    assert mend.folded_share(vertices, triangles) == pytest.approx(folded, rel=0.1)
+    assert folds.folded_share(vertices, triangles) == pytest.approx(folded, rel=0.1)
 
 
 def test_a_small_fold_is_told_and_a_heavy_one_refused():
