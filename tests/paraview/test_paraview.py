@@ -87,6 +87,7 @@ class Recording:
                 fields={"SCF": self.scf * (1 + index), "hot": self.hot, "division": self.scf / 10, "vessel_integrity": self.scf / 2},
                 cells={"position": cells, "cell_id": np.arange(len(cells)) + 2**40, "age_h": np.zeros(len(cells))},
             )
+        recorder.sync()
 
 
 ASK = """

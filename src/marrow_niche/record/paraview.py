@@ -68,7 +68,12 @@ def unit_suffix(unit: str | None) -> str:
     return "_".join(_spelled(part) for part in (*parts, *(f"per_{part}" for part in below)))
 
 
-def write_image(
+def write_image(path: Path | str, *given: Any, archive: bool = False, **named: Any) -> None:
+    """Write fields of the marrow as a .vti of cell data: `save` of an `image` of these parameters."""
+    save(image(path, *given, **named), path, archive)
+
+
+def image(
     path: Path | str,
     grid: Mapping[str, Any],
     fields: Mapping[str, np.ndarray],
@@ -77,9 +82,8 @@ def write_image(
     day: float | None = None,
     provenance: Mapping[str, Any] | None = None,
     room: dict[str, np.ndarray] | None = None,
-    archive: bool = False,
-) -> None:
-    """Write fields of the marrow as a .vti of cell data.
+) -> Any:
+    """Fields of the marrow as a vtkImageData of cell data, ready for `save` to `path`.
 
     Parameters
     ----------
@@ -97,20 +101,18 @@ def write_image(
         Kept as a JSON text; must be the same in every identical run.
     room : dict
         Keeps the whole arrays from one image to the next: memory that is new each time costs as much as writing the file.
-    archive : bool
-        Smaller and ten times slower: zlib in the place of LZ4.
+        An image holds until the next is made in the same room.
 
     Raises RunError when a field has the wrong length, a name that does not fit, or values that are not finite.
     """
     from vtkmodules.vtkCommonDataModel import vtkImageData
-    from vtkmodules.vtkIOXML import vtkXMLImageDataWriter
 
     nz, ny, nx = (int(n) for n in grid["shape"])
     spacing = float(grid["spacing"])
-    image = vtkImageData()
-    image.SetDimensions(nx + 1, ny + 1, nz + 1)
-    image.SetOrigin(*(float(x) for x in grid["origin"]))
-    image.SetSpacing(spacing, spacing, spacing)
+    data = vtkImageData()
+    data.SetDimensions(nx + 1, ny + 1, nz + 1)
+    data.SetOrigin(*(float(x) for x in grid["origin"]))
+    data.SetSpacing(spacing, spacing, spacing)
 
     flat, room = np.asarray(grid["flat"]), {} if room is None else room
     ghost = np.full(nz * ny * nx, HIDDEN, np.uint8)
@@ -118,8 +120,8 @@ def write_image(
     tissue = np.ascontiguousarray(grid["tissue"], np.uint8).reshape(-1)
     if tissue.size != ghost.size:
         raise RunError(f"{path}: the tissue has {tissue.size} voxels, the lattice {ghost.size}.")
-    _add(image.GetCellData(), "vtkGhostType", ghost)
-    _add(image.GetCellData(), "tissue", tissue)
+    _add(data.GetCellData(), "vtkGhostType", ghost)
+    _add(data.GetCellData(), "tissue", tissue)
     for name, values in fields.items():
         _check_name(name, path)
         if name in _RESERVED:
@@ -133,12 +135,17 @@ def write_image(
         if name not in room or room[name].size != ghost.size or room[name].dtype != shown.dtype:
             room[name] = np.empty(ghost.size, shown.dtype)
         spread_out(shown, flat, room[name])
-        _add(image.GetCellData(), name, room[name], units.get(name, ""))
-    _add_facts(image, day, provenance)
-    _write(vtkXMLImageDataWriter(), image, path, archive)
+        _add(data.GetCellData(), name, room[name], units.get(name, ""))
+    _add_facts(data, day, provenance)
+    return data
 
 
-def write_points(
+def write_points(path: Path | str, *given: Any, **named: Any) -> None:
+    """Write cells (or other objects) as a .vtp of vertices: `save` of `points` of these parameters."""
+    save(points(path, *given, **named), path)
+
+
+def points(
     path: Path | str,
     position: np.ndarray,
     arrays: Mapping[str, Any],
@@ -146,8 +153,8 @@ def write_points(
     units: Mapping[str, str] | None = None,
     day: float | None = None,
     provenance: Mapping[str, Any] | None = None,
-) -> None:
-    """Write cells (or other objects) as a .vtp of vertices.
+) -> Any:
+    """Cells (or other objects) as a vtkPolyData of vertices, ready for `save` to `path`.
 
     Parameters
     ----------
@@ -161,7 +168,7 @@ def write_points(
     position = positions(position, path)
     count = len(position)
     vertices = (np.arange(count + 1, dtype=np.int64), np.arange(count, dtype=np.int64))
-    _write_polydata(path, position, {"verts": vertices}, arrays, {}, units or {}, day, provenance)
+    return _polydata(path, position, {"verts": vertices}, arrays, {}, units or {}, day, provenance)
 
 
 def write_lines(
@@ -181,7 +188,7 @@ def write_lines(
     """
     nodes, edges = positions(nodes, path), np.ascontiguousarray(edges, np.int64).reshape(-1, 2)
     lines = (np.arange(0, 2 * len(edges) + 1, 2, dtype=np.int64), edges.reshape(-1))
-    _write_polydata(path, nodes, {"lines": lines}, node_arrays or {}, arrays, units or {}, day, provenance)
+    save(_polydata(path, nodes, {"lines": lines}, node_arrays or {}, arrays, units or {}, day, provenance), path)
 
 
 def write_surface(
@@ -198,7 +205,28 @@ def write_surface(
     vertices = positions(vertices, path).astype(np.float32)
     triangles = np.ascontiguousarray(triangles, np.int64).reshape(-1, 3)
     polys = (np.arange(0, 3 * len(triangles) + 1, 3, dtype=np.int64), triangles.reshape(-1))
-    _write_polydata(path, vertices, {"polys": polys}, {}, {}, {}, None, provenance)
+    save(_polydata(path, vertices, {"polys": polys}, {}, {}, {}, None, provenance), path)
+
+
+def save(data: Any, path: Path | str, archive: bool = False) -> None:
+    """Write a vtkImageData or vtkPolyData: appended raw data, LZ4, 64-bit headers, the fastest of what ParaView 5.11 reads
+    (docs of VTK's XML writers); `archive` is smaller and ten times slower, zlib in the place of LZ4.
+
+    Raises RunError when the disk refuses.
+    """
+    from vtkmodules.vtkIOXML import vtkXMLImageDataWriter, vtkXMLPolyDataWriter
+
+    writer = vtkXMLImageDataWriter() if data.IsA("vtkImageData") else vtkXMLPolyDataWriter()
+    with replacing(path) as temporary:
+        writer.SetFileName(str(temporary))
+        writer.SetInputData(data)
+        writer.SetDataModeToAppended()
+        writer.EncodeAppendedDataOff()
+        writer.SetCompressorTypeToZLib() if archive else writer.SetCompressorTypeToLZ4()
+        writer.SetHeaderTypeToUInt64()
+        writer.SetByteOrderToLittleEndian()
+        if not writer.Write() or writer.GetErrorCode():
+            raise RunError(f"{path}: cannot be written. Is the disk full or read-only?")
 
 
 def write_series(path: Path | str, entries: Sequence[tuple[float, str]]) -> None:
@@ -305,7 +333,7 @@ def _add_facts(data: Any, day: float | None, provenance: Mapping[str, Any] | Non
         data.GetFieldData().AddArray(text)
 
 
-def _write_polydata(
+def _polydata(
     path: Path | str,
     points: np.ndarray,
     topology: Mapping[str, tuple[np.ndarray, np.ndarray]],
@@ -314,11 +342,10 @@ def _write_polydata(
     units: Mapping[str, str],
     day: float | None,
     provenance: Mapping[str, Any] | None,
-) -> None:
+) -> Any:
     from vtkmodules.util.numpy_support import get_vtk_array_type, numpy_to_vtk, numpy_to_vtkIdTypeArray
     from vtkmodules.vtkCommonCore import VTK_DOUBLE, vtkPoints
     from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkPolyData
-    from vtkmodules.vtkIOXML import vtkXMLPolyDataWriter
 
     data = vtkPolyData()
     places = vtkPoints()
@@ -356,18 +383,4 @@ def _write_polydata(
                 raise RunError(f"{path}: {name!r} has shape {values.shape}; expected {length} values.")
             _add(attributes, name, np.ascontiguousarray(values), units.get(name, ""))
     _add_facts(data, day, provenance)
-    _write(vtkXMLPolyDataWriter(), data, path)
-
-
-def _write(writer: Any, data: Any, path: Path | str, archive: bool = False) -> None:
-    """Appended raw data, LZ4, 64-bit headers: the fastest of what ParaView 5.11 reads (docs of VTK's XML writers)."""
-    with replacing(path) as temporary:
-        writer.SetFileName(str(temporary))
-        writer.SetInputData(data)
-        writer.SetDataModeToAppended()
-        writer.EncodeAppendedDataOff()
-        writer.SetCompressorTypeToZLib() if archive else writer.SetCompressorTypeToLZ4()
-        writer.SetHeaderTypeToUInt64()
-        writer.SetByteOrderToLittleEndian()
-        if not writer.Write() or writer.GetErrorCode():
-            raise RunError(f"{path}: cannot be written. Is the disk full or read-only?")
+    return data

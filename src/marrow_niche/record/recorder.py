@@ -10,6 +10,7 @@ import numpy as np
 from marrow_niche.errors import RunError
 from marrow_niche.record import paraview, paraview_files, provenance
 from marrow_niche.record.atomic import remove_leftovers
+from marrow_niche.record.behind import Behind
 from marrow_niche.record.directory import RunDirectory
 from marrow_niche.record.scene import write_scene
 from marrow_niche.record.tables import DAY_TOLERANCE, Table, day_text
@@ -19,7 +20,8 @@ class Recorder:
     """Writes blood.csv, marrow.csv, fields.csv, births.csv, fields/, cells/, geometry/ and open_in_paraview.py of one run.
 
     At each time the data files come first, then the series that name them, then the rows of the tables, each of them
-    atomically: killed at any moment, every file opens. Save the checkpoint of a time after recording it and `sync`.
+    atomically: killed at any moment, every file opens. All this is done beside the run, which goes on; `sync` waits for it.
+    Save the checkpoint of a time after recording it and `sync`.
 
     Parameters
     ----------
@@ -61,6 +63,7 @@ class Recorder:
         self._cells: list[tuple[float, str]] = []
         self._ranges: dict[str, tuple[float, float]] = {}
         self._room: dict[str, np.ndarray] = {}
+        self._behind = Behind()
         self._days: list[float] = []
         fields = {self._names[name]: {"field": name, "unit": self._units[name]} for name in sorted(self._names)}
         self._identity = provenance.identity(self.directory)
@@ -106,8 +109,10 @@ class Recorder:
         births : dict of (m,) arrays, optional
             Rows of births.csv, 'day' [d] and others; those before the time recorded last are there already and left out.
 
-        Raises RunError when the time does not advance, a field is unknown, misshapen or not finite, the disk refuses.
+        Raises RunError when the time does not advance, a field is unknown, misshapen or not finite; and at the next call or
+        `sync` when a row does not fit its table or the disk refuses. The arrays may change when this returns.
         """
+        self._behind.wait()
         day = float(day)
         if not np.isfinite(day) or (self._days and day <= self._days[-1] + DAY_TOLERANCE):
             last = f"day {day_text(self._days[-1])} is recorded" if self._days else "nothing is recorded"
@@ -115,21 +120,31 @@ class Recorder:
                 f"{self.directory.path}: day {day_text(day)} cannot be recorded after that: {last}. Times must advance."
             )
         index = len(self._days)
-        if fields is not None:
-            self._record_fields(index, day, fields)
-        if cells is not None:
-            self._record_cells(index, day, cells)
+        image = None if fields is None else self._image(index, day, fields)
+        points = None if cells is None else self._points(index, day, cells)
+        tables = (self._budgets, budgets), (self._marrow, marrow), (self._blood, blood)
+        rows = [(table, dict(row)) for table, row in tables if row is not None]
+        new = {}
         if births is not None:
-            new = np.asarray(births["day"]) > (self._days[-1] - DAY_TOLERANCE if self._days else -np.inf)
-            self._births.extend({name: np.asarray(values)[new] for name, values in births.items()})
-        if budgets is not None:
-            self._budgets.append(day, budgets)
-        self._marrow.append(day, marrow)
-        self._blood.append(day, blood)
+            since = np.asarray(births["day"]) > (self._days[-1] - DAY_TOLERANCE if self._days else -np.inf)
+            new = {name: np.asarray(values)[since] for name, values in births.items()}
+
+        def put_down() -> None:
+            if image is not None:
+                self._save_fields(index, day, image)
+            if points is not None:
+                self._save_cells(index, day, points)
+            if new:
+                self._births.extend(new)
+            for table, row in rows:
+                table.append(day, row)
+
         self._days.append(day)
+        self._behind.begin(put_down)
 
     def sync(self) -> None:
-        """Wait until the tables are on the disk, as a checkpoint counts on. Raises RunError when the disk refuses."""
+        """Wait until all that was recorded is on the disk, as a checkpoint counts on. Raises RunError when the disk refuses."""
+        self._behind.wait()
         for table in (self._births, self._budgets, self._marrow, self._blood):
             table.sync()
 
@@ -187,7 +202,7 @@ class Recorder:
             units = {key: "um" for key in arrays if key.endswith("_um")}
             paraview.write_points(path, objects["position"], arrays, units=units, provenance=told)
 
-    def _record_fields(self, index: int, day: float, fields: Mapping[str, np.ndarray]) -> None:
+    def _image(self, index: int, day: float, fields: Mapping[str, np.ndarray]) -> Any:
         unknown = sorted(set(fields) - set(self._names))
         if unknown:
             known = ", ".join(sorted(self._names)) or "none"
@@ -197,21 +212,29 @@ class Recorder:
         path = self.directory.fields_file(index)
         arrays = {self._names[name]: fields[name] for name in self._names if name in fields}
         units = {self._names[name]: unit for name, unit in self._units.items()}
-        paraview.write_image(path, self.grid, arrays, units=units, day=day, provenance=self._facts, room=self._room)
+        return paraview.image(path, self.grid, arrays, units=units, day=day, provenance=self._facts, room=self._room)
+
+    def _save_fields(self, index: int, day: float, image: Any) -> None:
+        path = self.directory.fields_file(index)
+        paraview.save(image, path)
         self._fields.append((day, self.directory.relative(path)))
         paraview.write_series(self.directory.fields_pvd, self._fields)
         self._widen_ranges(path)
         self._write_scene()
 
-    def _record_cells(self, index: int, day: float, cells: Mapping[str, Any]) -> None:
-        path = self.directory.cells_file(index)
+    def _points(self, index: int, day: float, cells: Mapping[str, Any]) -> Any:
         named = {
             name: paraview.array_name(name, self._cells_units.get(name, "")) for name in cells if name != "position"
         }
-        arrays = {named[name]: cells[name] for name in named}
+        arrays = {named[name]: np.array(cells[name]) for name in named}
         units = {named[name]: unit for name, unit in self._cells_units.items() if name in named}
         facts = self._identity | {"units": {"time": "d", "length": "um"} | units}
-        paraview.write_points(path, cells["position"], arrays, units=units, day=day, provenance=facts)
+        path, position = self.directory.cells_file(index), np.array(cells["position"])
+        return paraview.points(path, position, arrays, units=units, day=day, provenance=facts)
+
+    def _save_cells(self, index: int, day: float, points: Any) -> None:
+        path = self.directory.cells_file(index)
+        paraview.save(points, path)
         self._cells.append((day, self.directory.relative(path)))
         paraview.write_series(self.directory.cells_pvd, self._cells)
 

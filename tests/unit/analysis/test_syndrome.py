@@ -42,6 +42,7 @@ def make(path, shares=SHARES, *, seed=7, senescent=0.0, renewal=1.0, integrity=1
             marrow={"stem_cells": 200 * share, "cellularity": share, "sinusoid_integrity": float(wall.mean())},
             budgets=None, fields={"vessel_integrity": wall}, cells=cells,
         )  # fmt: skip
+    recorder.sync()
     provenance.finish(run, wall_seconds=1.0)
     return open_results(path)
 

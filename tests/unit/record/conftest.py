@@ -47,6 +47,7 @@ class Marrow:
         blood = {"neutrophils_per_uL": 1500 * np.exp(-day), "platelets_per_uL": 1e6 + day}
         rows = {"blood": blood, "marrow": {"hsc": 12 - int(day)}, "budgets": {"SCF_secreted_molecules_per_h": 1e9 + day / 3}}
         recorder.record(day, **rows, fields=self.fields(day), cells=self.cells(day), births=births)
+        recorder.sync()
 
     def begin(self, path, **options):
         run = RunDirectory(path).create()

@@ -28,6 +28,7 @@ def run(tmp_path):
         place = np.array([[115.0, 215.0, 315.0], [125.0, 225.0, 325.0]])[: 2 - int(day > 0)]
         cells = {"position": place, "weight": np.ones(len(place)), "distance_to_sinusoid_um": np.arange(1.0, len(place) + 1)}
         recorder.record(day, blood={"x": 1.0}, marrow={"y": 1.0}, fields={"SCF": (1 + (day > 0)) * np.arange(24.0)}, cells=cells)
+    recorder.sync()
     return open_results(directory.path)
 
 

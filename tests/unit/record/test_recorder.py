@@ -144,10 +144,41 @@ def test_fields_and_cells_may_be_left_out_at_a_time(tmp_path, marrow):
     recorder.record(0, **row)
     recorder.record(1, **row, fields=marrow.fields(1), cells=marrow.cells(1))
     recorder.record(2, **row)
+    recorder.sync()
     run = recorder.directory
     assert [name for _, name in paraview_files.read_collection(run.fields_pvd)] == ["fields/fields_0001.vti"]
     assert [name for _, name in paraview_files.read_collection(run.cells_pvd)] == ["cells/cells_0001.vtp"]
     assert resumed(marrow, run, 5.0).days == (0, 1, 2)
+
+
+def test_what_is_recorded_is_what_was_given_then(tmp_path, marrow):
+    """The arrays of the caller change as soon as `record` has returned, and the files do not."""
+    one, two = (marrow.begin(tmp_path / name) for name in ("one", "two"))
+    for day in DAYS:
+        for recorder, changes in ((one, False), (two, True)):
+            fields, cells, births, row = marrow.fields(day), marrow.cells(day), marrow.births(day), {"a": 1.0 + day}
+            recorder.record(day, blood=row, marrow=row, fields=fields, cells=cells, births=births)
+            if changes:
+                for values in (*fields.values(), *cells.values(), *births.values()):
+                    values[:] = 0
+                row["a"] = 7.0
+    one.sync()
+    two.sync()
+    assert contents(one.directory) == contents(two.directory)
+
+
+def test_a_disk_that_refuses_stops_the_run_at_its_next_record(tmp_path, marrow, monkeypatch):
+    recorder, row = marrow.begin(tmp_path / "run"), {"blood": {"a": 1}, "marrow": {"b": 2}}
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(atomic.os, "replace", full)
+        recorder.record(0, **row, fields=marrow.fields(0))
+        with pytest.raises(RunError, match="No space left on device"):
+            recorder.record(1, **row)
+    assert not recorder.directory.blood.exists()
 
 
 def test_mistakes_in_fields_are_named(tmp_path, marrow):
@@ -212,6 +243,7 @@ def test_births_since_the_record_before_a_stop_are_taken_from_the_state(tmp_path
 def test_a_run_without_births_says_so(tmp_path, marrow):
     recorder = marrow.begin(tmp_path / "run")
     recorder.record(0.0, blood={"platelets_per_uL": 1.0}, marrow={"hsc": 1})
+    recorder.sync()
     with pytest.raises(RunError, match="births.csv: missing.*run the scenario again"):
         _ = open_results(tmp_path / "run").births
 
@@ -220,6 +252,7 @@ def test_a_recording_of_tables_alone_leaves_no_file_of_space(tmp_path, marrow):
     recorder = marrow.begin(tmp_path / "run")
     for day in (0.0, 1.0):
         recorder.record(day, blood={"platelets_per_uL": 1e6}, marrow={"hsc": 12})
+    recorder.sync()
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
         "blood.csv", "marrow.csv", "provenance.json", "scenario.toml",
     ]  # fmt: skip

@@ -114,6 +114,7 @@ def make(
         present = cells(g, share, random) if with_cells else None
         books = flows(share, gap if day == 6.0 else 2e-12) if with_budgets else None
         recorder.record(day, blood=blood, marrow=marrow, budgets=books, fields=values if fields else {}, cells=present)
+    recorder.sync()
     if finished:
         provenance.finish(run, wall_seconds=61.0)
     return open_results(path)

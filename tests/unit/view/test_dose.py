@@ -24,6 +24,7 @@ def again(recorded, path, values):
         fields = {"SCF": np.arange(n) / n} | ({} if values is None else {"dose": part * values(n)})
         mean = 0.0 if values is None else float((part * values(n)).mean())
         recorder.record(day, blood={"neutrophils_per_uL": 1000.0}, marrow={"cellularity": 1.0, "dose_Gy": mean}, fields=fields, cells=None)
+    recorder.sync()
     return open_results(path)
 
 
