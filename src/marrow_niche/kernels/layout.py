@@ -46,7 +46,7 @@ def _narrow(wide, narrow):
             narrow[i] = wide[i]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def lay(source, loss, exchange, wall, guess, scale, bricks, voxel, b, lost, k, c):
     """Lay out one species: right hand side into b, loss into `lost` (float64) and k (float32), times `scale`; guess into c.
 
@@ -68,7 +68,7 @@ def lay(source, loss, exchange, wall, guess, scale, bricks, voxel, b, lost, k, c
         c[:] = 0.0
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True, parallel=True, nogil=True)
 def unlay(c, gain, shift, bricks, region, voxel, out):
     """out[i] = gain c + shift of one species, (n,) in the order of its voxels; factors and shifts (regions,) of `solve`."""
     count = bricks.brick[1]

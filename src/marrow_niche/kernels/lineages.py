@@ -107,7 +107,7 @@ def event_chances(x):
     return there, 1.0 - there / x, 1.0 - x * (1.0 - there) / there
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True, parallel=True, nogil=True)
 def advance(
     counts,
     fresh,

@@ -257,7 +257,7 @@ def _invert_all(active, bricks, plain, faces, work, ledger, number, part):
             _sweep(GATHER, level, active, bricks, plain, faces, work, ledger, number, part)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def solve(bricks, region, plain, faces, work, rtol, most, inner):
     """Solve A c = b for S species.
 

@@ -24,7 +24,7 @@ def read_collection(path: Path | str) -> list[tuple[float, str]]:
 def read_image_header(path: Path | str) -> dict[str, Any]:
     """What a .vti says before its data, without reading them.
 
-    Returns {"shape": (nz, ny, nx), "spacing": um, "origin": (x, y, z), "arrays": {name: {"low", "high", "unit"}}};
+    Returns {"shape": (nz, ny, nx), "spacing": um, "origin": (x, y, z), "arrays": {name: {"low", "high", "unit", "dtype"}}};
     low and high are the range of the array's values, which is that of the marrow. Raises RunError when the file is
     missing or is not one of ours.
     """
@@ -47,7 +47,8 @@ def read_image_header(path: Path | str) -> dict[str, Any]:
         for array in data.iter("DataArray"):
             unit = "".join(key.text or "" for key in array.iter("InformationKey") if key.get("name") == "UNITS_LABEL")
             low, high = (float(array.attrib[key]) for key in ("RangeMin", "RangeMax"))
-            arrays[array.attrib["Name"]] = {"low": low, "high": high, "unit": unit.strip()}
+            kind = np.dtype(array.attrib["type"].lower())
+            arrays[array.attrib["Name"]] = {"low": low, "high": high, "unit": unit.strip(), "dtype": kind}
         return {
             "shape": (extent[5] - extent[4], extent[3] - extent[2], extent[1] - extent[0]),
             "spacing": float(image.attrib["Spacing"].split()[0]),

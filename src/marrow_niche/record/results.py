@@ -178,7 +178,8 @@ class Results:
         coordinates = {"time": ("time", times, {"units": "d", "long_name": "time"})} | {
             axis: (axis, values, {"units": "um"}) for axis, values in centres.items()
         }
-        variable = xr.Variable(("time", "z", "y", "x"), LazilyIndexedArray(_lazy(files, array, shape)))
+        series = _lazy(files, array, self._header["arrays"][array]["dtype"], self.hidden)
+        variable = xr.Variable(("time", "z", "y", "x"), LazilyIndexedArray(series))
         found = xr.DataArray(
             variable, coords=coordinates, name=paraview.array_stem(array, unit), attrs={"units": unit, "array": array}
         )
@@ -297,17 +298,18 @@ class Results:
         raise RunError(f"{self.directory}: has no field {name!r}; it has {', '.join(stems) or 'none'}.{hint}")
 
 
-def _lazy(files: list[Path], array: str, shape: tuple[int, int, int]) -> Any:
-    """The array of all files as xarray's backend array: an index of times opens only the files of those times."""
+def _lazy(files: list[Path], array: str, kind: np.dtype, hidden: np.ndarray) -> Any:
+    """The array of all files, stored as `kind`, as xarray's backend array: an index of times opens only the files of those
+    times. What is `hidden`, (nz, ny, nx), is NaN."""
     from xarray.backends import BackendArray
     from xarray.core import indexing
 
-    first = paraview_files.read_image_array(files[-1], array)
+    shape = hidden.shape
 
     class Series(BackendArray):
         def __init__(self) -> None:
             self.shape = (len(files), *shape)
-            wide = first.dtype.itemsize > 4 or first.dtype == np.int32
+            wide = kind.itemsize > 4 or kind == np.int32
             self.dtype = np.dtype(np.float64 if wide else np.float32)
 
         def __getitem__(self, key: Any) -> Any:
@@ -324,7 +326,6 @@ def _lazy(files: list[Path], array: str, shape: tuple[int, int, int]) -> Any:
 
         def _one(self, step: int) -> np.ndarray:
             values = paraview_files.read_image_array(files[step], array).astype(self.dtype)
-            hidden = paraview_files.read_image_array(files[step], "vtkGhostType") != 0
             values[hidden] = np.nan
             return values
 

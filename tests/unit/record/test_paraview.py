@@ -71,7 +71,7 @@ def test_hidden_voxels_hold_the_mean_so_ranges_are_those_of_the_marrow(tmp_path,
     hidden = np.setdiff1d(np.arange(array.size), marrow.grid["flat"])
     assert array[hidden] == pytest.approx(4.0)
     header = paraview_files.read_image_header(tmp_path / "a.vti")
-    assert header["arrays"]["SCF"] == {"low": 3.0, "high": 5.0, "unit": "nM"}
+    assert header["arrays"]["SCF"] == {"low": 3.0, "high": 5.0, "unit": "nM", "dtype": np.float32}
     assert header["shape"] == (5, 6, 7)
     assert header["origin"] == (-30.0, 5.0, 100.0)
     assert header["spacing"] == 20.0
