@@ -50,16 +50,13 @@ def lod(medium):
     neighbour, stand = medium.domain.neighbour, medium.domain.standing
     axes = [axis for axis in AXES if (neighbour[:, 2 * axis] >= 0).any()] or [2]
     whole = medium.domain.regions == 1 and medium.domain.n == np.prod(extent)
-    starts = {axis: kernels.starts(neighbour, axis) for axis in AXES}
     rows = [_Row(medium, s, blocks, whole) for s in range(medium.species)]
-
-    def part(s, axis):
-        """This sweep's share of the loss."""
-        return medium.lost[s] / len(axes) if axis in axes else np.zeros(1)
+    starts = {} if all(row.box for row in rows) else {axis: kernels.starts(neighbour, axis) for axis in AXES}
 
     def work(job):
         s, axis = job // 3, AXES[job % 3]
-        row, loss = rows[s], part(s, axis)
+        row, lost = rows[s], medium.lost[s][:1] if rows[s].box else medium.lost[s]
+        loss = lost / len(axes) if axis in axes else np.zeros(1)  # this sweep's share
         if row.box:
             row.factors[job % 3] = _of_a_line(int(extent[axis]), medium.weights[s], medium.dt, loss[0], medium.dtype)
             return
