@@ -41,5 +41,5 @@ class Behind:
                 os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), os.getpriority(os.PRIO_PROCESS, 0) + NICE)
         try:
             job()
-        except BaseException as error:  # noqa: BLE001: told by the thread that waits
+        except BaseException as error:  # whatever it is, told by the thread that waits
             self._error = error
