@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit, prange
 
-BLOCK = 4096
+BLOCK, STRETCH = 4096, 32
 
 
 @njit(cache=True, parallel=True)
@@ -45,25 +45,33 @@ def by_voxel(counts, weight):
             w = weight[c]
             if w != 0.0:
                 stored = counts[c, b * BLOCK : (b + 1) * BLOCK]
+                if empty(stored):
+                    continue
                 for v in range(here.size):
                     here[v] += w * stored[v]
     return out
 
 
 @njit(cache=True, nogil=True)
+def empty(counts):
+    """True when none of these voxels holds anything of `counts` (m,) integers."""
+    some = counts[0]
+    for v in range(counts.size):
+        some |= counts[v]
+    return some == 0
+
+
+@njit(cache=True, nogil=True)
 def occupied(counts, low, high, places):
-    """How many of the voxels low ... high hold cells (n,); which ones, into `places`. Sixteen empty ones are one step."""
-    filled, v = 0, low
-    while v < high:
-        if v + 16 <= high:
-            cells = counts[v]
-            for i in range(1, 16):
-                cells |= counts[v + i]
-            if cells == 0:
-                v += 16
-                continue
-        for _ in range(min(16, high - v)):
-            places[filled] = v
-            filled += int(counts[v] != 0)
-            v += 1
+    """How many of the voxels low ... high hold cells (n,); which ones, into `places`. Empty stretches are one step."""
+    filled = 0
+    if empty(counts[low:high]):  # most stages of an emptied marrow
+        return filled
+    for first in range(low, high, STRETCH):
+        here = counts[first : min(first + STRETCH, high)]
+        if empty(here):
+            continue
+        for v in range(here.size):
+            places[filled] = first + v
+            filled += int(here[v] != 0)
     return filled

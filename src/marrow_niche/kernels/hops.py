@@ -44,7 +44,7 @@ def wander(counts, neighbour, extravascular, number, seed, step, round_):
     stride, draw, twice = _spreading(n_stage), 64 * round_, 2.0 * number
     for t in prange(n_stage):
         c = (t * stride) % n_stage  # full stages stand together in the tree: threads share them
-        change = np.zeros(0, np.int32)  # until one goes: many stages are empty
+        where, by, moved = np.empty(0, np.int32), np.empty(0, np.int32), 0  # until one goes: many stages are empty
         way, places, chances = np.zeros(6), np.zeros(BLOCK, np.uint32), np.zeros((2, BLOCK))
         for low in range(0, n, BLOCK):
             filled = occupied(counts[c], low, min(n, low + BLOCK), places)
@@ -64,16 +64,19 @@ def wander(counts, neighbour, extravascular, number, seed, step, round_):
                 going = binomial_u(cells, min(total, 1.0), u0)
                 if going == 0:
                     continue
-                if change.size == 0:
-                    change = np.zeros(n, np.int32)
-                change[v] -= going
+                if moved + 7 > where.size:
+                    where, by = _roomier(where), _roomier(by)
+                leaves = moved
+                where[moved], by[moved] = v, -going
+                moved += 1
                 who = (np.int64(c) << 32) + v
                 if going <= EACH:
                     first, second = chances[1, i], 0.0
                     for one in range(going):
                         if one % 2 == 1:
                             first, second = uniform_pair(seed, who, step, HOP, draw + 1 + one // 2)
-                        change[neighbour[v, chosen(way, total, first)]] += 1
+                        where[moved], by[moved] = neighbour[v, chosen(way, total, first)], 1
+                        moved += 1
                         first = second
                     continue
                 for k in range(6):
@@ -87,10 +90,19 @@ def wander(counts, neighbour, extravascular, number, seed, step, round_):
                             take = going
                         total -= way[k]
                         going -= take
-                        change[neighbour[v, k]] += take
-                change[v] += going
-        for v in range(change.size):
-            counts[c, v] += change[v]
+                        where[moved], by[moved] = neighbour[v, k], take
+                        moved += 1
+                by[leaves] += going
+        for i in range(moved):
+            counts[c, where[i]] += by[i]
+
+
+@njit(cache=True, nogil=True)
+def _roomier(values):
+    """`values` (m,) int32 with as much room again behind them, and room for a few at least."""
+    more = np.empty(max(256, 2 * values.size), np.int32)
+    more[: values.size] = values
+    return more
 
 
 @njit(cache=True, nogil=True)

@@ -98,6 +98,14 @@ def _those_with(come, low, places, filled):
 
 
 @njit(cache=True, nogil=True)
+def _await(c, arriving, comes):
+    """Stage c is one that cells come to: from none of them on, if it was not one before."""
+    if not comes[c]:
+        arriving[c] = 0
+        comes[c] = True
+
+
+@njit(cache=True, nogil=True)
 def event_chances(x):
     """Chances of an event at rate 1 within x: of a cell there all along, of one that came at any moment with equal chance,
     and that a daughter which stays has one too: 1 − e^−x, 1 − (1 − e^−x)/x, 1 − x e^−x/(1 − e^−x)."""
@@ -177,7 +185,7 @@ def advance(
     for b in prange(blocks):
         low = b * BLOCK
         high = min(n, low + BLOCK)
-        arriving = np.zeros((n_stage, BLOCK), np.int32)
+        arriving = np.empty((n_stage, BLOCK), np.int32)
         comes, come = np.zeros(n_stage, np.bool_), np.zeros(BLOCK, np.int32)
         part = np.zeros(fan)
         places = np.zeros(BLOCK, np.uint32)
@@ -188,8 +196,8 @@ def advance(
                 break
             some = np.int32(min(fresh[k, 2], counts[c, v]))
             counts[c, v] -= some
+            _await(c, arriving, comes)
             arriving[c, v - low] += some
-            comes[c] = True
         for turn in range(2):  # the second for what comes back from the emergency chain to stages done already
             for c in range(n_stage):
                 if turn > 0 and not comes[c]:
@@ -202,9 +210,11 @@ def advance(
                         come[i] = new_ones[i]
                         here[i] += new_ones[i]
                         total_came += new_ones[i]
-                        new_ones[i] = 0
                     book[b, c, 3] += total_came
                     comes[c] = False
+                filled = occupied(counts[c], low, high, places)
+                if filled == 0:
+                    continue
                 single, onward = fan == 1 or target[c, 1] < 0, target[c, 0]
                 alone = single and onward >= 0 and (onward >= n_stage or weight[onward] == weight[c])
                 answers = False
@@ -215,7 +225,6 @@ def advance(
                 r = responding(rate[c], rate_limit[c], rate_response[c], answers, felt, low) if even else 0.0
                 there, came, later = event_chances(r * dt)
                 lives = living(survival[c], survival_response[c], felt, low) if lives_even else 1.0
-                filled = occupied(counts[c], low, high, places)
                 if turn > 0:
                     filled = _those_with(come, low, places, filled)
                 uniform_pairs(seed, places, c, filled, step, TREE, draw, chances[0], chances[1])
@@ -281,8 +290,8 @@ def advance(
                     if hurried > 0:
                         h0, h1 = uniform_pair(seed, who, step, TREE, draw + 6)
                         t = burst_target[c]
+                        _await(t, arriving, comes)
                         arriving[t, v - low] += handed_over(hurried, weight[c] / weight[t], h0)
-                        comes[t] = True
                     counts[c, v] = rest - hurried - events + stay
                     events_all, stayed, hurried_all = events_all + events, stayed + stay, hurried_all + hurried
                     going = young - stay
@@ -292,8 +301,8 @@ def advance(
                         if onward >= n_stage:
                             left[b, onward - n_stage] += going * weight[c]
                         else:
+                            _await(onward, arriving, comes)
                             arriving[onward, v - low] += going
-                            comes[onward] = True
                         continue
                     total = 0.0
                     last = 0
@@ -320,8 +329,8 @@ def advance(
                         if t >= n_stage:
                             left[b, t - n_stage] += take * weight[c]
                         else:
+                            _await(t, arriving, comes)
                             arriving[t, v - low] += take if evenly else handed_over(take, weight[c] / weight[t], h1)
-                            comes[t] = True
                 book[b, c, 0] += events_all
                 book[b, c, 1] += stayed
                 book[b, c, 2] += hurried_all
