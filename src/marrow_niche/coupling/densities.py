@@ -22,9 +22,11 @@ PRIMITIVE = {"HSC": 0.7, "MPP": 0.2, "HPC1": 0.1}
 
 def stem_density(state, model):
     """(4, n) stem cells of the piece in each voxel, by weight [cells], in the order of `quarters`."""
-    s = state.stem
-    place = np.where(s.voxel >= 0, quarters(s) * model.n + s.voxel, 4 * model.n)  # those in blood come last
-    return model.stem_weight * np.bincount(place, minlength=4 * model.n + 1)[:-1].reshape(4, model.n)
+    s, found = state.stem, np.zeros(4 * model.n)
+    here = s.voxel >= 0
+    place, number = np.unique(quarters(s)[here] * model.n + s.voxel[here], return_counts=True)
+    found[place] = model.stem_weight * number
+    return found.reshape(4, model.n)
 
 
 def quarters(stem):
@@ -45,12 +47,17 @@ def weighed(counts, value, model, by_line=1.0):
         rows = model.tree.rows(name)
         weight[rows] += each * model.weight[rows]
     weight *= np.repeat(by_line, model.tree.size) if np.ndim(by_line) else by_line
-    return kernel.by_voxel(counts, weight)
+    found = np.empty(model.n)
+    kernel.by_voxel(counts, weight, found)
+    return found
 
 
 def everyone_of(counts, stem, model):
     """(n,) all real cells of each voxel; `stem` (4, n) by quarters."""
-    return kernel.by_voxel(counts, model.weight) + stem.sum(axis=0)
+    found = np.empty(model.n)
+    kernel.by_voxel(counts, model.weight, found)
+    found += stem.sum(axis=0)
+    return found
 
 
 def shares(k, model):
@@ -90,7 +97,7 @@ def density(k, counts, stem, everyone, model, out):
     if k == CELLS:
         np.multiply(everyone, organism * each[0], out=out)
         return
-    out[:] = kernel.by_voxel(counts, organism * stages * model.weight)
+    kernel.by_voxel(counts, organism * stages * model.weight, out)
     for quarter, one in zip(stem, each):
         if one:
             accumulate(out, quarter, organism * one)

@@ -36,9 +36,9 @@ def clearing(c, counts, stem, everyone, model):
 
 def source(c, counts, niche, model):
     """(n,) molecules/h that stroma, vessels and megakaryocytes of each voxel release of cytokine `c`."""
-    g = model.geometry
-    total = passes.released(
-        g.extravascular, model.lattice.volume, c.everywhere, c.per_fat, niche.fat, c.per_wall, g.sinusoid_area, niche.vessel
+    g, total, per_voxel = model.geometry, np.empty(model.n), model.lattice.volume
+    passes.released(
+        g.extravascular, per_voxel, c.everywhere, c.per_fat, niche.fat, c.per_wall, g.sinusoid_area, niche.vessel, total
     )
     if c.per_arteriole:
         passes.accumulate(total, g.arteriole_area, c.per_arteriole)

@@ -32,15 +32,15 @@ def product_sum(a, b):
 
 
 @njit(cache=True, parallel=True)
-def by_voxel(counts, weight):
-    """(n,) float64: Σ weight[c] counts[c, v], stages in their order; those of weight zero are not read.
+def by_voxel(counts, weight, out):
+    """out (n,) float64 = Σ weight[c] counts[c, v], stages in their order; those of weight zero are not read.
 
     `counts` (n_stage, n) of any number type, `weight` (n_stage,) float64.
     """
     n_stage, n = counts.shape
-    out = np.zeros(n)
     for b in prange((n + BLOCK - 1) // BLOCK):
         here = out[b * BLOCK : (b + 1) * BLOCK]
+        here[:] = 0.0
         for c in range(n_stage):
             w = weight[c]
             if w != 0.0:
@@ -54,11 +54,11 @@ def by_voxel(counts, weight):
 
 @njit(cache=True, nogil=True)
 def empty(counts):
-    """True when none of these voxels holds anything of `counts` (m,) integers."""
-    some = counts[0]
+    """True when none of these voxels holds anything of `counts` (m,)."""
+    some = False
     for v in range(counts.size):
-        some |= counts[v]
-    return some == 0
+        some |= counts[v] != 0
+    return not some
 
 
 @njit(cache=True, nogil=True)

@@ -7,18 +7,16 @@ BLOCK = 4096
 
 
 @njit(cache=True, parallel=True)
-def released(share, volume, everywhere, per_fat, fat, per_wall, area, vessel):
-    """(n,) molecules/h that marrow, fat and sinusoid walls of each voxel release.
+def released(share, volume, everywhere, per_fat, fat, per_wall, area, vessel, out):
+    """Molecules/h that marrow, fat and sinusoid walls of each voxel release, into `out` (n,).
 
     Per um³: `everywhere`, and `per_fat` where there is `fat` (n,), in the extravascular `share` (n,) of `volume` [um³]; per
     um²: `per_wall` from the sinusoid `area` (n,) that is left, `vessel` (n,).
     """
     n = share.size
-    out = np.empty(n)
     for block in prange((n + BLOCK - 1) // BLOCK):
         for v in range(block * BLOCK, min(n, (block + 1) * BLOCK)):
             out[v] = volume * share[v] * (everywhere + per_fat * fat[v]) + per_wall * area[v] * vessel[v]
-    return out
 
 
 @njit(cache=True)

@@ -15,8 +15,10 @@ from marrow_niche.resting import twin
 from marrow_niche.state import none_fresh
 
 BODY_STEP = 0.25
-MOVED = 0.25
-"""A field or density is solved anew as soon as its level in the stirred marrow has moved by this share since it was."""
+MOVED, FARTHEST = 0.25, 1.0
+"""A field or density is solved anew as soon as its level in the stirred marrow has risen by this share since it was, or fallen as
+many times. A field that may wait longer than `FIRST_WAIT`, since it was found near, may move farther in proportion: by the second
+at most."""
 NEAR, VERY_NEAR = np.array([0.02, 0.5]), np.array([0.01, 0.35])
 """How far off a field may be before it is solved, and so little that it may wait longer: in its mean over the piece, and in
 the mean distance voxel by voxel, both over its mean."""
@@ -128,13 +130,15 @@ def update_fields(state, model, anew=False):
 
 
 def due(state, now):
-    """(n_field + 6,) bool: which fields and densities have waited long enough, or whose level `now` has moved by `MOVED`.
+    """(n_field + 6,) bool: which fields and densities have waited long enough, or whose level `now` has moved too far (`MOVED`).
 
     A level that was or is zero, or without bound, says nothing of what stands in the voxels.
     """
     factor = np.divide(now, state.levels, out=np.full(now.shape, np.inf), where=telling(state, now))
-    old = state.hour - state.solved >= state.wait
-    return (state.solved < 0) | old | (np.abs(factor - 1.0) > MOVED)
+    old, far = state.hour - state.solved >= state.wait, np.full(now.shape, MOVED)
+    fields = slice(len(state.fields))
+    far[fields] = np.clip(MOVED * state.wait[fields] / FIRST_WAIT, MOVED, FARTHEST)
+    return (state.solved < 0) | old | (np.maximum(factor, 1.0 / factor) > 1.0 + far)
 
 
 def telling(state, now):

@@ -13,7 +13,9 @@ def test_cells_are_counted_by_stage_and_weighed_by_voxel(n, kind):
     counts = rng.integers(0, 2**20, (7, n)).astype(kind)
     weight = np.array([0.0, 1.0, 0.3, 0.0, 1e-3, 20.0, 1e6])
     assert (cells.by_stage(counts) == counts.sum(axis=1, dtype=np.float64)).all()
-    assert cells.by_voxel(counts, weight) == pytest.approx(weight @ counts.astype(float), rel=1e-14)
+    found = np.full(n, np.nan)
+    cells.by_voxel(counts, weight, found)
+    assert found == pytest.approx(weight @ counts.astype(float), rel=1e-14)
 
 
 def test_a_sum_by_stage_does_not_overflow():
@@ -22,7 +24,21 @@ def test_a_sum_by_stage_does_not_overflow():
 
 def test_a_stage_without_weight_is_not_read():
     counts = np.array([[1.0, np.nan], [2.0, 3.0]])
-    assert cells.by_voxel(counts, np.array([0.0, 2.0])).tolist() == [4.0, 6.0]
+    found = np.full(2, np.nan)
+    cells.by_voxel(counts, np.array([0.0, 2.0]), found)
+    assert found.tolist() == [4.0, 6.0]
+
+
+@pytest.mark.parametrize("n", [1, 31, 32, 33, 1024, 5000])
+@pytest.mark.parametrize("filled", [0.0, 1e-3, 0.1, 1.0])
+def test_voxels_with_cells_are_found_in_their_order(n, filled):
+    rng = np.random.default_rng(n)
+    counts = (rng.random(n + 7) < filled).astype(np.int32) * rng.integers(1, 2**31, n + 7, np.int32)
+    places = np.zeros(n, np.uint32)
+    found = cells.occupied(counts, 7, 7 + n, places)
+    assert (places[:found] == 7 + np.flatnonzero(counts[7:])).all()
+    assert found == np.count_nonzero(counts[7:])
+    assert cells.empty(counts[7:]) == (found == 0)
 
 
 @pytest.mark.parametrize("n", [1, 1023, 1024, 5000])
