@@ -116,6 +116,19 @@ def test_a_level_that_jumps_has_its_field_solved_before_its_time(made):
         assert np.flatnonzero(step.due(made.state, levels)).tolist() == due
 
 
+def test_a_field_that_may_wait_longer_may_move_farther(made):
+    """In proportion to its wait, to twice or half at most; a density never."""
+    step.advance(made.state, made.model)
+    was, far = made.level(0), len(made.state.fields) + 1
+    for wait, most in ((3, 0.25), (6, 0.25), (12, 0.5), (24, 1.0), (96, 1.0)):
+        made.state.wait[:] = wait
+        for by, due in ((0.99 * most, []), (1.01 * most, [3])):
+            for row, which in ((3, due), (far, [far] if by > 0.25 else [])):
+                for factor in (1 + by, 1 / (1 + by)):
+                    levels = np.where(np.arange(ROWS) == row, was * factor, was)
+                    assert np.flatnonzero(step.due(made.state, levels)).tolist() == which
+
+
 @pytest.mark.parametrize(("gone", "nothing"), [(0, 0.0), (8, 0.0), (2, np.inf)])
 def test_nothing_follows_a_level_of_zero_or_without_bound(made, gone, nothing):
     """The last cell of a kind dies and others come: solved while it is gone, and finite, as a factor of nothing is none."""

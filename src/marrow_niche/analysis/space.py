@@ -56,10 +56,18 @@ class Placement:
         return float(np.abs(cumulative(self.observed, at) - cumulative(self.random, at)).max())
 
 
-def placement(results: "Results", day: float | None = None, *, points: int = POINTS, seed: int = 0) -> Placement:
+def placement(
+    results: "Results",
+    day: float | None = None,
+    *,
+    points: int = POINTS,
+    seed: int = 0,
+    random: np.ndarray | None = None,
+) -> Placement:
     """Stem cells of `results` at the recorded time nearest to `day` [d] (default: the first) against chance.
 
-    Raises RunError when the run recorded no cells, fields or vessels.
+    `random` are `random_distances` of these results where they are at hand; else `points` are drawn. Raises RunError when
+    the run recorded no cells, fields or vessels.
     """
     first = float(results.days[0]) if day is None and len(results.days) else day
     cells = results.cells(day=first)
@@ -68,9 +76,9 @@ def placement(results: "Results", day: float | None = None, *, points: int = POI
         observed = cells["distance_to_sinusoid_um"].to_numpy(float)
     else:
         observed = sinusoid_distance(cells[["x_um", "y_um", "z_um"]].to_numpy(float), vessels)
-    return Placement(
-        day=cells.attrs["day"], observed=observed, random=random_distances(results, points=points, seed=seed)
-    )
+    if random is None:
+        random = random_distances(results, points=points, seed=seed)
+    return Placement(day=cells.attrs["day"], observed=observed, random=random)
 
 
 def random_distances(results: "Results", *, points: int = POINTS, seed: int = 0) -> np.ndarray:

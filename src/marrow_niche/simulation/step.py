@@ -16,9 +16,9 @@ from marrow_niche.state import none_fresh
 
 BODY_STEP = 0.25
 MOVED, FARTHEST = 0.25, 1.0
-"""A field or density is solved anew as soon as its level in the stirred marrow has risen by this share since it was, or fallen as
-many times. A field that may wait longer than `FIRST_WAIT`, since it was found near, may move farther in proportion: by the second
-at most."""
+"""A field or density is solved anew as soon as its level in the stirred marrow has risen by this share since it was, or
+fallen as many times. A field that may wait longer than `FIRST_WAIT`, since it was found near, may move farther in proportion:
+by the second at most."""
 NEAR, VERY_NEAR = np.array([0.02, 0.5]), np.array([0.01, 0.35])
 """How far off a field may be before it is solved, and so little that it may wait longer: in its mean over the piece, and in
 the mean distance voxel by voxel, both over its mean."""
@@ -130,7 +130,7 @@ def update_fields(state, model, anew=False):
 
 
 def due(state, now):
-    """(n_field + 6,) bool: which fields and densities have waited long enough, or whose level `now` has moved too far (`MOVED`).
+    """(n_field + 6,) bool: which fields and densities have waited long enough, or whose level `now` has moved too far.
 
     A level that was or is zero, or without bound, says nothing of what stands in the voxels.
     """

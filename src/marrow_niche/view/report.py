@@ -308,7 +308,7 @@ def _niche(run: Results, drawn: _Drawer) -> list[str]:
 
     try:
         first = space.placement(run)
-        later = space.placement(run, float(run.days[-1])) if len(run.days) > 1 else None
+        later = space.placement(run, float(run.days[-1]), random=first.random) if len(run.days) > 1 else None
     except MarrowError:
         return []
     if not first.random.size:
