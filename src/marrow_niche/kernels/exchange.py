@@ -4,6 +4,8 @@ import numpy as np
 from numba import njit, prange
 
 BLOCK = 4096
+"""Voxels of a task. They are counted by unsigned numbers: signed ones are asked each whether they count from the end, and no
+two are then done at once."""
 
 
 @njit(cache=True, parallel=True)
@@ -15,7 +17,7 @@ def released(share, volume, everywhere, per_fat, fat, per_wall, area, vessel, ou
     """
     n = share.size
     for block in prange((n + BLOCK - 1) // BLOCK):
-        for v in range(block * BLOCK, min(n, (block + 1) * BLOCK)):
+        for v in range(np.uint64(block * BLOCK), np.uint64(min(n, (block + 1) * BLOCK))):
             out[v] = volume * share[v] * (everywhere + per_fat * fat[v]) + per_wall * area[v] * vessel[v]
 
 
@@ -31,7 +33,7 @@ def accumulate(total, values, each):
     """total += each · values, (n,) both, in place."""
     n = total.size
     for block in prange((n + BLOCK - 1) // BLOCK):
-        for v in range(block * BLOCK, min(n, (block + 1) * BLOCK)):
+        for v in range(np.uint64(block * BLOCK), np.uint64(min(n, (block + 1) * BLOCK))):
             total[v] += each * values[v]
 
 
@@ -48,7 +50,7 @@ def terms(
     """
     n, fills = made.size, np.isfinite(saturation)
     for block in prange((n + BLOCK - 1) // BLOCK):
-        for v in range(block * BLOCK, min(n, (block + 1) * BLOCK)):
+        for v in range(np.uint64(block * BLOCK), np.uint64(min(n, (block + 1) * BLOCK))):
             fill = 1.0 / (1.0 + before[v] / saturation) if fills else 1.0
             source[v] = made[v] / (molecules * volume)
             loss[v] = share[v] * decay + cleared[v] * fill / volume
@@ -68,7 +70,7 @@ def off(before, after):
     blocks = (n + BLOCK - 1) // BLOCK
     part = np.zeros((blocks, 3))
     for block in prange(blocks):
-        for v in range(block * BLOCK, min(n, (block + 1) * BLOCK)):
+        for v in range(np.uint64(block * BLOCK), np.uint64(min(n, (block + 1) * BLOCK))):
             part[block, 0] += before[v]
             part[block, 1] += after[v]
             part[block, 2] += abs(before[v] - after[v])

@@ -7,7 +7,7 @@ from marrow_niche.kernels.lanes import LANES
 from marrow_niche.kernels.walk import harmonic
 
 CHUNK, SHARE = 512, 8192
-"""Bricks, and voxels, of a task."""
+"""Bricks, and voxels, of a task. Places are unsigned, as in `kernels.exchange`."""
 
 
 PUT, TIMES, PLUS = range(3)
@@ -25,7 +25,7 @@ def _pour(op, values, factor, bricks, voxel, other, out):
         for brick in range(t * CHUNK, min(count, (t + 1) * CHUNK)):
             for colour in range(2):
                 at = colour * bricks.stride[0] + bricks.table[brick, 0]
-                for place in range(at, at + LANES):
+                for place in range(np.uint64(at), np.uint64(at + LANES)):
                     i = voxel[place]
                     if i < 0:
                         continue
@@ -42,7 +42,7 @@ def _narrow(wide, narrow):
     """Copy (T₀,) float64 to float32."""
     tiles = (wide.size + SHARE - 1) // SHARE
     for t in prange(tiles):
-        for i in range(t * SHARE, min(wide.size, (t + 1) * SHARE)):
+        for i in range(np.uint64(t * SHARE), np.uint64(min(wide.size, (t + 1) * SHARE))):
             narrow[i] = wide[i]
 
 
@@ -77,7 +77,7 @@ def unlay(c, gain, shift, bricks, region, voxel, out):
             factor, more = gain[region[brick]], shift[region[brick]]
             for colour in range(2):
                 at = colour * bricks.stride[0] + bricks.table[brick, 0]
-                for place in range(at, at + LANES):
+                for place in range(np.uint64(at), np.uint64(at + LANES)):
                     if voxel[place] >= 0:
                         out[voxel[place]] = factor * c[place] + more
 
