@@ -24,7 +24,7 @@ def flows(c, source, loss, exchange, wall, decay, share):
     for s in prange(fields):
         for low in range(0, n, BLOCK):
             made, gone, lost, entered, left = 0.0, 0.0, 0.0, 0.0, 0.0
-            for i in range(low, min(n, low + BLOCK)):
+            for i in range(np.uint64(low), np.uint64(min(n, low + BLOCK))):
                 made += source[s, i]
                 gone += decay[s] * share[i] * c[s, i]
                 lost += loss[s, i] * c[s, i]

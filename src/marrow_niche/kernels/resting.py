@@ -6,13 +6,14 @@ import numpy as np
 from numba import njit, prange
 
 BLOCK = 4096
+"""Voxels of a task, counted by unsigned numbers as in `kernels.exchange`."""
 
 
 @njit(cache=True, parallel=True)
 def logarithms(values, least, out):
     """out = log max(values, least), (n,) each."""
     for b in prange((values.size + BLOCK - 1) // BLOCK):
-        for v in range(b * BLOCK, min(values.size, (b + 1) * BLOCK)):
+        for v in range(np.uint64(b * BLOCK), np.uint64(min(values.size, (b + 1) * BLOCK))):
             out[v] = math.log(max(values[v], least))
 
 
@@ -20,7 +21,7 @@ def logarithms(values, least, out):
 def per_space(stored, weight, space, out):
     """out = stored · weight / space: real cells for each part of the voxel that they may fill, (n,) each."""
     for b in prange((space.size + BLOCK - 1) // BLOCK):
-        for v in range(b * BLOCK, min(space.size, (b + 1) * BLOCK)):
+        for v in range(np.uint64(b * BLOCK), np.uint64(min(space.size, (b + 1) * BLOCK))):
             out[v] = stored[v] * weight / space[v]
 
 
@@ -29,7 +30,7 @@ def leaving(density, space, gone, weight, cells, stored):
     """Of a stage of `density` real cells for each part of the voxel, (n,): `cells` = density · space, `stored` (float32) those
     over `weight`, and in the place of `density` those that leave in an hour, gone · cells; `gone` (n,) [1/h]."""
     for b in prange((space.size + BLOCK - 1) // BLOCK):
-        for v in range(b * BLOCK, min(space.size, (b + 1) * BLOCK)):
+        for v in range(np.uint64(b * BLOCK), np.uint64(min(space.size, (b + 1) * BLOCK))):
             here = density[v] * space[v]
             cells[v], stored[v], density[v] = here, here / weight, gone[v] * here
 
@@ -41,7 +42,7 @@ def approach(now, aim, part):
     step, blocks = np.float32(part), (n + BLOCK - 1) // BLOCK
     for t in prange(rows * blocks):
         row, b = t // blocks, t % blocks
-        for v in range(b * BLOCK, min(n, (b + 1) * BLOCK)):
+        for v in range(np.uint64(b * BLOCK), np.uint64(min(n, (b + 1) * BLOCK))):
             now[row, v] += step * (aim[row, v] - now[row, v])
 
 
@@ -50,6 +51,6 @@ def whole(expected, draw, counts):
     """counts = `expected` (n,) float32 as whole numbers of that mean: the next below, and one more where `draw` (n,),
     of 0 to 1, is less than what is left."""
     for b in prange((expected.size + BLOCK - 1) // BLOCK):
-        for v in range(b * BLOCK, min(expected.size, (b + 1) * BLOCK)):
+        for v in range(np.uint64(b * BLOCK), np.uint64(min(expected.size, (b + 1) * BLOCK))):
             below = math.floor(expected[v])
             counts[v] = np.int32(below) + np.int32(draw[v] < expected[v] - np.float32(below))

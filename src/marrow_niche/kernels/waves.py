@@ -60,7 +60,7 @@ def sum_waves(wave, phase, x, y, z, first, last, out):
                     imaginary[r] = cos_z[w] * sin_y[w, j0 + r] + sin_z[w] * cos_y[w, j0 + r]
                 a0, a1, a2, a3 = real[0], real[1], real[2], real[3]
                 b0, b1, b2, b3 = imaginary[0], imaginary[1], imaginary[2], imaginary[3]
-                for i in range(low, high):
+                for i in range(np.uint64(low), np.uint64(high)):  # unsigned, see `kernels.exchange`
                     c, s = cos_x[w, i], sin_x[w, i]
                     total[0, i] += a0 * c - b0 * s
                     total[1, i] += a1 * c - b1 * s
