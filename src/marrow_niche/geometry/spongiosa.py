@@ -4,18 +4,16 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from marrow_niche.geometry.field import Field, Inset
+from marrow_niche.kernels import spheres as kernels
 
 POINTS = 60_000
 """Random points for BV/TV: right to 0.0015 by chance."""
-SPHERES = 200
-"""Points at each of which the widest sphere is sought."""
-FINE = 9
+IN_BONE, IN_MARROW = 600, 300
+"""Points at each of which the widest sphere is sought: their mean strays by chance by some 2 %, in marrow by 1 %."""
+FINE = 7
 """Centres of spheres lie on a grid of so many nodes to the width that is expected."""
-CLOSER = np.stack(np.meshgrid(*[np.arange(-3.0, 4.0)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
-"""And around the best of them again, in quarters of its steps."""
 ENDLESS = 1e6
 """A cortex so far away is none [um]."""
 
@@ -49,7 +47,8 @@ def measure_spongiosa(
     Returns
     -------
     dict
-        "trabecular_fraction", "trabecular_thickness_um" and "trabecular_spacing_um"; empty where the piece has none.
+        "trabecular_fraction", "trabecular_thickness_um" and "trabecular_spacing_um", each width with its standard error
+        ("trabecular_thickness_error_um", "trabecular_spacing_error_um"); empty where the piece has none.
 
     References
     ----------
@@ -79,14 +78,18 @@ def measure_spongiosa(
     if len(bone) and len(marrow):
         pitch = inset.trabecular[0].spacing
         alone = replace(inset, cortical=Field(origin=low, spacing=1.0, values=np.full((2, 2, 2), ENDLESS)))
-        solid = mean_width(lambda axes: -alone.on_grid(axes), bone[:SPHERES], thickness, pitch=pitch)
-        found["trabecular_thickness_um"] = solid
-        found["trabecular_spacing_um"] = mean_width(inset.on_grid, marrow[:SPHERES], spacing, pitch=pitch)
+        for name, depth, places, about in (
+            ("thickness", lambda axes: -alone.on_grid(axes), bone[:IN_BONE], thickness),
+            ("spacing", inset.on_grid, marrow[:IN_MARROW], spacing),
+        ):
+            wide = widths(depth, places, about, pitch=pitch)
+            found[f"trabecular_{name}_um"] = float(wide.mean())
+            found[f"trabecular_{name}_error_um"] = float(wide.std() / np.sqrt(len(wide)))
     return found
 
 
-def mean_width(depth: Callable[[Axes], np.ndarray], points: np.ndarray, about: float, *, pitch: float) -> float:
-    """Mean over points (m, 3) of the diameter of the widest sphere that holds each [um].
+def widths(depth: Callable[[Axes], np.ndarray], points: np.ndarray, about: float, *, pitch: float) -> np.ndarray:
+    """(m,) diameter of the widest sphere that holds each of some points (m, 3) [um].
 
     Parameters
     ----------
@@ -96,66 +99,27 @@ def mean_width(depth: Callable[[Axes], np.ndarray], points: np.ndarray, about: f
     points : (m, 3) float64
         Where it is positive [um].
     about, pitch : float
-        Centres lie within `about` of a point, on a grid of a ninth of it; and how far apart nodes of `depth` are [um].
+        Centres lie within `about` of a point, on a grid of a seventh of it; and how far apart nodes of `depth` are [um].
 
     Notes
     -----
     A distance that is read between nodes is flat along the middle of a wall and beside an edge, by up to a pitch. So a sphere's
-    radius is its centre's distance to the wall itself, given by where it crosses the lines of the grid.
+    radius is its centre's distance to the wall itself, given by where it crosses the lines of the grid. Of plates of any tilt
+    that is 0.9 to 1.8 % too much, of trabeculae 0.6 % more than on a grid twice as fine.
     """
-    return 2.0 * float(np.mean([_widest(depth, p, about, pitch) for p in points]))
+    return 2.0 * np.array([_widest(depth, p, about, pitch) for p in points])
 
 
 def _widest(depth: Callable[[Axes], np.ndarray], point: np.ndarray, about: float, pitch: float) -> float:
-    """Radius of the widest sphere around centres within `about` of `point` (3,) that holds it [um]."""
-    step = about / FINE
-    _, away, value = _around(depth, point, FINE, step)
-    within = (value > 0.0) & (away <= about)
-    unsure = 1.5 * pitch
-    surely = float(value[within & (away <= value - unsure)].max(initial=0.0))
-    at_most = float(value[within & (away <= value + unsure)].max(initial=0.0)) + unsure
-    reach = min(int(np.ceil(at_most / step)), FINE)
-    axes, away, value = _around(depth, point, reach + int(np.ceil(at_most / step)) + 1, step)
-    able = (value > max(surely - unsure, 0.0)) & (away <= np.minimum(reach * step, value + unsure))
-    z, y, x = np.nonzero(able)
-    centre = np.stack([axes[0][x], axes[1][y], axes[2][z]], axis=1)
-    wall = _crossings(value, axes)
-    if not len(wall):
-        return about
-    tree = cKDTree(wall, balanced_tree=False, compact_nodes=False)
-    radius, least = tree.query(centre)[0], float(tree.query(point)[0])
-    holds = away[able] <= radius
-    if not holds.any():
-        return least
-    best = centre[holds][int(np.argmax(radius[holds]))]
-    closer = best + 0.25 * step * CLOSER  # a rod's axis lies between nodes: without this it is a tenth too thin
-    finer = tree.query(closer)[0]
-    return float(finer[np.linalg.norm(closer - point, axis=1) <= finer].max(initial=max(radius[holds].max(), least)))
+    """Radius of the widest sphere around centres within `about` of `point` (3,) that holds it [um]; `about` without a wall."""
+    step, number, extent, radius = about / FINE, 0, about, about
+    while number * step < extent < np.inf and number < 3 * FINE:  # it may meet walls farther out: so far it is only too wide
+        number = min(int(np.ceil(extent / step - 1e-9)), 3 * FINE)
+        radius, extent = kernels.widest_sphere(_around(depth, point, number, step), step, about, 1.5 * pitch)
+    return float(radius) if np.isfinite(radius) else about
 
 
-def _around(
-    depth: Callable[[Axes], np.ndarray], point: np.ndarray, number: int, step: float
-) -> tuple[Axes, np.ndarray, np.ndarray]:
-    """Nodes x, y, z around a point [um], `number` to each side, with how far away they are and `depth` there (n, n, n)."""
+def _around(depth: Callable[[Axes], np.ndarray], point: np.ndarray, number: int, step: float) -> np.ndarray:
+    """(n, n, n) `depth` at nodes `step` apart around a point [um], `number` to each side."""
     side = step * np.arange(-number, number + 1)
-    square = side * side
-    away = np.sqrt(square[:, None, None] + square[:, None] + square)
-    axes = (point[0] + side, point[1] + side, point[2] + side)
-    return axes, away, depth(axes)
-
-
-def _crossings(value: np.ndarray, axes: Axes) -> np.ndarray:
-    """(k, 3) places on the lines of a grid x, y, z at which `value` (nz, ny, nx) changes its sign, read linearly [um]."""
-    places = []
-    for axis in range(3):
-        along = np.moveaxis(value, 2 - axis, -1)
-        low, high = along[..., :-1], along[..., 1:]
-        at = np.nonzero((low > 0.0) != (high > 0.0))
-        share = low[at] / (low[at] - high[at])
-        others = [d for d in (2, 1, 0) if d != axis]
-        place = np.empty((share.size, 3))
-        place[:, axis] = axes[axis][at[2]] + share * (axes[axis][1] - axes[axis][0])
-        for d, index in zip(others, at, strict=False):
-            place[:, d] = axes[d][index]
-        places.append(place)
-    return np.concatenate(places)
+    return depth((point[0] + side, point[1] + side, point[2] + side))
