@@ -154,7 +154,7 @@ def along_bone(station_low: float, station_high: float, axis: int, spec: Trabecu
 
     def grade(points: np.ndarray) -> np.ndarray:
         along = points[:, axis]
-        end = np.minimum(along - station_low, station_high - along) / (station_high - station_low)
+        end = np.minimum(along - station_low, station_high - along) / max(station_high - station_low, 1e-9)
         u = np.clip((spec.fade - end) / max(spec.fade - spec.reach, 1e-9), 0.0, 1.0)
         return u * u * (3.0 - 2.0 * u)
 
