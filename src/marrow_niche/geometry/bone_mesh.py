@@ -16,7 +16,7 @@ from scipy.sparse import coo_array, csr_array
 
 from marrow_niche.geometry import mend
 from marrow_niche.geometry.bone import Bone
-from marrow_niche.geometry.cuts import share_kept
+from marrow_niche.geometry.cuts import depth_behind
 from marrow_niche.geometry.field import Field, Inset, spread, stations
 from marrow_niche.geometry.image import LabelImage, coarsened
 from marrow_niche.geometry.lattice import BONE
@@ -28,6 +28,8 @@ PER_FACE = 2.05
 """Triangles a square of its pitch in the faces of voxels (measured: 2.02 to 2.08)."""
 LAYERS = 4
 """Intervals of it across a piece, at least, however thin that is."""
+EASED = 1.5
+"""Intervals over which bone's edge along the cut side of a core is rounded: a wedge thinner than one comes out as teeth."""
 ROUNDS, INWARDS, OUTWARDS = 10, 0.5, -0.52
 """Of smoothing: how often, and by which share of the way to the mean of its neighbours a vertex moves, in and out again. Waves
 of two or three edges are taken away, those of twelve edges and more stay."""
@@ -47,7 +49,10 @@ def bone_surface(g: Geometry) -> tuple[np.ndarray, np.ndarray]:
     pitch = g.inset.spacing if share is None else share.spacing
     axes = _nodes(low, high, pitch)
     if share is None:
-        depth = np.minimum(depth_under(g.bone, g.inset).on_grid(axes, np.float32), -g.inset.on_grid(axes, np.float32))
+        under, solid = depth_under(g.bone, g.inset).on_grid(axes, np.float32), -g.inset.on_grid(axes, np.float32)
+        depth = np.minimum(under, solid)
+        if g.bone.surface.cut is not None:
+            depth -= rounding(under, solid, EASED * pitch)
     else:
         depth = np.float32(pitch) * (share.on_grid(axes, np.float32) - np.float32(0.5))
     for d, (x, a, b) in enumerate(zip(axes, low, high, strict=True)):
@@ -66,6 +71,15 @@ def bone_surface(g: Geometry) -> tuple[np.ndarray, np.ndarray]:
         vertices, triangles = mend.part_edges(vertices, triangles, [])
     on_cut = np.minimum(np.abs(vertices - low), np.abs(vertices - high)) < 1e-3 * pitch
     return smoothed(vertices, triangles, held=on_cut), triangles
+
+
+def rounding(one: np.ndarray, other: np.ndarray, width: float) -> np.ndarray:
+    """What the lesser of two distances is lowered by where both are nearly alike, so that no edge stands where they meet [um].
+
+    A parabola of their difference, as far as it is less than `width`; a quarter of that where they are alike.
+    """
+    near = np.maximum(width - np.abs(one - other), 0.0)
+    return near * near / (4.0 * width)
 
 
 def about_how_many(g: Geometry) -> int:
@@ -101,10 +115,10 @@ def depth_under(bone: Bone, inset: Inset) -> Field:
     """How deep points of the piece lie under the bone's own surface and behind its cut faces [um], positive inside."""
     grid = inset.cortical
     values = grid.values + spread(bone.cortex_at(stations(grid, bone.axis)), bone.axis)
+    under = Field(origin=grid.origin, spacing=grid.spacing, values=values)
     if bone.surface.cut is not None:
-        kept = grid.spacing * (share_kept(bone.surface, grid) - 0.5)  # told only under the bone's own surface
-        np.minimum(values, kept, out=values, where=values > 0.0)
-    return Field(origin=grid.origin, spacing=grid.spacing, values=values)
+        np.minimum(values, depth_behind(bone.surface, under), out=values, where=values > 0.0)
+    return under
 
 
 def _share_of_bone(image: LabelImage) -> Field:

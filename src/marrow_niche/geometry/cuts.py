@@ -48,14 +48,22 @@ def share_kept(surface: Surface, depth: Field) -> np.ndarray:
 
     Sums over nodes are sums over the piece when weighted by it: behind a cut face `depth` is positive too.
     """
+    return np.clip(0.5 + depth_behind(surface, depth) / depth.spacing, 0.0, 1.0)
+
+
+def depth_behind(surface: Surface, depth: Field) -> np.ndarray:
+    """(nz, ny, nx) how deep the nodes of `depth` lie behind the cut faces of the piece, seen from outside [um].
+
+    Infinite where there are none; minus infinity outside the piece where `depth` is not positive either.
+    """
     if surface.cut is None or not surface.cut.any():
-        return np.ones(depth.values.shape)
+        return np.full(depth.values.shape, np.inf)
     origin, spacing = depth.origin, depth.spacing
     inside = voxelise(
         surface.vertices, surface.triangles, origin=origin - 0.5 * spacing, spacing=spacing, shape=depth.values.shape
     ).astype(bool)
     away = cut_distance(surface, inside | (depth.values > 0.0), origin=origin, spacing=spacing)
-    return np.clip(0.5 + np.where(inside, away, -away) / spacing, 0.0, 1.0)
+    return np.where(inside, away, -away)
 
 
 def cut_distance(surface: Surface, asked: np.ndarray, *, origin: np.ndarray, spacing: float) -> np.ndarray:

@@ -234,16 +234,16 @@ def _spacing(raw: Raw, voxel: float | None, name: str) -> tuple[np.ndarray, dict
     elif not known:
         raise GeometryError(
             f"geometry.image: {name} does not say how large its voxels are: {raw.lacking}. "
-            'Give their edge, such as voxel = "4.1 um".'
+            'Give their edge, such as image_voxel = "4.1 um".'
         )
     if not ((edge >= SMALLEST) & (edge <= LARGEST)).all():
         if voxel is not None:
-            who = f"voxel = {voxel:.4g} um is" + (f", where {name} says {file_says}," if known else "")
+            who = f"image_voxel = {voxel:.4g} um is" + (f", where {name} says {file_says}," if known else "")
         else:
             who = f"{name} says that its voxels are {file_says}, which is"
         raise GeometryError(
             f"geometry.image: {who} outside {SMALLEST:g} to {LARGEST:g} um. Is a unit wrong, as mm written for um? "
-            'Give the true edge, such as voxel = "4.1 um".'
+            'Give the true edge, such as image_voxel = "4.1 um".'
         )
     if edge.max() > 10.0 * edge.min():
         raise GeometryError(
@@ -353,7 +353,7 @@ def _numbers(labels: Mapping[str, int | list[int]], found: dict[int, int], name:
         )
     absent = [value for value in owner if value not in found]
     if absent:
-        mistakes.append(f"the file holds no {', '.join(map(str, absent))}")
+        mistakes.append(f"the file holds no {', '.join(f'{value} ({owner[value]})' for value in absent)}")
     if mistakes:
         raise GeometryError(
             f"geometry.image: the labels do not fit {name}: {'; '.join(mistakes)}. "

@@ -415,7 +415,7 @@ def _refuse_bodies(
     name: str,
 ) -> None:
     named = (crossed or beside)[:5]
-    listed = "; ".join(f"{share[s]:.2g} of its volume around {_middle(vertices, triangles, shell, s)}" for s in named)
+    listed = "; ".join(f"{share[s]:.0%} of its volume around {_middle(vertices, triangles, shell, s)}" for s in named)
     more = len(crossed or beside) - len(named)
     listed += f"; and {more} more" if more else ""
     if crossed:

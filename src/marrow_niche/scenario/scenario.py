@@ -346,7 +346,7 @@ def _missing_files(tables: Mapping[str, Any], folder: Path) -> list[str]:
         if not isinstance(given, str) or beside(folder, given).exists():
             continue
         path = beside(folder, given)
-        others = [file.name for file in path.parent.glob("*") if file.is_file()] if path.parent.is_dir() else []
+        others = [file.name for file in path.parent.glob("*") if file.suffix == path.suffix] if path.parent.is_dir() else []
         near = suggestion(path.name, others)
         hint = near if "Did you mean" in near else " The path is relative to the folder of the scenario file."
         mistakes.append(f"{name}: there is no file '{given}'.{hint}")

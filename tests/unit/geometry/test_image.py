@@ -214,7 +214,7 @@ def test_axes_askew_are_refused(tmp_path):
 def test_a_voxel_size_is_never_guessed(tmp_path, write, name, more, words):
     """What the header lacks is named, and the line that mends it works."""
     path = write(tmp_path / name, **more)
-    refused(path, rf'how large its voxels are: .*{words}.*\. Give their edge, such as voxel = "4\.1 um"\.')
+    refused(path, rf'how large its voxels are: .*{words}.*\. Give their edge, such as image_voxel = "4\.1 um"\.')
     image = read_labels(path, labels=LABELS, voxel=4.1)
     np.testing.assert_array_equal(image.spacing, 4.1)
     np.testing.assert_array_equal(image.labels, tissues(ell()))
@@ -292,7 +292,7 @@ def test_what_the_labels_lack_is_told_at_once(tmp_path):
         "vein = True is not a whole number",
         "no value is marrow",
         "the file also holds 0 (201 voxels), 2 (2 voxels), 5 (2 voxels)",
-        "the file holds no 9, 3",
+        "the file holds no 9 (bone), 3 (fat)",
         "List every value of the file once",
     ):
         assert words in told

@@ -324,7 +324,7 @@ def test_crumbs_beside_the_bone_are_left_out_and_told():
 
 def test_a_second_bone_is_refused_with_its_volume_and_place():
     with pytest.raises(
-        GeometryError, match=r"pair.stl holds 1 body beside .*0.13 of its volume around \(9, 0, 1\).*split"
+        GeometryError, match=r"pair.stl holds 1 body beside .*13% of its volume around \(9, 0, 1\).*split"
     ):
         close_surface(*together(naive.sphere(2.0), naive.sphere(1.0, centre=(9.0, 0.0, 1.0))), name="pair.stl")
 
