@@ -19,7 +19,7 @@ from marrow_niche import coupling
 from marrow_niche.errors import NumericsError
 from marrow_niche.kernels import resting as kernel
 from marrow_niche.kernels.streams import generator
-from marrow_niche.marrow import lineages
+from marrow_niche.marrow import fate, lineages
 from marrow_niche.marrow.lineages import EXITS
 from marrow_niche.quantities.response import saturating_probability, saturating_rate
 from marrow_niche.state import resting_stem_cells, take
@@ -29,6 +29,8 @@ DWELL = 61
 STEP_HOURS = np.array([480.0, 2400.0])
 """How far one round goes, for stem cells and for the tip, whose number answers to what it feels more slowly."""
 MIX = 0.3
+LIFE, HOURS = 240.0, 4
+"""Hours that the sample of places lives between two rounds, and of these in one stride."""
 BEFORE = 2**32 - 1  # the step of the draws before the first hour: none of the run's own
 
 
@@ -161,27 +163,47 @@ def net_growth(rates, cycle_time):
     return division, (2 * rates.renewal - 1) * division - rates.death
 
 
-def felt_by_both(state, model, number=None):
-    """What the sample of places would feel as stem cells, and as cells of the tip: `coupling.stem_signals` of each."""
-    stem, felt = state.stem, []
-    for tip in (False, True):
-        state.stem = dataclasses.replace(stem, tip=np.full(len(stem.id), tip))
-        felt.append(coupling.stem_signals(state, model, number))
-    state.stem = stem
-    return felt
+@dataclass(frozen=True, kw_only=True)
+class Doing:
+    """What the sample does at its places: rates [1/h] of each cell, (k,), and of both kinds, others and tip, (2,)."""
+
+    rates: fate.Rates
+    division: np.ndarray  # (k,)
+    net: np.ndarray  # (k,): growth by itself
+    given: np.ndarray  # (k,): daughters that leave the tip, over one other stem cell of the sample; 0 for others
+    growth: np.ndarray  # (2,): mean, others with what the tip gives them
 
 
-def both_kinds(felt, number, model):
-    """What stem cells do at places where this is `felt` (by both kinds), and cells of the tip: `fate.Rates` of the first,
-    division rates (2, k) and mean growth rates (2,) of both [1/h], others with what the tip gives them at `number` (2,)."""
-    rates, of_tip = (coupling.stem_rates(f, np.full(len(f["scf"]), tip), model) for f, tip in zip(felt, (False, True)))
-    division, net = np.stack([net_growth(r, model.species.stem_cells.cycle_time) for r in (rates, of_tip)], axis=1)
-    growth = net.mean(axis=1)
-    growth[0] += (2 * (1 - of_tip.renewal) * division[1]).mean() * number[1] / number[0]
-    return rates, division, growth
+def doing(felt, tip, number, model):
+    """What stem cells that feel this do, `tip` (k,) bool, at `number` (2,) of others and tip."""
+    rates = coupling.stem_rates(felt, tip, model)
+    division, net = net_growth(rates, model.species.stem_cells.cycle_time)
+    given = np.where(tip, 2 * (1 - rates.renewal) * division, 0.0) * (number[1] / number[0])
+    growth = np.array([net[~tip].mean() + given[tip].mean(), net[tip].mean()])
+    return Doing(rates=rates, division=division, net=net, given=given, growth=growth)
 
 
-def find(state, model, *, calibrate=False, tolerance=2e-3, most=60, report=None):
+def succeed(sample, did, goes, hours, model, rng, turn):
+    """Let the sample live for `hours` in marrow that stands still, in place: its cells walk, and the next generation stands where
+    cells gain, more of it the more they do; so many of each kind as before.
+
+    Where stem cells are held better than elsewhere they gather, since they walk slowly: 2 D ∇²n and what n gains balance.
+    """
+    tip, parents = sample.tip, np.arange(len(sample.id))
+    own = np.exp(np.clip(did.net * hours, -1.0, 1.0))
+    for kind, weight in ((~tip, np.where(tip, did.given * hours, own)), (tip, np.where(tip, own, 0.0))):
+        here = np.flatnonzero(kind)
+        upto = np.cumsum(weight)
+        at = (np.arange(len(here)) + rng.random()) * (upto[-1] / len(here))
+        parents[here] = rng.permutation(np.minimum(np.searchsorted(upto, at, side="right"), len(tip) - 1))
+    for values in (sample.position, sample.voxel, sample.distance):
+        values[:] = values[parents]
+    who = np.flatnonzero(rng.random(len(tip)) < -np.expm1(-hours * goes[parents]))
+    coupling.lodge_by(sample, who, rng.random(len(who)), model.geometry.sinusoid_area, model, BEFORE - 1 - turn)
+    coupling.walk(sample, model, model.stride * np.sqrt(HOURS), round(model.rounds * hours / HOURS), BEFORE - 1 - turn)
+
+
+def find(state, model, *, calibrate=False, tolerance=4e-3, most=60, report=None):
     """Bring `state` to rest, in place, and return `Rest`; `state.stem` is a sample of places on entry, the cells on exit.
 
     With `calibrate` the stem-cell number is held at the species' own and every reference is moved to what its target
@@ -189,8 +211,9 @@ def find(state, model, *, calibrate=False, tolerance=2e-3, most=60, report=None)
     """
     species, tree = model.species, model.tree
     sample, numbers = state.stem, species.stem_cells.numbers * model.piece_share
-    parity = [sample.id % 2 == k for k in (0, 1, 0, 1)]
-    here = np.stack([np.bincount(sample.voxel[one], minlength=model.n) for one in parity]) / len(sample.id)  # by quarters
+    sample.tip[:] = sample.id // 2 % 2
+    others, quarter = np.flatnonzero(~sample.tip), coupling.quarters(sample)
+    rng = generator(model.seed, DWELL + 2)
     nominal = model.piece_share * tree.rest / model.weight
     even, expected = model.space / model.space.sum(), np.empty((len(nominal), model.n), np.float32)
     for row, number in zip(expected, nominal):
@@ -200,6 +223,7 @@ def find(state, model, *, calibrate=False, tolerance=2e-3, most=60, report=None)
     for turn in range(1, most + 1):
         part = 1.0 / (1 + turn // 10)  # ever smaller steps, should it swing to and fro
         number = level * numbers
+        here = np.bincount(quarter * model.n + sample.voxel, minlength=4 * model.n).reshape(4, -1) / len(others)
         stem = np.repeat(number, 2)[:, np.newaxis] * here
         coupling.solve_fields(
             expected, stem, state.stroma, state.hormones, state.fields, state.around, model, rtol=1e-3
@@ -209,14 +233,16 @@ def find(state, model, *, calibrate=False, tolerance=2e-3, most=60, report=None)
             model = recalibrated(state, expected, model)
             species = model.species
         logs = coupling.voxel_signals(state, model, number)
-        rates, division, growth = both_kinds(felt_by_both(state, model, number), number, model)
+        felt = coupling.stem_signals(state, model, number)
+        did = doing(felt, sample.tip, number, model)
         if not calibrate:
-            change = np.clip(part * growth * STEP_HOURS, -0.3, 0.3)
+            change = np.clip(part * did.growth * STEP_HOURS, -0.3, 0.3)
             level *= np.exp(change)
-        leaving = 2 * (1 - rates.renewal) * division[0] * (level[0] * numbers[0] / len(sample.id))
+        leaving = (2 * (1 - did.rates.renewal) * did.division)[others] * (level[0] * numbers[0] / len(others))
+        share_mkp, at = did.rates.share_mkp[others], sample.voxel[others]
         inflow = {
-            tree.first[name]: np.bincount(sample.voxel, leaving * share, minlength=model.n)
-            for name, share in (("MPP", 1 - rates.share_mkp), ("MkP", rates.share_mkp))
+            tree.first[name]: np.bincount(at, leaving * share, minlength=model.n)
+            for name, share in (("MPP", 1 - share_mkp), ("MkP", share_mkp))
         }
         exact = float(np.clip(3e-2 * moved, 1e-3, 3e-2))  # no nearer than this round can come, nor than whole cells can tell
         fresh, output, from_burst = stage_densities(logs, inflow, expected, from_burst, model, exact)
@@ -225,36 +251,40 @@ def find(state, model, *, calibrate=False, tolerance=2e-3, most=60, report=None)
         )
         kernel.approach(expected, fresh, part * MIX)
         if report:
-            report(turn, level, growth, moved)
+            report(turn, level, did.growth, moved)
         if level.min() < 1e-3:
             raise NumericsError(
                 "No stem cells can live in this marrow: division never makes good what dies. "
                 "Give it more stroma or vessels (see `marrow-niche check`), or a larger piece."
             )
-        if turn > 3 and moved < 10 * tolerance and (calibrate or (np.abs(change) < tolerance).all()):
+        if turn > 3 and moved < 5 * tolerance and (calibrate or (np.abs(change) < tolerance).all()):
             break
+        succeed(sample, did, coupling.egress_rate(felt, model), LIFE, model, rng, turn)
     else:
         raise NumericsError(
             f"The resting state did not settle in {most} rounds: stem cells still change by "
-            f"{2400 * growth[0]:.2g} % a day, those of the tip by {2400 * growth[1]:.2g} %."
+            f"{2400 * did.growth[0]:.2g} % a day, those of the tip by {2400 * did.growth[1]:.2g} %."
         )
-    settle(state, sample, level * numbers / model.stem_weight, division, fresh, model)
+    settle(state, sample, level * numbers / model.stem_weight, did.division, fresh, model)
     return Rest(level=level, expected=fresh, output=output), model
 
 
 def settle(state, sample, number, division, expected, model):
-    """Draw the cells of the resting state: `number` (2,) of the sample, others and tip, which divide at `division` (2, k)
+    """Draw the cells of the resting state: `number` (2,) of the sample, others and tip, which divide at `division` (k,)
     [1/h], and stored cells of each stage as integers."""
     rng = generator(model.seed, DWELL + 1)
-    of_tip = round(number[1])
-    number = max(1, round(number.sum()))
-    chosen = np.sort(rng.choice(len(sample.id), number, replace=number > len(sample.id)))
+    of_tip = min(round(number[1]), max(1, round(number.sum())))
+    many, chosen = (max(1, round(number.sum())) - of_tip, of_tip), []
+    for kind, count in zip((~sample.tip, sample.tip), many):
+        here = np.flatnonzero(kind)
+        chosen.append(rng.choice(here, count, replace=count > len(here)))
+    order = rng.permutation(sum(many))
+    chosen = np.concatenate(chosen)[order]
     stem = take(sample, chosen)
-    stem.id = np.arange(number, dtype=np.int64)
+    stem.id = np.arange(len(chosen), dtype=np.int64)
     stem.clone = stem.id.copy()
-    stem.tip[rng.choice(number, min(of_tip, number), replace=False)] = True
-    stem.cycling = rng.random(number) < division[stem.tip.astype(int), chosen] * model.species.stem_cells.cycle_time
-    state.stem, state.next_id = stem, number
+    stem.cycling = rng.random(len(chosen)) < division[chosen] * model.species.stem_cells.cycle_time
+    state.stem, state.next_id = stem, len(chosen)
     counts = np.empty(expected.shape, np.int32)
     for row in range(len(expected)):
         kernel.whole(expected[row], rng.random(model.n), counts[row])
@@ -284,12 +314,12 @@ def recalibrated(state, expected, model):
         )
         cytokines[name] = dataclasses.replace(c, reference=value)
     trial = dataclasses.replace(model, species=dataclasses.replace(species, cytokines=cytokines))
-    felt, stem = felt_by_both(state, trial), species.stem_cells
+    felt, stem, tip = coupling.stem_signals(state, trial), species.stem_cells, state.stem.tip
 
     def answers(touch, of_tip, quiet):
-        there = [f | {"membrane_scf": f["membrane_scf"] / t, "tgf": f["tgf"] / quiet} for f, t in zip(felt, (touch, of_tip))]
-        _, division, growth = both_kinds(there, stem.numbers, trial)
-        return division[0].mean() - stem.division, growth
+        there = felt | {"membrane_scf": felt["membrane_scf"] / np.where(tip, of_tip, touch), "tgf": felt["tgf"] / quiet}
+        did = doing(there, tip, stem.numbers, trial)
+        return did.division[~tip].mean() - stem.division, did.growth
 
     touch = of_tip = quiet = 1.0
     for _ in range(5):

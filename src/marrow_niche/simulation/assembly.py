@@ -27,7 +27,7 @@ FOUND = ("share", "rest_cells", "oxygen_at_rest", "facts")
 FEW = 2000
 PLACES = 16
 """Places by which the oxygen at rest is told, each of the same share of the cells."""
-SAMPLE = 100_000
+SAMPLE = 30_000
 WALL_CAP = 200.0
 LINEAGE_STEP = 3
 FIELD_STEP = 96
