@@ -17,7 +17,17 @@ from marrow_niche.coupling.densities import (
     stem_density,
 )
 from marrow_niche.coupling.mixed import Totals, levels, resting_totals, stirred, stirred_level, totals
-from marrow_niche.coupling.passage import arrive, egress, egress_rate, hand_over, home, lodge_by, place, settle_fates, walk
+from marrow_niche.coupling.passage import (
+    arrive,
+    egress,
+    egress_rate,
+    hand_over,
+    home,
+    lodge_by,
+    place,
+    settle_fates,
+    walk,
+)
 from marrow_niche.coupling.secretion import (
     DENSITY_RTOL,
     FLOWS,
@@ -60,10 +70,10 @@ __all__ = [
     "hand_over",
     "held",
     "home",
-    "lodge_by",
     "levels",
     "lineage_signals",
     "loads",
+    "lodge_by",
     "megakaryocytes",
     "place",
     "quarters",
