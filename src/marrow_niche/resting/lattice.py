@@ -27,10 +27,10 @@ from marrow_niche.state import take
 from marrow_niche.transport.steady import solve_compact
 
 SETTLE, LIVES = 62, 63
-STEP_HOURS = np.array([480.0, 2400.0])
+STEP_HOURS = np.array([240.0, 2400.0])
 """How far one round goes, for stem cells and for the tip, whose number answers to what it feels more slowly."""
 MIX = 0.3
-TOLERANCE, STAGES, FEWEST, MOST = 1e-2, 2e-2, 4, 60
+TOLERANCE, STAGES, FEWEST, MOST = 1e-2, 2e-2, 3, 60
 """A state rests when numbers of stem cells move by less than the first and the cells of each stage by less than the second in a
 round; rounds at least, and at most."""
 MEMORY = 10

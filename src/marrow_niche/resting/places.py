@@ -150,7 +150,9 @@ def live(state, number, model, rng, turn):
         leave(sample, coupling.egress_rate(felt, model)[mothers], SPELL, model, rng, step)
         strides = round(REFUSED * model.rounds * SPELL / STRIDE)
         coupling.walk(sample, model, model.stride * np.sqrt(STRIDE), strides, step)
-    return Lived(growth=gained, leaving=leaving)
+    given = sum(part.sum() for part in leaving.values())
+    settled = np.clip(1 + gained[0] / given, 0.5, 2.0)  # where gain equals loss, what they gain now leaves as well
+    return Lived(growth=gained, leaving={name: settled * part for name, part in leaving.items()})
 
 
 def succeed(sample, did, hours, rng):
