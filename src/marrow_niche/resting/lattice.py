@@ -27,14 +27,14 @@ from marrow_niche.state import take
 from marrow_niche.transport.steady import solve_compact
 
 SETTLE, LIVES = 62, 63
-STEP_HOURS = np.array([240.0, 2400.0])
+STEP_HOURS = np.array([160.0, 2400.0])
 """How far one round goes, for stem cells and for the tip, whose number answers to what it feels more slowly."""
-MIX = 0.3
+MIX = 0.2
 TOLERANCE, STAGES, FEWEST, MOST = 1e-2, 2e-2, 3, 60
 """A state rests when numbers of stem cells move by less than the first and the cells of each stage by less than the second in a
 round; rounds at least, and at most."""
-MEMORY = 10
-"""Rounds over which the places of stem cells are averaged where references are made: what competes with them is then smooth."""
+SETTLED = 10
+"""Rounds at least where references are made."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,21 +145,18 @@ def find(state, model, *, calibrate=False, report=None):
     """Bring `state` to rest, in place, and return `Rest` and the model; `state.stem` is a sample of places on entry
     (`places.sample_of`), the cells on exit.
 
-    With `calibrate` (the sample is dense) the stem-cell numbers are held at the species' own and every reference is moved to
-    what its target cells feel instead: how the references in a species file were made; the model has them. Raises NumericsError when no state
-    stands still.
+    With `calibrate` the stem-cell numbers are held at the species' own and every reference is moved to what its target cells
+    feel instead: how the references in a species file were made; the model has them. Raises NumericsError when no state stands
+    still.
     """
     numbers, rng = model.species.stem_cells.numbers * model.piece_share, generator(model.seed, LIVES)
     expected = spread_evenly(model)
     from_burst: dict[int, np.ndarray] = {}
-    level, change, moved, stem = np.ones(2), np.zeros(2), 1.0, 0.0
+    level, change, moved = np.ones(2), np.zeros(2), 1.0
     for turn in range(1, MOST + 1):
-        part = 1.0 / (1 + turn // 10)  # ever smaller steps, should it swing to and fro
-        here = places.density(state.stem, level, model, dense=calibrate)
-        stem = stem + (here - stem) / min(turn, MEMORY) if calibrate else here
-        coupling.solve_fields(
-            expected, stem, state.stroma, state.hormones, state.fields, state.around, model, rtol=1e-3
-        )
+        part = 1.0 / (1 + turn // 20)  # ever smaller steps, should it swing to and fro
+        stem = places.density(state.stem, level, model)
+        coupling.solve_fields(expected, stem, state.stroma, state.hormones, state.fields, state.around, model, rtol=1e-3)
         state.counts = expected
         if calibrate:
             model = made_anew(state, expected, model)
@@ -180,7 +177,7 @@ def find(state, model, *, calibrate=False, report=None):
                 "No stem cells can live in this marrow: division never makes good what dies. "
                 "Give it more stroma or vessels (see `marrow-niche check`), or a larger piece."
             )
-        if turn >= (MEMORY if calibrate else FEWEST) and moved < STAGES and (np.abs(change) < TOLERANCE).all():
+        if turn >= (SETTLED if calibrate else FEWEST) and moved < STAGES and (np.abs(change) < TOLERANCE).all():
             settle(state, level, fresh, model)
             return Rest(level=level, expected=fresh, output=output), model
     raise NumericsError(

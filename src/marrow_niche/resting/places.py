@@ -19,8 +19,8 @@ from marrow_niche.marrow import fate
 from marrow_niche.state import resting_stem_cells
 
 DWELL = 61
-LEAST, MOST, DENSE = 10_000, 25_000, 40_000
-"""Places of each kind, at least and at most, between which as many as the piece stores; and for references."""
+LEAST, MOST = 10_000, 25_000
+"""Places of each kind, at least and at most, between which as many as the piece stores."""
 SPELLS, SPELL = 4, 60.0
 """A life, between two rounds of the search, is so many spells of so many hours."""
 STRIDE, REFUSED = 4.0, 1.2
@@ -46,10 +46,10 @@ def dwelling(number, model):
     return stem
 
 
-def sample_of(model, dense=False):
+def sample_of(model):
     """The places that the search begins with, a `StemState` of both kinds: as many of each as the piece stores at the species'
-    density, within bounds; `dense`: `DENSE` of each."""
-    others, tip = [DENSE] * 2 if dense else np.clip(np.ceil(stored(np.ones(2), model)).astype(int), LEAST, MOST)
+    density, within bounds."""
+    others, tip = np.clip(np.ceil(stored(np.ones(2), model)).astype(int), LEAST, MOST)
     sample = dwelling(others + tip, model)
     sample.tip[others:] = True
     return sample
@@ -60,16 +60,16 @@ def stored(level, model):
     return level * model.species.stem_cells.numbers * model.piece_share / model.stem_weight
 
 
-def density(sample, level, model, dense=False):
+def density(sample, level, model):
     """(4, n) stem cells of the piece in each voxel [cells], in the order of `coupling.quarters`, at `level` (2,).
 
     They stand at as many places as are stored (`GRAIN` at least): what competes with a stem cell is then as grainy as it is in
-    the run, and its answer, which is curved, the same in the mean. `dense`: at all places of the sample.
+    the run, and its answer, which is curved, the same in the mean.
     """
     out = np.zeros((4, model.n))
     number = level * model.species.stem_cells.numbers * model.piece_share
     for kind, (each, count) in enumerate(zip(number, np.maximum(stored(level, model), GRAIN))):
-        chosen = np.flatnonzero(sample.tip == kind)[: None if dense else round(count)]
+        chosen = np.flatnonzero(sample.tip == kind)[: round(count)]
         for half in range(2):
             one = chosen[sample.id[chosen] % 2 == half]
             out[2 * kind + half] = np.bincount(sample.voxel[one], minlength=model.n) * (0.5 * each / len(one))

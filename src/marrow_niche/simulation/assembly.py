@@ -222,7 +222,7 @@ def at_rest(model, report=None, calibrate=False):
         hour=0,
         span=model.lineage_step,
         until=0,
-        stem=resting.sample_of(model, dense=calibrate),
+        stem=resting.sample_of(model),
         counts=np.zeros((len(model.tree.rate), n), np.int32),
         fresh=none_fresh(),
         fields=np.zeros((n_field, n)),
