@@ -48,6 +48,36 @@ def square_cut(sheet, cover, spacing, farthest):
     return cover - np.clip(sheet / steep, -farthest, farthest) * (slope * rise).sum(axis=0) / steep
 
 
+def widest_radius(value, step, about):
+    """Radius of the widest sphere that holds the middle of a grid (n, n, n) of distances to a wall, whatever it takes.
+
+    Centres are all nodes within `about`, then finer ones around the best, twice; walls where a line of the grid changes sign.
+    """
+    half = step * (len(value) // 2)
+    axis = np.linspace(-half, half, len(value))
+    nodes = np.stack(np.meshgrid(axis, axis, axis, indexing="ij")[::-1], axis=-1)
+    walls = []
+    for d in range(3):
+        low, high = (np.moveaxis(value, 2 - d, 0)[s] for s in (slice(None, -1), slice(1, None)))
+        place = np.moveaxis(nodes, 2 - d, 0)[:-1][(low > 0.0) != (high > 0.0)]
+        at = (low > 0.0) != (high > 0.0)
+        place[:, d] += step * low[at] / (low[at] - high[at])
+        walls.append(place)
+    walls = np.concatenate(walls)
+
+    def best(centres):
+        radius = np.array([np.linalg.norm(walls - c, axis=1).min() for c in centres])
+        radius[np.linalg.norm(centres, axis=1) > radius] = 0.0
+        return radius.max(), centres[radius.argmax()]
+
+    inside = nodes[(value > 0.0) & (np.linalg.norm(nodes, axis=-1) <= about)]
+    radius, centre = best(inside)
+    near = np.stack(np.meshgrid(*[np.arange(-3, 4)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    for finer in (step / 4, step / 16):
+        radius, centre = best(centre + finer * near)
+    return radius
+
+
 def voxel_of(point, origin, spacing, index, reach):
     """What `index` (nz, ny, nx) says of the voxel of a point, else of the nearest with a number within `reach` voxels, else -1."""
     u = (point - origin) / spacing

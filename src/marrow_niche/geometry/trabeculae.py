@@ -137,13 +137,14 @@ def wavelength(spec: Trabeculae) -> float:
     """Wavelength of the fields [um] at which trabeculae have their mean thickness.
 
     A sheet is 2 q / |grad f| thick, which over a normal field is 0.44 q wavelengths in the mean. The coefficients are
-    measured, on cubes of three to five wavelengths, for 0.05 < q < 1.5 and 0.2 < open share < 0.7.
+    fitted to the widest spheres in cubes of three and four wavelengths, 0.14 < q < 1.3 and an open share of 0.25 to 0.6. In
+    cubes of 4 wavelengths made with twelve other seeds the mean is 0.98 to 1.00 of what is asked, a single cube strays by 5 %.
     """
     return _wavelength(half_width(spec), spec)
 
 
 def _wavelength(q: float, spec: Trabeculae) -> float:
-    return spec.thickness / (q * (0.49 - 0.065 * spec.open_share - 0.18 * spec.open_share * q))
+    return spec.thickness / (q * (0.454 + 0.086 * q - 0.2 * spec.open_share * q**2))
 
 
 def along_bone(station_low: float, station_high: float, axis: int, spec: Trabeculae) -> Grade:

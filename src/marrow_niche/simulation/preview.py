@@ -119,8 +119,8 @@ def _anatomy(model, state):
         )
         if "trabecular_thickness_um" in f:
             lines.append(
-                f"  {'':16s}{f['trabecular_thickness_um']:.0f} um thick (Tb.Th), "
-                f"{f['trabecular_spacing_um']:.0f} um apart (Tb.Sp)"
+                f"  {'':16s}{f['trabecular_thickness_um']:.0f} +- {f['trabecular_thickness_error_um']:.1f} um thick (Tb.Th), "
+                f"{f['trabecular_spacing_um']:.0f} +- {f['trabecular_spacing_error_um']:.0f} um apart (Tb.Sp)"
             )
     if f["fat_fraction"] > 0.0:
         lines.append(f"  adipocytes      {100 * f['fat_fraction']:6.2g} % of its volume")
