@@ -121,7 +121,7 @@ def growth(did, tip, weight):
 
 @dataclass(frozen=True, kw_only=True)
 class Lived:
-    """Of a life, in the mean: `growth` (2,) of others and tip [1/h], and what one of the others gives of "MPP" and "MkP" [1/h]
+    """Of a life: `growth` (2,) of others and tip [1/h], and what one of the others gives of "MPP" and "MkP" [1/h]
     in each voxel, `leaving` {name: (n,)}."""
 
     growth: np.ndarray
@@ -131,28 +131,34 @@ class Lived:
 def live(state, number, model, rng, turn):
     """Let the sample, `state.stem`, live for `SPELLS` spells in fields that stand still, in place; returns `Lived`.
 
-    `number` (2,) of others and tip in the piece [cells]; `turn` numbers the life.
+    `number` (2,) of others and tip in the piece [cells]; `turn` numbers the life. What is told is of the first spell, in which
+    competitors stand where the sample does; later they lag behind it.
     """
-    sample = state.stem
-    others, gained = ~sample.tip, np.zeros(2)
-    leaving = {name: np.zeros(model.n) for name in ("MPP", "MkP")}
+    sample, out = state.stem, None
     for spell in range(SPELLS):
         felt = coupling.stem_signals(state, model, number)
         did = doing(felt, sample.tip, number, model)
-        weight = half_way(did, sample.tip, SPELL)
-        gained += growth(did, sample.tip, weight) / SPELLS
-        given = (weight * 2 * (1 - did.rates.renewal) * did.division)[others] / (others.sum() * SPELLS)
-        share, at = did.rates.share_mkp[others], sample.voxel[others]
-        leaving["MPP"] += np.bincount(at, given * (1 - share), minlength=model.n)
-        leaving["MkP"] += np.bincount(at, given * share, minlength=model.n)
+        out = out or lived(did, sample, model.n)
         step = BEFORE - 1 - turn * SPELLS - spell
         mothers = succeed(sample, did, SPELL, rng)
         leave(sample, coupling.egress_rate(felt, model)[mothers], SPELL, model, rng, step)
         strides = round(REFUSED * model.rounds * SPELL / STRIDE)
         coupling.walk(sample, model, model.stride * np.sqrt(STRIDE), strides, step)
-    given = sum(part.sum() for part in leaving.values())
-    settled = np.clip(1 + gained[0] / given, 0.5, 2.0)  # where gain equals loss, what they gain now leaves as well
-    return Lived(growth=gained, leaving={name: settled * part for name, part in leaving.items()})
+    return out
+
+
+def lived(did, sample, n):
+    """`Lived` on `n` voxels of a sample that does this for a spell.
+
+    What its others gain is added to what they give: where gain equals loss it leaves as well.
+    """
+    others, weight = ~sample.tip, half_way(did, sample.tip, SPELL)
+    gained = growth(did, sample.tip, weight)
+    given = (weight * 2 * (1 - did.rates.renewal) * did.division)[others] / others.sum()
+    given *= np.clip(1 + gained[0] / given.sum(), 0.5, 2.0)
+    share, at = did.rates.share_mkp[others], sample.voxel[others]
+    parts = {"MPP": given * (1 - share), "MkP": given * share}
+    return Lived(growth=gained, leaving={name: np.bincount(at, part, minlength=n) for name, part in parts.items()})
 
 
 def succeed(sample, did, hours, rng):
