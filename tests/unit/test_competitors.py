@@ -28,7 +28,7 @@ def test_competitors_are_felt_over_their_length_where_many_are_stored_and_farthe
 
 
 def test_a_rest_does_not_depend_on_how_many_cells_are_stored():
-    """A thirtieth as many: both kinds rest within 8 % of where they did."""
+    """A thirtieth as many: both kinds rest within 4 % of where they did; at 50 um the tip rests 8 % higher."""
     many, few = lab.marrow()[0], of(200)[0]
     for name in ("stem_cells_over_species", "tip_over_species"):
-        assert few.facts[name] == pytest.approx(many.facts[name], rel=0.08), name
+        assert few.facts[name] == pytest.approx(many.facts[name], rel=0.04), name

@@ -81,7 +81,7 @@ def _rest(name, model):
 
 
 def reach(k, model):
-    """Over how far density `k` is felt [um]; what competes with stem cells so far at least that `RESOLVED` stored cells make it up."""
+    """Over how far density `k` is felt [um]; what competes with stem cells so far that `RESOLVED` stored ones make it up."""
     stem = model.species.stem_cells
     if k in (CELLS, KIT):
         return model.species.stroma.reach
