@@ -27,7 +27,8 @@ def references(species):
     seed, geometry = BONES[species]
     asked = scenario_from({"species": species, "seed": seed, "duration": "1 d", "geometry": geometry})
     bone = assembly.build_geometry(asked.geometry, asked.parameters.anatomy, seed=seed, folder=asked.folder)
-    model, _ = assembly.at_rest(assembly.lay_out(asked, bone), report=lambda *told: print(species, *told, flush=True), calibrate=True)
+    laid = assembly.lay_out(asked, bone)
+    model, _ = assembly.at_rest(laid, report=lambda *told: print(species, *told, flush=True), calibrate=True)
     stem = model.species.stem_cells
     found = {("stem_cells", name): getattr(stem, name) for name in ("membrane_reference", "tip_membrane_reference")}
     return found | {(f"cytokines.{name}", "reference"): c.reference for name, c in model.species.cytokines.items()}
