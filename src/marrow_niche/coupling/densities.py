@@ -17,6 +17,8 @@ CELLS, KIT = 0, 5
 CROWD = slice(1, 5)
 """What competes with stem cells of even id and of odd, then with those of the tip: rows in the order of `quarters`."""
 OF_TIP = (3, 4)
+RESOLVED = 10
+"""Stored stem cells that make up what competes with one of them: 8π L³ times their number by volume."""
 PRIMITIVE = {"HSC": 0.7, "MPP": 0.2, "HPC1": 0.1}
 
 
@@ -85,9 +87,13 @@ def _rest(name, model):
     return model.species.stem_cells.everyone if name == "HSC" else float(model.tree.total(model.tree.rest, name))
 
 
-def reach(k, species):
-    """Over how far density `k` is felt [um]."""
-    return species.stroma.reach if k in (CELLS, KIT) else species.stem_cells.crowd_length
+def reach(k, model):
+    """Over how far density `k` is felt [um]; what competes with stem cells so far that `RESOLVED` stored ones make it up."""
+    stem = model.species.stem_cells
+    if k in (CELLS, KIT):
+        return model.species.stroma.reach
+    half = 0.5 * model.piece_share / model.stem_weight * (stem.tip_number if k in OF_TIP else stem.everyone)
+    return max(stem.crowd_length, (RESOLVED * model.n * model.lattice.volume / (8 * np.pi * half)) ** (1 / 3))
 
 
 def density(k, counts, stem, everyone, model, out):

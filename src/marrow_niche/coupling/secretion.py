@@ -146,7 +146,7 @@ def solve_fields(counts, stem, niche, hormones, fields, around, model, *, rtol=N
                 density(k - n_field, counts, stem, everyone, model, source[row])
                 source[row] /= model.lattice.volume
                 loss[row] = f
-                spread[row] = reach(k - n_field, species) ** 2
+                spread[row] = reach(k - n_field, model) ** 2
         try:
             answer = solve_compact(
                 model.domain,
