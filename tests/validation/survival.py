@@ -93,11 +93,11 @@ def colonies(cells, *, mice, days=6):
 
 def stem_4():
     given = np.array([50.0, 150.0, 500.0])
-    found = [colonies(cells, mice=n) for cells, n in zip(given, (60, 5, 3))]
+    found = [colonies(cells, mice=n) for cells, n in zip(given, (300, 5, 3))]
     mean = np.array([f.mean() for f in found])
     values = {
         "slope of colonies on cells, both logarithms": float(np.polyfit(np.log(given), np.log(mean), 1)[0]),
-        "variance over mean of 60 mice": float(found[0].var(ddof=1) / found[0].mean()),
+        "variance over mean of 300 mice": float(found[0].var(ddof=1) / found[0].mean()),
     }
     return Measured(values=values, shown=(given, mean))
 
@@ -127,7 +127,7 @@ CASES = (
         exercised="a graft into an emptied section of the femur: homing, lodging and fates of single cells; a colony is a clone alive on day 6",
         asked=(
             Asked(what="slope of colonies on cells, both logarithms", low=0.9, high=1.1),
-            Asked(what="variance over mean of 60 mice", low=0.8, high=1.3),
+            Asked(what="variance over mean of 300 mice", low=0.8, high=1.3),
         ),
         measure=stem_4, draw=draw_stem_4, slow=True,
     ),
