@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from marrow_niche import coupling
-from marrow_niche.resting.lattice import net_growth
+from marrow_niche.resting.places import net_growth
 from marrow_niche.simulation import advance, step
 from marrow_niche.state import take
 

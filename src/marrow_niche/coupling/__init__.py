@@ -17,7 +17,17 @@ from marrow_niche.coupling.densities import (
     stem_density,
 )
 from marrow_niche.coupling.mixed import Totals, levels, resting_totals, stirred, stirred_level, totals
-from marrow_niche.coupling.passage import arrive, egress, hand_over, home, place, settle_fates, walk
+from marrow_niche.coupling.passage import (
+    arrive,
+    egress,
+    egress_rate,
+    hand_over,
+    home,
+    lodge_by,
+    place,
+    settle_fates,
+    walk,
+)
 from marrow_niche.coupling.secretion import (
     DENSITY_RTOL,
     FLOWS,
@@ -53,6 +63,7 @@ __all__ = [
     "density",
     "drift",
     "egress",
+    "egress_rate",
     "everyone_of",
     "flows",
     "gaps",
@@ -62,6 +73,7 @@ __all__ = [
     "levels",
     "lineage_signals",
     "loads",
+    "lodge_by",
     "megakaryocytes",
     "place",
     "quarters",

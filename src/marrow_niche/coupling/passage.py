@@ -53,8 +53,8 @@ def egress(state, felt, model):
     Returns (k,) bool: which of the cells before are still in the list. From a piece that is apart they join the blood of
     the organism; else they wait in the list, in voxel -1, as what leaves one part of the organism comes from another.
     """
-    s, p = state.stem, model.species.stem_cells
-    rate = p.egress * (1 + p.retention) / (1 + p.retention * felt["cxcl12"])
+    s = state.stem
+    rate = egress_rate(felt, model)
     goes = (s.voxel >= 0) & (uniforms(s.id, model.seed, state.hour, EGRESS, 0)[:, 0] < -np.expm1(-rate))
     if model.apart:
         state.twin.in_blood += model.stem_weight * np.array([(goes & ~s.tip).sum(), (goes & s.tip).sum()])
@@ -63,6 +63,12 @@ def egress(state, felt, model):
     s.voxel[goes] = -1
     s.cycling[goes] = False
     return np.ones(len(goes), bool)
+
+
+def egress_rate(felt, model):
+    """Rate [1/h] at which stem cells that feel this leave for the blood, (k,)."""
+    p = model.species.stem_cells
+    return p.egress * (1 + p.retention) / (1 + p.retention * felt["cxcl12"])
 
 
 def home(state, model):
@@ -79,10 +85,15 @@ def home(state, model):
     lodges = draw[:, 0] < (1.0 if model.apart else -np.expm1(-p.homing))
     if not lodges.any():
         return
-    ladder = np.cumsum(model.geometry.sinusoid_area * state.stroma.vessel)
+    lodge_by(s, waiting[lodges], draw[lodges, 1], model.geometry.sinusoid_area * state.stroma.vessel, model, state.hour)
+
+
+def lodge_by(stem, who, draw, wall, model, step):
+    """Put stem cells `who` beside sinusoids, by their `wall` (n,) in each voxel, if there is any; `draw` in 0 to 1 for each."""
+    ladder = np.cumsum(wall)
     if ladder[-1] > 0:
-        v = np.minimum(np.searchsorted(ladder, draw[lodges, 1] * ladder[-1], side="right"), model.n - 1)
-        place(s, waiting[lodges], v.astype(np.int32), model, state.hour)
+        v = np.minimum(np.searchsorted(ladder, draw * ladder[-1], side="right"), model.n - 1)
+        place(stem, who, v.astype(np.int32), model, step)
 
 
 def arrive(state, pull, model):

@@ -1,16 +1,15 @@
 """The resting state of this marrow: the fields, stem-cell number and compartments that stand still together.
 
-Stem cells dwell where their affinity puts them; a sample of such places stands for that distribution. Given fields, each
-stage of the tree has a stationary density n that balances arrivals, its own events and random hops,
+A sample of places stands for where stem cells are (`resting.places`). Given fields, each stage of the tree has a stationary
+density n that balances arrivals, its own events and random hops,
 
     −∇·(D f ∇(n/f)) + k n = inflow,       k = r (1 − b σ p) + entry into the emergency chain,
 
-and given densities the fields follow. Both are repeated, part of the way each time, while the numbers of stem cells and of
-their tip grow or fall at their mean net rates until gain equals loss of each. References come from the species, so a poorer
-niche holds fewer.
+and given densities the fields follow. Both are repeated, part of the way each time, while the sample lives and the numbers of
+stem cells and of their tip grow or fall at their mean net rates, until gain equals loss of each. References come from the
+species, so a poorer niche holds fewer.
 """
 
-import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,14 +21,20 @@ from marrow_niche.kernels.streams import generator
 from marrow_niche.marrow import lineages
 from marrow_niche.marrow.lineages import EXITS
 from marrow_niche.quantities.response import saturating_probability, saturating_rate
-from marrow_niche.state import resting_stem_cells, take
+from marrow_niche.resting import places
+from marrow_niche.resting.references import made_anew
+from marrow_niche.state import take
 from marrow_niche.transport.steady import solve_compact
 
-DWELL = 61
+SETTLE, LIVES = 62, 63
 STEP_HOURS = np.array([480.0, 2400.0])
 """How far one round goes, for stem cells and for the tip, whose number answers to what it feels more slowly."""
 MIX = 0.3
-BEFORE = 2**32 - 1  # the step of the draws before the first hour: none of the run's own
+TOLERANCE, STAGES, FEWEST, MOST = 1e-2, 2e-2, 4, 60
+"""A state rests when numbers of stem cells move by less than the first and the cells of each stage by less than the second in a
+round; rounds at least, and at most."""
+MEMORY = 10
+"""Rounds over which the places of stem cells are averaged where references are made: what competes with them is then smooth."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,21 +45,6 @@ class Rest:
     level: np.ndarray
     expected: np.ndarray
     output: np.ndarray
-
-
-def dwelling(number, model):
-    """A `StemState` of `number` quiescent stem cells at places drawn from where stem cells dwell: exp(−d/reach − cost)."""
-    g, p = model.geometry, model.species.stem_cells
-    pull = model.space * np.exp(-np.maximum(g.to_sinusoid, 0.0) / p.affinity_length)
-    if model.dwelling_cost.size:
-        pull *= np.exp(-model.dwelling_cost)
-    rng = generator(model.seed, DWELL)
-    v = np.minimum(np.searchsorted(np.cumsum(pull), rng.random(number) * pull.sum(), side="right"), model.n - 1)
-    ids = np.arange(number, dtype=np.int64)
-    stem = resting_stem_cells(ids, v.astype(np.int32))
-    coupling.place(stem, ids, stem.voxel.copy(), model, BEFORE)
-    coupling.walk(stem, model, 4.0, 60, BEFORE)
-    return stem
 
 
 def stage_rates(row, logs, tree):
@@ -151,164 +141,87 @@ def stage_densities(logs, inflow, before, from_burst, model, rtol=1e-4):
     return expected, output, burst_out
 
 
-def net_growth(rates, cycle_time):
-    """Division rate and net growth rate [1/h] of stem cells of these `fate.Rates` by themselves, each (k,).
+def find(state, model, *, calibrate=False, report=None):
+    """Bring `state` to rest, in place, and return `Rest` and the model; `state.stem` is a sample of places on entry
+    (`places.sample_of`), the cells on exit.
 
-    What the tip gives to the others, 2 (1 − p) d, is not in it.
+    With `calibrate` (the sample is dense) the stem-cell numbers are held at the species' own and every reference is moved to
+    what its target cells feel instead: how the references in a species file were made; the model has them. Raises NumericsError when no state
+    stands still.
     """
-    cycling = rates.wake / (rates.wake + 1 / cycle_time + rates.death)
-    division = cycling / cycle_time
-    return division, (2 * rates.renewal - 1) * division - rates.death
-
-
-def felt_by_both(state, model, number=None):
-    """What the sample of places would feel as stem cells, and as cells of the tip: `coupling.stem_signals` of each."""
-    stem, felt = state.stem, []
-    for tip in (False, True):
-        state.stem = dataclasses.replace(stem, tip=np.full(len(stem.id), tip))
-        felt.append(coupling.stem_signals(state, model, number))
-    state.stem = stem
-    return felt
-
-
-def both_kinds(felt, number, model):
-    """What stem cells do at places where this is `felt` (by both kinds), and cells of the tip: `fate.Rates` of the first,
-    division rates (2, k) and mean growth rates (2,) of both [1/h], others with what the tip gives them at `number` (2,)."""
-    rates, of_tip = (coupling.stem_rates(f, np.full(len(f["scf"]), tip), model) for f, tip in zip(felt, (False, True)))
-    division, net = np.stack([net_growth(r, model.species.stem_cells.cycle_time) for r in (rates, of_tip)], axis=1)
-    growth = net.mean(axis=1)
-    growth[0] += (2 * (1 - of_tip.renewal) * division[1]).mean() * number[1] / number[0]
-    return rates, division, growth
-
-
-def find(state, model, *, calibrate=False, tolerance=2e-3, most=60, report=None):
-    """Bring `state` to rest, in place, and return `Rest`; `state.stem` is a sample of places on entry, the cells on exit.
-
-    With `calibrate` the stem-cell number is held at the species' own and every reference is moved to what its target
-    cells feel instead: how the references in a species file were made. Raises NumericsError when no state stands still.
-    """
-    species, tree = model.species, model.tree
-    sample, numbers = state.stem, species.stem_cells.numbers * model.piece_share
-    parity = [sample.id % 2 == k for k in (0, 1, 0, 1)]
-    here = np.stack([np.bincount(sample.voxel[one], minlength=model.n) for one in parity]) / len(sample.id)  # by quarters
-    nominal = model.piece_share * tree.rest / model.weight
-    even, expected = model.space / model.space.sum(), np.empty((len(nominal), model.n), np.float32)
-    for row, number in zip(expected, nominal):
-        row[:] = number * even
+    numbers, rng = model.species.stem_cells.numbers * model.piece_share, generator(model.seed, LIVES)
+    expected = spread_evenly(model)
     from_burst: dict[int, np.ndarray] = {}
-    level, output, moved = np.ones(2), np.zeros(len(EXITS)), 1.0
-    for turn in range(1, most + 1):
+    level, change, moved, stem = np.ones(2), np.zeros(2), 1.0, 0.0
+    for turn in range(1, MOST + 1):
         part = 1.0 / (1 + turn // 10)  # ever smaller steps, should it swing to and fro
-        number = level * numbers
-        stem = np.repeat(number, 2)[:, np.newaxis] * here
+        here = places.density(state.stem, level, model, dense=calibrate)
+        stem = stem + (here - stem) / min(turn, MEMORY) if calibrate else here
         coupling.solve_fields(
             expected, stem, state.stroma, state.hormones, state.fields, state.around, model, rtol=1e-3
         )
         state.counts = expected
         if calibrate:
-            model = recalibrated(state, expected, model)
-            species = model.species
-        logs = coupling.voxel_signals(state, model, number)
-        rates, division, growth = both_kinds(felt_by_both(state, model, number), number, model)
+            model = made_anew(state, expected, model)
+        logs = coupling.voxel_signals(state, model, level * numbers)
+        lived = places.live(state, level * numbers, model, rng, turn)
         if not calibrate:
-            change = np.clip(part * growth * STEP_HOURS, -0.3, 0.3)
+            change = np.clip(part * lived.growth * STEP_HOURS, -0.3, 0.3)
             level *= np.exp(change)
-        leaving = 2 * (1 - rates.renewal) * division[0] * (level[0] * numbers[0] / len(sample.id))
-        inflow = {
-            tree.first[name]: np.bincount(sample.voxel, leaving * share, minlength=model.n)
-            for name, share in (("MPP", 1 - rates.share_mkp), ("MkP", rates.share_mkp))
-        }
+        inflow = {model.tree.first[name]: level[0] * numbers[0] * each for name, each in lived.leaving.items()}
         exact = float(np.clip(3e-2 * moved, 1e-3, 3e-2))  # no nearer than this round can come, nor than whole cells can tell
         fresh, output, from_burst = stage_densities(logs, inflow, expected, from_burst, model, exact)
-        moved = float(
-            np.max(np.abs(fresh.sum(axis=1) / np.maximum(expected.sum(axis=1), 1e-9) - 1)[: tree.first["burst"]])
-        )
+        moved = farthest(fresh, expected, model)
         kernel.approach(expected, fresh, part * MIX)
         if report:
-            report(turn, level, growth, moved)
+            report(turn, level, lived.growth, moved)
         if level.min() < 1e-3:
             raise NumericsError(
                 "No stem cells can live in this marrow: division never makes good what dies. "
                 "Give it more stroma or vessels (see `marrow-niche check`), or a larger piece."
             )
-        if turn > 3 and moved < 10 * tolerance and (calibrate or (np.abs(change) < tolerance).all()):
-            break
-    else:
-        raise NumericsError(
-            f"The resting state did not settle in {most} rounds: stem cells still change by "
-            f"{2400 * growth[0]:.2g} % a day, those of the tip by {2400 * growth[1]:.2g} %."
-        )
-    settle(state, sample, level * numbers / model.stem_weight, division, fresh, model)
-    return Rest(level=level, expected=fresh, output=output), model
+        if turn >= (MEMORY if calibrate else FEWEST) and moved < STAGES and (np.abs(change) < TOLERANCE).all():
+            settle(state, level, fresh, model)
+            return Rest(level=level, expected=fresh, output=output), model
+    raise NumericsError(
+        f"The resting state did not settle in {MOST} rounds: stem cells still change by "
+        f"{2400 * lived.growth[0]:.2g} % a day, those of the tip by {2400 * lived.growth[1]:.2g} %."
+    )
 
 
-def settle(state, sample, number, division, expected, model):
-    """Draw the cells of the resting state: `number` (2,) of the sample, others and tip, which divide at `division` (2, k)
-    [1/h], and stored cells of each stage as integers."""
-    rng = generator(model.seed, DWELL + 1)
-    of_tip = round(number[1])
-    number = max(1, round(number.sum()))
-    chosen = np.sort(rng.choice(len(sample.id), number, replace=number > len(sample.id)))
+def spread_evenly(model):
+    """(n_stage, n) stored cells at the species' density, float32."""
+    nominal = model.piece_share * model.tree.rest / model.weight
+    return np.outer(nominal, model.space / model.space.sum()).astype(np.float32)
+
+
+def farthest(fresh, expected, model):
+    """By which share the cells of the stage that moves most differ, `fresh` from `expected` (n_stage, n) each, but for the
+    emergency chain."""
+    now, before = (cells[: model.tree.first["burst"]].sum(axis=1) for cells in (fresh, expected))
+    return float(np.abs(now / np.maximum(before, 1e-9) - 1).max())
+
+
+def settle(state, level, expected, model):
+    """Draw the cells of the resting state, in place: stem cells at `level` (2,) of the places of the sample, and stored cells
+    of each stage as integers of mean `expected` (n_stage, n)."""
+    rng, sample = generator(model.seed, SETTLE), state.stem
+    number = level * model.species.stem_cells.numbers * model.piece_share
+    did = places.doing(coupling.stem_signals(state, model, number), sample.tip, number, model)
+    chance = places.half_way(did, sample.tip, places.SPELL)
+    wanted = np.maximum(np.rint(places.stored(level, model)).astype(int), [1, 0])
+    chosen = []
+    for kind, count in zip((~sample.tip, sample.tip), wanted):
+        here = np.flatnonzero(kind)
+        p = chance[here] / chance[here].sum()
+        chosen.append(rng.choice(here, count, replace=count > len(here), p=p))
+    chosen = rng.permutation(np.concatenate(chosen))
     stem = take(sample, chosen)
-    stem.id = np.arange(number, dtype=np.int64)
+    stem.id = np.arange(len(chosen), dtype=np.int64)
     stem.clone = stem.id.copy()
-    stem.tip[rng.choice(number, min(of_tip, number), replace=False)] = True
-    stem.cycling = rng.random(number) < division[stem.tip.astype(int), chosen] * model.species.stem_cells.cycle_time
-    state.stem, state.next_id = stem, number
+    stem.cycling = rng.random(len(chosen)) < did.division[chosen] * model.species.stem_cells.cycle_time
+    state.stem, state.next_id = stem, len(chosen)
     counts = np.empty(expected.shape, np.int32)
     for row in range(len(expected)):
         kernel.whole(expected[row], rng.random(model.n), counts[row])
     state.counts = counts
-
-
-def recalibrated(state, expected, model):
-    """The model with every reference at what its target cells feel now.
-
-    Three follow from what stem cells do, since their answers are curved: TGF-beta's is where the mean stem cell divides at
-    the species' rate, those of contact SCF where stem cells, and the tip, gain what they lose.
-    """
-    species = model.species
-
-    def mean_at(row, values):
-        weight = expected[row].astype(float)
-        return float((weight * values).sum() / weight.sum())
-
-    here = state.stem.voxel
-    cytokines = {}
-    for k, (name, c) in enumerate(species.cytokines.items()):
-        target = {"SCF": "CMP", "GCSF": "GMP", "IL7": "proB"}.get(name)
-        value = (
-            float(state.fields[k][here].mean())
-            if target is None
-            else mean_at(model.tree.first[target], state.fields[k])
-        )
-        cytokines[name] = dataclasses.replace(c, reference=value)
-    trial = dataclasses.replace(model, species=dataclasses.replace(species, cytokines=cytokines))
-    felt, stem = felt_by_both(state, trial), species.stem_cells
-
-    def answers(touch, of_tip, quiet):
-        there = [f | {"membrane_scf": f["membrane_scf"] / t, "tgf": f["tgf"] / quiet} for f, t in zip(felt, (touch, of_tip))]
-        _, division, growth = both_kinds(there, stem.numbers, trial)
-        return division[0].mean() - stem.division, growth
-
-    touch = of_tip = quiet = 1.0
-    for _ in range(5):
-        quiet = _bisect(lambda q, t=touch, o=of_tip: answers(t, o, q)[0])
-        of_tip = _bisect(lambda o, t=touch, q=quiet: -answers(t, o, q)[1][1])
-        touch = _bisect(lambda t, o=of_tip, q=quiet: -answers(t, o, q)[1][0])
-    cytokines["TGFb"] = dataclasses.replace(cytokines["TGFb"], reference=cytokines["TGFb"].reference * quiet)
-    stem = dataclasses.replace(
-        stem,
-        membrane_reference=stem.membrane_reference * touch,
-        tip_membrane_reference=stem.tip_membrane_reference * of_tip,
-    )
-    return dataclasses.replace(model, species=dataclasses.replace(species, cytokines=cytokines, stem_cells=stem))
-
-
-def _bisect(rises):
-    """The factor in 1/30 to 30 at which the rising function `rises` is zero."""
-    low, high = 1 / 30, 30.0
-    for _ in range(30):
-        middle = np.sqrt(low * high)
-        low, high = (low, middle) if rises(middle) > 0 else (middle, high)
-    return np.sqrt(low * high)

@@ -28,7 +28,6 @@ FOUND = ("share", "rest_cells", "oxygen_at_rest", "facts")
 FEW = 2000
 PLACES = 16
 """Places by which the oxygen at rest is told, each of the same share of the cells."""
-SAMPLE = 100_000
 WALL_CAP = 200.0
 LINEAGE_STEP = 3
 FIELD_STEP = 96
@@ -221,12 +220,11 @@ def at_rest(model, report=None, calibrate=False):
     species, g = model.species, model.geometry
     produced = dict(model.production, platelets=model.production["platelets"] * model.platelets_per_cell)
     n, n_field, n_row = model.n, len(species.cytokines), len(species.cytokines) + len(coupling.DENSITIES)
-    sample = resting.dwelling(SAMPLE, model)
     state = State(
         hour=0,
         span=model.lineage_step,
         until=0,
-        stem=sample,
+        stem=resting.sample_of(model, dense=calibrate),
         counts=np.zeros((len(model.tree.rate), n), np.int32),
         fresh=none_fresh(),
         fields=np.zeros((n_field, n)),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from marrow_niche.marrow.stem_cells import dwelling_cost
-from marrow_niche.resting.lattice import dwelling
+from marrow_niche.resting.places import dwelling
 
 
 @pytest.fixture(scope="module")
