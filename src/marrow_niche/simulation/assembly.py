@@ -196,7 +196,7 @@ def weights(tree, share, cap, whole):
     weight = np.ones(len(tree.rest))
     if not whole:
         return weight
-    few = share * tree.rest * (1.0 - 2.0 * tree.renewal) < FEW
+    few = (tree.rest > 0) & (share * tree.rest * (1.0 - 2.0 * tree.renewal) < FEW)
     weight[few] = share * tree.rest[few] / np.maximum(np.minimum(tree.rest[few], cap), 1.0)
     rows = tree.rows("burst")
     low, high = weight[tree.first["MPP"]], weight[tree.first["CMP"]]
