@@ -9,6 +9,7 @@ import pytest
 from marrow_niche.body import blood
 from marrow_niche.marrow import lineages
 from marrow_niche.marrow.lineages import EXITS, SIGNALS, Burst, Compartment
+from marrow_niche.simulation.assembly import weights
 
 
 def inflow_of(species):
@@ -132,6 +133,7 @@ def test_a_compartment_that_nothing_feeds_is_empty_and_the_rest_stands(species):
     change, _ = lineages.well_mixed_change(tree.rest, np.ones(len(SIGNALS)), entering(tree, species), tree)
     assert np.abs(change).max() < 1e-12 * tree.rest.max()
     assert tree.total(tree.rest, "HPC1") == species.lineages["HPC1"].number
+    assert (weights(tree, 1e-3, 6000, True) > 0).all()  # of a cell that might come by a graft
 
 
 # ------------------------------------------------------------------------------------------- contradictions
