@@ -47,6 +47,8 @@ class Model:
     genes: Genes
     gains: np.ndarray
     """(n_line, n_signal) what cells of each line make of each signal, over the wild type [-]."""
+    least_felt: np.ndarray
+    """(n_signal,) the least that committed cells feel of each signal, over rest [-]."""
     stem_rest: StemRest
     blood_rest: BloodState
     lymphoid_rest: LymphoidRest

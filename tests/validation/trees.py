@@ -39,7 +39,7 @@ class Replicas:
         self.tree, self.seed, self.step_number = tree, seed, 0
         self.counts = np.zeros((len(tree.rate), number), np.int32)
         everywhere = np.full(len(SIGNALS), kernel.SAME)
-        self.felt = kernel.Felt(np.ones((1, number)), np.ones(number), everywhere, AT_REST)
+        self.felt = kernel.Felt(np.ones((1, number)), np.ones(number), everywhere, AT_REST, np.full(len(SIGNALS), kernel.LEAST))
 
     def step(self, dt, fresh=()):
         """One step of `kernels.lineages.advance` [h]; returns the cells that left by each exit (n_exit,), of all voxels."""

@@ -26,6 +26,7 @@ class Hormones:
     tpo_nonspecific: float = quantity("", "share of TPO clearance without cells", low=0, high=1)
     tpo_on_platelets: float = quantity("", "power of TPO on platelets per megakaryocyte", low=0)
     tpo_megakaryocytes: float = quantity("", "share of TPO clearance by megakaryocytes", low=0, high=1)
+    tpo_spared: float = quantity("", "TPO, as a ratio to rest, whose work on committed cells others do", low=1e-6, high=1)
     epo: float = quantity("nM", "plasma EPO at rest", low=0)
     epo_clearance: float = quantity("1/h", "clearance of EPO at rest", low=0)
     epo_nonspecific: float = quantity("", "share of EPO clearance without cells", low=0, high=1)

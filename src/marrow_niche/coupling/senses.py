@@ -4,7 +4,7 @@ import numpy as np
 
 from marrow_niche.coupling.densities import CROWD, quarters
 from marrow_niche.coupling.mixed import stirred, totals
-from marrow_niche.kernels.lineages import LEAST, SAME, VESSEL, Felt
+from marrow_niche.kernels.lineages import SAME, VESSEL, Felt
 from marrow_niche.kernels.resting import logarithms
 from marrow_niche.kernels.stem_cells import contact
 from marrow_niche.marrow import fate, stem_cells
@@ -21,11 +21,11 @@ def lineage_signals(state, model, number=None):
     half = 0.5 * state.span
     ahead = dict(zip(cytokine, drifted(state, state.hour - half)))
     ahead |= {"EPO": carried(state.epo_drift, half), "FLT3L": 1.0, "vessel": 1.0}
-    gains = model.gains
+    gains, least = model.gains, np.tile(model.least_felt, len(model.gains))
     if not model.switches.local_responses:
         felt = stirred(totals(state, model, number), state.hormones, model)
         everywhere = gains * np.array([felt[s] * ahead[s] for s in SIGNALS])
-        return Felt(state.fields, state.stroma.vessel, np.full(gains.size, SAME), everywhere.ravel())
+        return Felt(state.fields, state.stroma.vessel, np.full(gains.size, SAME), everywhere.ravel(), least)
     at = {"vessel": VESSEL, "EPO": SAME, "FLT3L": SAME} | {name: row for row, name in enumerate(cytokine)}
     known = {"vessel": 1.0, "EPO": epo * ahead["EPO"], "FLT3L": state.hormones.flt3l}
     known |= {name: c.reference / ahead[name] for name, c in cytokine.items()}
@@ -35,6 +35,7 @@ def lineage_signals(state, model, number=None):
         stem_cells.vessel_signal(state.stroma.vessel),
         np.tile([at[s] for s in SIGNALS], len(gains)),
         np.where(over, np.divide(value, gains, out=np.full(gains.shape, np.inf), where=gains > 0), value * gains).ravel(),
+        least,
     )
 
 
@@ -59,9 +60,9 @@ def carried(drift, hours):
 def voxel_signals(state, model, number=None):
     """(n_line · n_signal, n) logarithms of the signals that lineages feel in each voxel: `lineage_signals`, all at once."""
     felt, out = lineage_signals(state, model, number), np.empty((model.gains.size, model.n))
-    for row, at, value in zip(out, felt.at, felt.value):
+    for row, at, value, least in zip(out, felt.at, felt.value, felt.least):
         row[:] = felt.fields[at] / value if at >= 0 else felt.vessel if at == VESSEL else value
-        logarithms(row, LEAST, row)
+        logarithms(row, least, row)
     return out
 
 

@@ -16,19 +16,21 @@ AGAIN = 16
 
 
 LEAST = 1e-6
-"""No signal is felt as less than this: an absent factor is a large, finite loss."""
+"""No signal is felt as less than this, unless another factor does its work: an absent factor is a large, finite loss."""
 
 
 VESSEL, SAME = -1, -2
 
 
 class Felt(NamedTuple):
-    """What lineages feel in each voxel: signal k is fields[at[k]] / value[k], `vessel`, or value[k] everywhere."""
+    """What lineages feel in each voxel: signal k is fields[at[k]] / value[k], `vessel`, or value[k] everywhere, and at least
+    least[k]."""
 
     fields: np.ndarray  # (n_field, n) float64
     vessel: np.ndarray  # (n,) float64
     at: np.ndarray  # (n_signal,) int64: a field, VESSEL or SAME
     value: np.ndarray  # (n_signal,) float64
+    least: np.ndarray  # (n_signal,) float64, above zero
 
 
 @njit(cache=True, nogil=True)
@@ -40,7 +42,7 @@ def log_signal(felt, k, v):
         x = felt.vessel[v]
     else:
         x = felt.value[k]
-    return math.log(max(x, LEAST))
+    return math.log(max(x, felt.least[k]))
 
 
 @njit(cache=True, nogil=True)

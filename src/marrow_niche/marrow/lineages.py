@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from marrow_niche.kernels.lineages import LEAST
 from marrow_niche.quantities.parameters import quantity
 from marrow_niche.quantities.response import power, saturating_probability, saturating_rate
 
@@ -346,7 +347,7 @@ def well_mixed_change(counts, signals, inflow, tree):
     change : (n_stage,) float64 [cells/h]
     leaving : (n_line · n_exit,) float64 [cells/h]
     """
-    logs = np.log(np.maximum(signals, 1e-6))
+    logs = np.log(np.maximum(signals, LEAST))
     rate = saturating_rate(tree.rate, tree.rate_limit, power(tree.rate_response, logs))
     renew = np.where(
         tree.renewal > 0,

@@ -101,13 +101,15 @@ def give_stem_cells(state, model, cells, tip, rng):
 
 
 def give_cells(state, model, cells, name, rng):
-    """These `cells` of the organism, of compartment `name`, lodge beside sinusoids, over its stages as at rest."""
+    """These `cells` of the organism, of compartment `name`, lodge beside sinusoids, over its stages as at rest; in the first
+    where none are there at rest."""
     tree = model.tree
     rows = tree.rows(name, tree.marked)
     ladder = np.cumsum(model.geometry.sinusoid_area * state.stroma.vessel)
     if ladder[-1] <= 0:
         return
     at_rest = tree.rest[tree.rows(name, 0)]
+    at_rest = at_rest if at_rest.any() else np.eye(1, len(at_rest))[0]
     for row, part in zip(range(rows.start, rows.stop), at_rest / at_rest.sum()):
         stored = _whole(cells * part * model.piece_share / model.weight[row], rng)
         where = np.minimum(np.searchsorted(ladder, rng.random(stored) * ladder[-1], side="right"), model.n - 1)

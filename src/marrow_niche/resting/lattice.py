@@ -196,7 +196,7 @@ def farthest(fresh, expected, model):
     """By which share the cells of the stage that moves most differ, `fresh` from `expected` (n_stage, n) each, but for the
     emergency chain."""
     now, before = (cells[: model.tree.first["burst"]].sum(axis=1) for cells in (fresh, expected))
-    return float(np.abs(now / np.maximum(before, 1e-9) - 1).max())
+    return float((np.abs(now - before) / np.maximum(before, 1e-9)).max())
 
 
 def settle(state, level, expected, model):

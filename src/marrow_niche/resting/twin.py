@@ -51,7 +51,7 @@ def advance(twin, hormones, model, dt):
     species, tree = model.species, model.tree
     t = totals(twin, model)
     felt = coupling.stirred(t, hormones, model)
-    signals = (model.gains * np.array([felt[name] for name in SIGNALS])).ravel()
+    signals = np.maximum(model.gains * np.array([felt[name] for name in SIGNALS]), model.least_felt).ravel()
     scf, tpo = (float(model.gains[0, SIGNALS.index(name)]) for name in ("SCF", "TPO"))
     wake, renewal, death, share_mkp = stem_cells.fate_rates(
         scf * felt["membrane"],

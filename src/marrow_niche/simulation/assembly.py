@@ -10,6 +10,7 @@ from marrow_niche.body.iron import IronState
 from marrow_niche.errors import GeometryError, ScenarioError
 from marrow_niche.geometry import build_geometry
 from marrow_niche.geometry.morphometry import cell_nearness
+from marrow_niche.kernels.lineages import LEAST
 from marrow_niche.marrow import genes, lineages, stem_cells
 from marrow_niche.marrow.damage import DamageState
 from marrow_niche.marrow.lineages import EXITS
@@ -115,6 +116,7 @@ def lay_out(scenario, geometry, lineage_step=LINEAGE_STEP, field_step=FIELD_STEP
         tree=laid,
         genes=genes.Genes(),
         gains=np.ones((len(lines), len(lineages.SIGNALS))),
+        least_felt=np.array([species.hormones.tpo_spared if name == "TPO" else LEAST for name in lineages.SIGNALS]),
         stem_rest=stem_rest,
         blood_rest=blood.rest(
             species.blood, spleen.with_marrow(species.spleen, dict(produced, platelets=produced["platelets"] * per_cell))
@@ -194,7 +196,7 @@ def weights(tree, share, cap, whole):
     weight = np.ones(len(tree.rest))
     if not whole:
         return weight
-    few = share * tree.rest * (1.0 - 2.0 * tree.renewal) < FEW
+    few = (tree.rest > 0) & (share * tree.rest * (1.0 - 2.0 * tree.renewal) < FEW)
     weight[few] = share * tree.rest[few] / np.maximum(np.minimum(tree.rest[few], cap), 1.0)
     rows = tree.rows("burst")
     low, high = weight[tree.first["MPP"]], weight[tree.first["CMP"]]

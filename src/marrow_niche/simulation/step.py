@@ -30,6 +30,8 @@ another matter a day later."""
 FAINT = 0.1
 """A density whose mean is below this share of rest is judged as if it were that: who is nearly alone feels what is far off
 in nearly nothing as nothing."""
+SHEDDING = 0.3, 30.0
+"""Between these bounds, over rest, TPO sets the platelets of a megakaryocyte."""
 CALM = 0.05
 """Lineages and body take a step as long as that of the niche while neither a field's level nor EPO is expected to move by more
 than this share in it."""
@@ -229,7 +231,8 @@ def advance_body(state, cells, model):
     if t.marked is not None:
         flows.append(dict(zip(EXITS, given[t.marked])))
         bodies.append((state.marked.blood, state.marked.lymphoid, state.marked.spleen))
-    shed = [model.platelets_per_cell * flow["platelets"] for flow in flows]
+    shed = given[:, EXITS.index("platelets")] * model.platelets_per_cell
+    mpl = model.gains[:, SIGNALS.index("TPO")]  # of the megakaryocytes of each line
 
     def ratio(name, receptor=None, stages=None, line=None):
         """Cells of the organism in the first stages of a compartment, over rest, each by what its `receptor` takes up; of all
@@ -263,7 +266,7 @@ def advance_body(state, cells, model):
     epo = state.hormones.epo
     needed, dose = blood.production(species.blood)["reticulocytes"], model.mean(state.damage.dose)
     for _ in range(round(state.span / BODY_STEP)):
-        more = float(np.clip(state.hormones.tpo, 0.3, 30.0)) ** species.hormones.tpo_on_platelets
+        platelets = shed * np.clip(mpl * state.hormones.tpo, *SHEDDING) ** species.hormones.tpo_on_platelets
         pace = lymphoid.paces(state.lymphoid, species.lymphoid, model.lymphoid_rest)
         feeling = lymphoid.weighted(state.lymphoid, state.marked.lymphoid, model.genes.il7r)
         for (_, _, its_spleen), flow, (red, white), seed in zip(bodies, flows, made, seeds):
@@ -276,8 +279,9 @@ def advance_body(state, cells, model):
         fed = iron.advance(
             state.iron, wanted / needed, returned / needed, species.blood.red_cell_life, species.iron, BODY_STEP
         )
-        for (its_blood, its_lymphoid, _), flow, each, feels in zip(bodies, flows, shed, (feeling, None)):
-            flow["platelets"] = each * more
+        theirs = (platelets.sum(), platelets[t.marked] if t.marked is not None else 0.0)
+        for (its_blood, its_lymphoid, _), flow, its_platelets, feels in zip(bodies, flows, theirs, (feeling, None)):
+            flow["platelets"] = its_platelets
             flow["reticulocytes"] *= fed
             blood.advance(its_blood, flow, species.blood, BODY_STEP, level)
             lymphoid.advance(its_lymphoid, flow, species.lymphoid, model.lymphoid_rest, BODY_STEP, pace, feels, dose)

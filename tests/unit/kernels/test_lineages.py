@@ -59,9 +59,9 @@ def mouse_tree():
         production=blood.production(species.blood))
 
 
-def advance(counts, signals, dt, weight, tree, seed, step, fresh=()):
-    """The kernel, in place."""
-    felt = kernel.Felt(signals, signals[0], np.arange(len(signals)), np.ones(len(signals)))
+def advance(counts, signals, dt, weight, tree, seed, step, fresh=(), least=kernel.LEAST):
+    """The kernel, in place; `least` that is felt of each signal."""
+    felt = kernel.Felt(signals, signals[0], np.arange(len(signals)), np.ones(len(signals)), np.full(len(signals), least))
     return kernel.advance(
         counts, np.array(fresh, np.int64).reshape(-1, 3), felt, float(dt), weight, tree.rate, tree.rate_limit, tree.rate_response,
         np.asarray(tree.daughters, np.int64), tree.renewal, tree.renewal_limit, tree.renewal_response, tree.survival,
@@ -82,7 +82,8 @@ def random_lattice(shape=(4, 4, 5), open_share=0.75, seed=5):
 @pytest.mark.parametrize("emergency", [False, True])
 @pytest.mark.parametrize("dt", [1.0, 6.0])
 def test_a_step_is_its_slow_twin_cell_for_cell(dt, emergency):
-    """Three steps over more voxels than one block holds: counts, exits and ledger are equal; no question is asked twice."""
+    """Three steps over more voxels than one block holds: counts, exits and ledger are equal; no question is asked twice. Of one
+    signal more is felt than is there, in one voxel of three."""
     rng, tree = np.random.default_rng(8), random_tree(emergency=emergency)
     n_stage, n = len(tree.rate), kernel.BLOCK + 60
     counts = rng.integers(0, 6, (n_stage, n)).astype(np.int32)
@@ -91,11 +92,14 @@ def test_a_step_is_its_slow_twin_cell_for_cell(dt, emergency):
     signals = rng.lognormal(0.3, 0.7, (len(SIGNALS), n))
     signals[:, :20] = 0.0
     weight = np.array([0.003, 0.003, 0.1, 0.25, 1.0, 1.0, 0.04])
+    least = np.where(np.arange(len(SIGNALS)) == SIGNALS.index("TPO"), 1.0, kernel.LEAST)
+    there, signals = signals, np.maximum(signals, least[:, np.newaxis])
+    assert 0.2 < (there < signals)[SIGNALS.index("TPO")].mean() < 0.5
     hurried = 0
     for step in range(3):
         fresh = [(1, 2, 4), (0, 3, 9), (1, 3, 2), (2, n - 1, 50)]
         expected, left, ledger = naive.advance(counts, signals, dt, weight, tree, SEED, step, fresh)
-        gone, book = advance(counts, signals, dt, weight, tree, SEED, step, fresh)
+        gone, book = advance(counts, there, dt, weight, tree, SEED, step, fresh, least)
         assert (counts == expected).all()
         assert (book == ledger).all()
         assert gone == pytest.approx(left, rel=1e-12)

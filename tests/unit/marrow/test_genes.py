@@ -1,5 +1,6 @@
 """A mutation acts on the host's cells, its niche or its liver, from day 0 on, and on no grafted cell; the wild type is one."""
 
+import copy
 import dataclasses
 
 import lab
@@ -10,7 +11,7 @@ from marrow_niche import coupling
 from marrow_niche.errors import ScenarioError
 from marrow_niche.marrow import genes, stem_cells
 from marrow_niche.marrow.genes import Genes
-from marrow_niche.marrow.lineages import SIGNALS
+from marrow_niche.marrow.lineages import EXITS, SIGNALS
 from marrow_niche.resting import twin
 from marrow_niche.simulation import advance, build, step
 
@@ -84,13 +85,13 @@ def test_less_kit_is_less_scf_for_the_host_and_not_for_the_graft(local):
 
 @pytest.mark.parametrize("local", [True, False])
 def test_without_mpl_neither_signal_nor_uptake_is_left(local):
-    """Host cells feel next to no TPO and clear none (stem cells as the wild type); those of a graft do both. The level in
-    marrow rises, and then that of plasma."""
+    """Host cells feel no more of TPO than others do of its work, stem cells nothing, and they clear none (stem cells as the wild
+    type); those of a graft do both. The level in marrow rises, and then that of plasma."""
     wild, state = lab.marrow(marked=True, local=local)
     mutant, other = lab.marrow(marked=True, local=local, genes={"mpl": 0.0})
     n = mutant.tree.size
     logs = logs_by_line(other, mutant)
-    assert (logs[0, TPO] == np.log(1e-6)).all()
+    assert (logs[0, TPO] == np.log(mutant.species.hormones.tpo_spared)).all()
     risen = logs[1, TPO] - logs_by_line(state, wild)[1, TPO]  # stirred, it stands higher at once; a field when it is solved
     assert (risen == 0).all() if local else risen.min() > 0.02 and risen.max() < 0.1
     assert not coupling.stem_signals(other, mutant)["tpo"].any()
@@ -107,6 +108,38 @@ def test_without_mpl_neither_signal_nor_uptake_is_left(local):
     for _ in range(48):
         advance(other, mutant)
     assert other.hormones.tpo > 2.0
+
+
+@pytest.mark.parametrize(("mpl", "felt"), [(0.0, 0.3), (0.5, 10.0)])
+def test_a_megakaryocyte_sheds_platelets_by_its_own_mpl(mpl, felt):
+    """Alike many of the host and of a graft leave under 20-fold TPO: those of the host shed by what they feel of it."""
+    model, start = lab.marrow(marked=True, genes={"mpl": mpl})
+    made = []
+    for line in range(2):
+        state = copy.deepcopy(start)
+        state.output[:] = 0.0
+        state.output.reshape(2, -1)[line, EXITS.index("platelets")] = 1.0
+        state.hormones.tpo, state.blood.platelet[:], state.span = 20.0, 0.0, 1
+        step.advance_body(state, model.rest_cells, model)
+        made.append(state.blood.platelet.sum())
+        assert (state.marked.blood.platelet.sum() > 0) == (line == 1)
+    assert made[0] / made[1] == pytest.approx((felt / 20.0) ** model.species.hormones.tpo_on_platelets, rel=0.01)
+
+
+def test_other_factors_do_a_share_of_the_work_of_tpo():
+    """In the stirred marrow without Mpl megakaryocytes leave as under a TPO of `tpo_spared`; those of the wild type feel no
+    floor at that level or above."""
+    mutant, state = lab.marrow(genes={"mpl": 0.0})
+    t, spared = mutant.tree, mutant.species.hormones.tpo_spared
+    last = t.rows("megakaryocyte", 0).stop - 1
+    drive = spared ** t.rate_response[last, TPO]
+    slower = drive / (1 + (drive - 1) * t.rate[last] / t.rate_limit[last])
+    out = twin.advance(twin.rest(mutant), state.hormones, mutant, 1.0)[EXITS.index("platelets")]
+    assert out / mutant.production["platelets"] == pytest.approx(slower, rel=1e-9)
+    assert 0.8 < slower < 0.95
+    wild = lab.marrow()[0]
+    assert twin.advance(twin.rest(wild), state.hormones, wild, 1.0)[EXITS.index("platelets")] == pytest.approx(
+        wild.production["platelets"], rel=1e-9)
 
 
 def test_membrane_scf_of_the_host_is_gone_from_stroma_and_walls_and_not_from_what_is_given():

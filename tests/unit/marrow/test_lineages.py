@@ -9,6 +9,7 @@ import pytest
 from marrow_niche.body import blood
 from marrow_niche.marrow import lineages
 from marrow_niche.marrow.lineages import EXITS, SIGNALS, Burst, Compartment
+from marrow_niche.simulation.assembly import weights
 
 
 def inflow_of(species):
@@ -99,6 +100,42 @@ def test_twice_the_stem_cells_are_not_needed_for_a_fixed_point(species):
     assert tree.total(tree.rest, "MPP") == species.lineages["MPP"].number
 
 
+def label(species, tree, days=104.0, step=3.0):
+    """Marked share of each compartment in the stirred marrow at rest, over that of the tip, of which all is marked on day 0, with
+    0.26 of the other stem cells. Where signals are at rest marked cells obey the rule of all cells."""
+    stem, marked, share = species.stem_cells, np.zeros(len(tree.rest)), 0.26
+    for _ in range(round(24 * days / step)):
+        change, _ = lineages.well_mixed_change(marked, np.ones(len(SIGNALS)), share * entering(tree, species), tree)
+        marked += step * change
+        share += step * stem.tip_number * stem.tip_division / stem.number * (1 - share)
+    everyone = {name: tree.total(tree.rest, name) for name in tree.first}
+    return {name: tree.total(marked, name) / cells for name, cells in everyone.items() if cells} | {"HSC": share}
+
+
+def test_by_two_roads_a_label_leads_in_cmp_over_hpc1_and_by_one_it_cannot(species, tree):
+    """Morcos 2022, day 104: 1.38, which one road after the other could not come near; HPC1 over MPP 0.47, CLP over HPC1 0.63."""
+    both = label(species, tree)
+    assert 1.1 < both["CMP"] / both["HPC1"] < 1.4
+    assert 0.4 < both["HPC1"] / both["MPP"] < 0.55 and 0.55 < both["CLP"] / both["HPC1"] < 0.75
+    mpp, hpc1 = species.lineages["MPP"], species.lineages["HPC1"]
+    for pace in (0.36, 0.75, 0.95):
+        chain = label(species, grow(species, MPP=dataclasses.replace(mpp, into={"HPC1": 1.0, "HPC2": 0.0}),
+                                    HPC1=dataclasses.replace(hpc1, division=pace / 24)))
+        assert chain["CMP"] < chain["HPC1"] < 0.65 * chain["MPP"]
+        assert chain["HPC1"] / chain["MPP"] > 1.15 * both["HPC1"] / both["MPP"]
+
+
+def test_a_compartment_that_nothing_feeds_is_empty_and_the_rest_stands(species):
+    """Man's HPC2: none of what MPP give goes there, and no number is missed elsewhere."""
+    mpp = dataclasses.replace(species.lineages["MPP"], into={"HPC1": 1.0, "HPC2": 0.0})
+    tree = grow(species, MPP=mpp)
+    assert tree.total(tree.rest, "HPC2") == 0
+    change, _ = lineages.well_mixed_change(tree.rest, np.ones(len(SIGNALS)), entering(tree, species), tree)
+    assert np.abs(change).max() < 1e-12 * tree.rest.max()
+    assert tree.total(tree.rest, "HPC1") == species.lineages["HPC1"].number
+    assert (weights(tree, 1e-3, 6000, True) > 0).all()  # of a cell that might come by a graft
+
+
 # ------------------------------------------------------------------------------------------- contradictions
 
 
@@ -148,7 +185,8 @@ def test_more_scf_means_more_divisions_up_to_the_limit(tree, species):
         renewal = c.renewal_limit * x * v / (x * v + c.renewal_limit / tree.renewal[row] - 1)
         change, _ = stage(tree, species, {"SCF": x, "vessel": v}, "MPP")
         assert change[row] == pytest.approx(rate * (2 * renewal - 1), rel=1e-12)
-        assert change[tree.first["HPC1"]] == pytest.approx(2 * rate * (1 - renewal), rel=1e-12)
+        for name, part in c.into.items():
+            assert change[tree.first[name]] == pytest.approx(part * 2 * rate * (1 - renewal), rel=1e-12)
 
 
 def test_shares_lean_to_the_lineage_in_demand(tree, species):

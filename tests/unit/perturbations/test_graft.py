@@ -79,6 +79,18 @@ def test_nothing_lodges_where_no_sinusoid_is_left():
     assert not state.counts[model.tree.size :].any()
 
 
+def test_cells_of_a_compartment_that_is_empty_at_rest_lodge_in_its_first_stage():
+    """Man's HPC2: no stage holds a share of them."""
+    model, state = lab.marrow(marked=True)
+    tree, before = model.tree, state.counts.copy()
+    rest = tree.rest.copy()
+    rest[tree.rows("HPC2", 0)] = 0.0
+    graft.give_cells(state, dataclasses.replace(model, tree=dataclasses.replace(tree, rest=rest)), 1e6, "HPC2", np.random.default_rng(3))
+    gained, row = (state.counts - before).sum(axis=1), tree.rows("HPC2", 1).start
+    assert gained[row] == pytest.approx(1e6 * model.piece_share / model.weight[row], abs=1)
+    assert not np.delete(gained, row).any()
+
+
 def test_mixtures_add_up():
     """'marrow' is all that there is at rest, in its proportions; 'CD34' stem cells and what renews itself; both as many cells
     as were given, and a mixture beside a type adds to it."""
