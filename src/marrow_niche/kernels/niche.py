@@ -1,6 +1,5 @@
 """Sinusoids and fat of each voxel are hurt and heal: the equations of `marrow.stroma` in one pass."""
 
-import numpy as np
 from numba import njit, prange
 
 BLOCK = 4096
@@ -30,7 +29,7 @@ def heal(
     """
     n = vessel.size
     for block in prange((n + BLOCK - 1) // BLOCK):
-        for i in range(np.uint64(block * BLOCK), np.uint64(min(n, (block + 1) * BLOCK))):
+        for i in range(block * BLOCK, min(n, (block + 1) * BLOCK)):
             empty = max(0.0, 1.0 - cellularity[i] / begins)
             v, f, barren = vessel[i], fat[i], sterile[i if sterile.size > 1 else 0]
             heard = vegfr2 * (upkeep + (1 - upkeep) * min(kit[i], 1.5))
