@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from marrow_niche.errors import MarrowError, NumericsError
+from marrow_niche.resting import places
 from marrow_niche.scenario import beginning
 from marrow_niche.scenario.scenario import scenario_from
 from marrow_niche.simulation import assembly, simulate
@@ -43,7 +44,7 @@ def other(path, value):
 @pytest.fixture(autouse=True)
 def few(monkeypatch):
     """A resting state is sought in a sample of fewer places, so that tests take seconds."""
-    monkeypatch.setattr(assembly, "SAMPLE", 5000)
+    monkeypatch.setattr(places, "LEAST", 2500)
 
 
 @pytest.fixture

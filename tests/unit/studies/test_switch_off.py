@@ -7,6 +7,7 @@ import pytest
 
 from marrow_niche.errors import NumericsError, RunError
 from marrow_niche.record.directory import RunDirectory
+from marrow_niche.resting import places
 from marrow_niche.simulation import assembly
 from marrow_niche.studies import arms, switch_off
 
@@ -14,7 +15,7 @@ from marrow_niche.studies import arms, switch_off
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """A thin section after 6 Gy, a day long; its resting state is sought in few places, so that tests take seconds."""
-    monkeypatch.setattr(assembly, "SAMPLE", 5000)
+    monkeypatch.setattr(places, "LEAST", 2500)
     few = {"stem_cells.agent_cap": {"value": 500, "unit": "", "source": "estimate"}}
     dose = {"kind": "radiation", "at": "0 d", "dose": "6 Gy"}
     asked = lab.scenario("0.05 mm", duration="30 h", events=[dose], switches={"fat_scf": False}, parameters=few)
