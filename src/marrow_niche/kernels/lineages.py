@@ -65,21 +65,34 @@ def same(exponents, felt):
 
 
 @njit(cache=True, nogil=True)
+def rate_at(rest, limit, drive):
+    """`quantities.response.saturating_rate`."""
+    return rest * drive / (1.0 + (drive - 1.0) * rest / limit)
+
+
+@njit(cache=True, nogil=True)
+def probability_at(rest, limit, drive):
+    """`quantities.response.saturating_probability`."""
+    return limit * drive / (drive + limit / rest - 1.0)
+
+
+@njit(cache=True, nogil=True)
+def entry_at(burst, scf, threshold, half):
+    """Entry into the emergency chain, of `burst` under full demand: `marrow.lineages.demand`."""
+    excess = scf / threshold - 1.0
+    return burst * excess * excess / (excess * excess + half * half) if excess > 0.0 else 0.0
+
+
+@njit(cache=True, nogil=True)
 def responding(rate, limit, exponents, answers, felt, v):
-    """The rate of a stage in voxel v: `quantities.response.saturating_rate` where it `answers` to signals."""
-    if not answers:
-        return rate
-    m = drive(exponents, felt, v)
-    return rate * m / (1.0 + (m - 1.0) * rate / limit)
+    """The rate of a stage in voxel v, where it `answers` to signals."""
+    return rate_at(rate, limit, drive(exponents, felt, v)) if answers else rate
 
 
 @njit(cache=True, nogil=True)
 def living(survival, exponents, felt, v):
-    """The share of daughters that live in voxel v: `quantities.response.saturating_probability`."""
-    if survival >= 1.0:
-        return 1.0
-    x = drive(exponents, felt, v)
-    return x / (x + 1.0 / survival - 1.0)
+    """The share of daughters that live in voxel v."""
+    return probability_at(survival, 1.0, drive(exponents, felt, v)) if survival < 1.0 else 1.0
 
 
 @njit(cache=True, nogil=True)
@@ -245,9 +258,7 @@ def advance(
                         lives = -1.0  # not asked yet
                     call = 0.0
                     if burst[c] > 0.0:
-                        excess = math.exp(log_signal(felt, scf[c], v)) / threshold - 1.0
-                        if excess > 0.0:
-                            call = burst[c] * excess * excess / (excess * excess + half * half)
+                        call = entry_at(burst[c], math.exp(log_signal(felt, scf[c], v)), threshold, half)
                     if not even:
                         there, came, later = event_chances((r + call) * dt)
                     part_r = r / (r + call)
@@ -275,8 +286,7 @@ def advance(
                         young = binomial_u(young, lives, u1)
                     stay = np.int64(0)
                     if renewal[c] > 0.0:
-                        x = drive(renewal_response[c], felt, v)
-                        renews = renewal_limit[c] * x / (x + renewal_limit[c] / renewal[c] - 1.0)
+                        renews = probability_at(renewal[c], renewal_limit[c], drive(renewal_response[c], felt, v))
                         stay = binomial_u(young, renews, w0)
                         if stay > 0:  # and may have another event
                             h0, h1 = uniform_pair(seed, who, step, TREE, draw + 8)
