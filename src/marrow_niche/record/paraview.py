@@ -123,15 +123,7 @@ def image(
     _add(data.GetCellData(), "vtkGhostType", ghost)
     _add(data.GetCellData(), "tissue", tissue)
     for name, values in fields.items():
-        _check_name(name, path)
-        if name in _RESERVED:
-            raise RunError(f"{path}: a field may not be called {name!r}, which names the voxels' labels; rename it.")
-        values = np.asarray(values)
-        if values.shape != flat.shape:
-            raise RunError(
-                f"{path}: field {name!r} has shape {values.shape}; expected {flat.shape}, one value a marrow voxel."
-            )
-        shown = display(values, name, path)
+        shown = display_of(np.asarray(values), name, flat, path)
         if name not in room or room[name].size != ghost.size or room[name].dtype != shown.dtype:
             room[name] = np.empty(ghost.size, shown.dtype)
         spread_out(shown, flat, room[name])
@@ -256,6 +248,16 @@ def _check_name(name: str, path: Path | str) -> None:
         raise RunError(
             f"{path}: {name!r} cannot name an array; use letters, digits and '_' (ParaView's Calculator needs it)."
         )
+
+
+def display_of(values: np.ndarray, name: str, flat: np.ndarray, path: Path | str) -> np.ndarray:
+    """`display` of a field of the voxels `flat`, whose name and shape are looked at too."""
+    _check_name(name, path)
+    if name in _RESERVED:
+        raise RunError(f"{path}: a field may not be called {name!r}, which names the voxels' labels; rename it.")
+    if values.shape != flat.shape:
+        raise RunError(f"{path}: field {name!r} has shape {values.shape}; expected {flat.shape}, one value a marrow voxel.")
+    return display(values, name, path)
 
 
 def display(values: np.ndarray, name: str, path: Path | str) -> np.ndarray:

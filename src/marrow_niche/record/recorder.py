@@ -120,7 +120,7 @@ class Recorder:
                 f"{self.directory.path}: day {day_text(day)} cannot be recorded after that: {last}. Times must advance."
             )
         index = len(self._days)
-        image = None if fields is None else self._image(index, day, fields)
+        shown = None if fields is None else self._shown(index, fields)
         points = None if cells is None else self._points(index, day, cells)
         tables = (self._budgets, budgets), (self._marrow, marrow), (self._blood, blood)
         rows = [(table, dict(row)) for table, row in tables if row is not None]
@@ -130,8 +130,8 @@ class Recorder:
             new = {name: np.asarray(values)[since] for name, values in births.items()}
 
         def put_down() -> None:
-            if image is not None:
-                self._save_fields(index, day, image)
+            if shown is not None:
+                self._save_fields(index, day, shown)
             if points is not None:
                 self._save_cells(index, day, points)
             if new:
@@ -202,20 +202,25 @@ class Recorder:
             units = {key: "um" for key in arrays if key.endswith("_um")}
             paraview.write_points(path, objects["position"], arrays, units=units, provenance=told)
 
-    def _image(self, index: int, day: float, fields: Mapping[str, np.ndarray]) -> Any:
+    def _shown(self, index: int, fields: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """What is written of the fields, by their names in the file, in memory of its own."""
         unknown = sorted(set(fields) - set(self._names))
         if unknown:
             known = ", ".join(sorted(self._names)) or "none"
             raise RunError(
                 f"{self.directory.path}: field {unknown[0]!r} was not announced with its unit; announced: {known}."
             )
-        path = self.directory.fields_file(index)
-        arrays = {self._names[name]: fields[name] for name in self._names if name in fields}
-        units = {self._names[name]: unit for name, unit in self._units.items()}
-        return paraview.image(path, self.grid, arrays, units=units, day=day, provenance=self._facts, room=self._room)
+        path, flat = self.directory.fields_file(index), np.asarray(self.grid["flat"])
+        return {
+            file: np.array(paraview.display_of(np.asarray(fields[name]), file, flat, path))
+            for name, file in self._names.items()
+            if name in fields
+        }
 
-    def _save_fields(self, index: int, day: float, image: Any) -> None:
+    def _save_fields(self, index: int, day: float, shown: Mapping[str, np.ndarray]) -> None:
         path = self.directory.fields_file(index)
+        units = {self._names[name]: unit for name, unit in self._units.items()}
+        image = paraview.image(path, self.grid, shown, units=units, day=day, provenance=self._facts, room=self._room)
         paraview.save(image, path)
         self._fields.append((day, self.directory.relative(path)))
         paraview.write_series(self.directory.fields_pvd, self._fields)
