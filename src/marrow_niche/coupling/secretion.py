@@ -15,8 +15,8 @@ from marrow_niche.transport.steady import solve_compact
 
 MEGAKARYOCYTE = "megakaryocyte"
 RTOL = 1e-4
-"""Largest relative residual of the fields of a run: in a whole femur after 6 Gy they are then off by 6e-5 of their mean, voxel by
-voxel in the mean, and by 2 % of it in the worst voxel, while a field waits until it is off by 2 %."""
+"""Largest relative residual of the fields of a run: in a whole femur after 6 Gy they are then off by 6e-5 of their mean, voxel
+by voxel in the mean, and by 2 % of it in the worst voxel, while a field waits until it is off by 2 %."""
 DENSITY_RTOL = 3e-2
 """The same of smoothed densities, whose sources are single cells that stand for many: off by 1 % of their mean, voxel by voxel,
 while every move of such a cell changes them more. The mean is exact whatever the tolerance."""
