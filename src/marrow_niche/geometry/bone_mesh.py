@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.sparse import coo_array, csr_array
 
-from marrow_niche.geometry import mend
+from marrow_niche.geometry import manifold
 from marrow_niche.geometry.bone import Bone
 from marrow_niche.geometry.cuts import depth_behind
 from marrow_niche.geometry.field import Field, Inset, spread, stations
@@ -65,10 +65,10 @@ def bone_surface(g: Geometry) -> tuple[np.ndarray, np.ndarray]:
     grid.point_data["depth"] = depth.reshape(-1)
     mesh = grid.contour([0.0], scalars="depth", method="flying_edges")
     vertices, triangles = np.asarray(mesh.points, float), np.asarray(mesh.regular_faces, np.int64).reshape(-1, 3)
-    if mend.signed_volumes(vertices, triangles).sum() < 0.0:
+    if manifold.signed_volumes(vertices, triangles).sum() < 0.0:
         triangles = triangles[:, ::-1]
     if neighbours(len(vertices), triangles).data.max() > 1.0:
-        vertices, triangles = mend.part_edges(vertices, triangles, [])
+        vertices, triangles = manifold.part_edges(vertices, triangles, [])
     on_cut = np.minimum(np.abs(vertices - low), np.abs(vertices - high)) < 1e-3 * pitch
     return smoothed(vertices, triangles, held=on_cut), triangles
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from marrow_niche.geometry import GeometrySpec, about_how_many, bone_mesh, bone_surface, build_geometry, mend
+from marrow_niche.geometry import GeometrySpec, about_how_many, bone_mesh, bone_surface, build_geometry, manifold
 from marrow_niche.geometry.image import LabelImage
 from marrow_niche.geometry.lattice import BONE, MARROW
 from marrow_niche.geometry.spec import Section
@@ -13,7 +13,7 @@ from marrow_niche.scenario.scenario import scenario_from
 
 
 def volume(vertices, triangles):
-    return mend.signed_volumes(vertices, triangles).sum()
+    return manifold.signed_volumes(vertices, triangles).sum()
 
 
 def assert_closed(vertices, triangles):
@@ -114,7 +114,7 @@ def turns(vertices, triangles):
     a, b, c = (vertices[triangles[:, i]] for i in range(3))
     normal = np.cross(b - a, c - a)
     normal /= np.maximum(np.linalg.norm(normal, axis=1), 1e-12)[:, None]
-    _, which, _ = mend.edges_of(triangles)
+    _, which, _ = manifold.edges_of(triangles)
     pair = np.argsort(which, kind="stable").reshape(-1, 2) // 3
     return np.arccos(np.clip((normal[pair[:, 0]] * normal[pair[:, 1]]).sum(axis=1), -1.0, 1.0)), pair
 
