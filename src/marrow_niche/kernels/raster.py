@@ -308,8 +308,8 @@ def dart_throwing(points, spacing, limit):
 
     Notes
     -----
-    Kept points stand in cells of edge spacing / sqrt(3), so that no cell holds two, and the cells in a hash table that grows with
-    them, so that memory follows the points kept, not those tried nor the box.
+    Kept points stand in cells of edge spacing / sqrt(3), so that no cell holds two, and the cells in a hash table that grows
+    with them, so that memory follows the points kept, not those tried nor the box.
 
     References
     ----------
