@@ -87,9 +87,10 @@ def _source(f):
     elif "points" in f and "cortex_um" in f and f["source"].startswith("around"):
         lines = [f"  The marrow {f['source']}; its outer faces are cuts, no bone lies behind them."]
     else:
+        angle = f"{f['long_axis_angle_degrees']:.0f}"
         lines = [
             f"  {f['source']}, {plain(f['length_mm'])} mm along its {f['long_axis']} axis "
-            f"({f['long_axis_angle_degrees']:.0f} degrees off its longest principal axis)"
+            f"({angle} degree{'s' * (angle != '1')} off its longest principal axis)"
             + (f", {f['tunnels']} tunnel{'s' * (f['tunnels'] > 1)} through it." if f["tunnels"] else "."),
             f"  Cortex {f['cortex_um']:.0f} um ({f['cortex_from']}).",
             *(f"  Mended: {told}" for told in f.get("mended", ())),
