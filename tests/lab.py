@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import functools
 
+from marrow_niche.geometry.morphometry import cell_nearness
 from marrow_niche.marrow.genes import Genes
 from marrow_niche.scenario.scenario import scenario_from
 from marrow_niche.simulation import build
@@ -54,3 +55,12 @@ def marrow(thickness="0.2 mm", voxel="25 um", seed=7, local=True, few=True, mark
         model = begun(dataclasses.replace(model, species=dataclasses.replace(model.species, genes=Genes(**genes))))
         state.stroma.membrane[:] = model.genes.membrane_scf
     return model, state
+
+
+def beside_sinusoids(model, state):
+    """Shares within 10 um of a sinusoid: of stem cells; of random points of this marrow; and the standard deviation by chance of
+    as many random points as there are stem cells."""
+    here = state.stem.voxel >= 0
+    found = cell_nearness(model.geometry, state.stem.position[here], state.stem.voxel[here])
+    chance = model.facts["share_within_10um_of_sinusoid"]
+    return found["stem_cells_within_10um_of_sinusoid"], chance, (chance * (1 - chance) / here.sum()) ** 0.5

@@ -1,5 +1,7 @@
 """Slow, obvious twins of the geometry kernels, and simple solids to try them on."""
 
+import itertools
+
 import numpy as np
 
 
@@ -136,6 +138,33 @@ def box(size, centre=(0.0, 0.0, 0.0)):
     quads = [(0, 2, 3, 1), (4, 5, 7, 6), (0, 1, 5, 4), (2, 6, 7, 3), (0, 4, 6, 2), (1, 3, 7, 5)]
     triangles = [t for a, b, c, d in quads for t in ((a, b, c), (a, c, d))]
     return corner + np.array(centre), np.array(triangles)
+
+
+def together(*solids):
+    """Several surfaces in one file."""
+    shift = np.cumsum([0, *(len(v) for v, _ in solids)])
+    return np.concatenate([v for v, _ in solids]), np.concatenate([t + s for (_, t), s in zip(solids, shift)])
+
+
+def blocks(solid):
+    """The outer faces of unit cubes where `solid` (nx, ny, nz) is, outwards, with shared vertices."""
+    padded = np.pad(solid, 1)
+    vertices, triangles, number = [], [], {}
+    for axis, sign in itertools.product(range(3), (-1, 1)):
+        bare = padded & ~np.roll(padded, -sign, axis)
+        others = [d for d in range(3) if d != axis]
+        for cube in np.argwhere(bare) - 1:
+            square = []
+            for u, v in ((0, 0), (1, 0), (1, 1), (0, 1)):
+                corner = cube.copy()
+                corner[axis] += sign > 0
+                corner[others[0]] += u
+                corner[others[1]] += v
+                square.append(number.setdefault(tuple(corner), len(number)))
+            square = square if (sign > 0) == (axis != 1) else square[::-1]
+            triangles += [[square[0], square[1], square[2]], [square[0], square[2], square[3]]]
+    vertices = np.array(list(number), float)
+    return vertices, np.array(triangles)
 
 
 def _lathe(profile, around, centre):

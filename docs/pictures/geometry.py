@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from marrow_niche.geometry import bone_surface, build_geometry
-from marrow_niche.geometry.bone_mesh import depth_under
+from marrow_niche.geometry.bone_mesh import EASED, depth_under, rounding
 from marrow_niche.geometry.field import Field
 from marrow_niche.geometry.made_bones import BONES
 from marrow_niche.geometry.spec import Geometry
@@ -135,8 +135,10 @@ class Cut:
         return self.grid(self.fine if pitch is None else pitch, low, high)
 
     def bone(self, points: np.ndarray) -> np.ndarray:
-        """Positive in bone."""
-        return np.minimum(self.depth.at(points), -self.g.inset.at(points))
+        """Positive in bone, whose edge along a cut side is rounded as on its surface."""
+        under, solid = self.depth.at(points), -self.g.inset.at(points)
+        deep = np.minimum(under, solid)
+        return deep - rounding(under, solid, EASED * self.g.inset.spacing) if self.is_cut else deep
 
     def marrow(self, points: np.ndarray) -> np.ndarray:
         """Positive in marrow."""

@@ -43,10 +43,15 @@ def drift(model, state, days, last):
 
 
 def test_counts_stay_for_thirty_days():
-    """A thin section with 6,000 stored stem cells: each count within 6 %."""
+    """A thin section with 6,000 stored stem cells: each count within 6 %, and stem cells as near to sinusoids as they began,
+    within chance, and as was found (75 to 95 % within 10 um)."""
     model, state = lab.marrow()
+    begun, chance, spread = lab.beside_sinusoids(model, state)
     for name, ratio in drift(model, state, 30, 10).items():
         assert ratio == pytest.approx(1.0, abs=0.06), name
+    found, *_ = lab.beside_sinusoids(model, state)
+    assert found == pytest.approx(begun, abs=5 * spread)
+    assert 0.75 < found < 0.95 and found > chance + 10 * spread
 
 
 @pytest.mark.slow

@@ -1,8 +1,9 @@
 """The surface of what is bone in a piece, cortex and trabeculae, as one closed mesh to look at.
 
 Bone is where a point lies under the bone's own surface and not in its marrow. Both are signed distances that do not know the
-voxel, so the surface is the same at any. It is found by marching cubes, parted where it touches itself along an edge, and
-smoothed without shrinking.
+voxel, so the surface is the same at any. It is found by marching cubes and parted where it touches itself along an edge; crumbs
+smaller than a cube half as wide as a trabecula, all that some cut face leaves of a trabecula that goes on behind it, are taken
+away; and it is smoothed without shrinking.
 
 References
 ----------
@@ -13,8 +14,9 @@ from dataclasses import replace
 
 import numpy as np
 from scipy.sparse import coo_array, csr_array
+from scipy.sparse.csgraph import connected_components
 
-from marrow_niche.geometry import mend
+from marrow_niche.geometry import manifold
 from marrow_niche.geometry.bone import Bone
 from marrow_niche.geometry.cuts import depth_behind
 from marrow_niche.geometry.field import Field, Inset, spread, stations
@@ -65,10 +67,13 @@ def bone_surface(g: Geometry) -> tuple[np.ndarray, np.ndarray]:
     grid.point_data["depth"] = depth.reshape(-1)
     mesh = grid.contour([0.0], scalars="depth", method="flying_edges")
     vertices, triangles = np.asarray(mesh.points, float), np.asarray(mesh.regular_faces, np.int64).reshape(-1, 3)
-    if mend.signed_volumes(vertices, triangles).sum() < 0.0:
+    if manifold.signed_volumes(vertices, triangles).sum() < 0.0:
         triangles = triangles[:, ::-1]
     if neighbours(len(vertices), triangles).data.max() > 1.0:
-        vertices, triangles = mend.part_edges(vertices, triangles, [])
+        vertices, triangles = manifold.part_edges(vertices, triangles, [])
+    if g.bone.trabeculae is not None:
+        half = 0.5 * g.bone.trabeculae.thickness
+        vertices, triangles = without_crumbs(vertices, triangles, half * half * min(half, float((high - low).min())))
     on_cut = np.minimum(np.abs(vertices - low), np.abs(vertices - high)) < 1e-3 * pitch
     return smoothed(vertices, triangles, held=on_cut), triangles
 
@@ -80,6 +85,17 @@ def rounding(one: np.ndarray, other: np.ndarray, width: float) -> np.ndarray:
     """
     near = np.maximum(width - np.abs(one - other), 0.0)
     return near * near / (4.0 * width)
+
+
+def without_crumbs(vertices: np.ndarray, triangles: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray]:
+    """A closed surface without its parts, loose pieces or pores, that enclose less than a volume [um^3]; the largest stays."""
+    number, part = connected_components(neighbours(len(vertices), triangles), directed=False)
+    if number == 1:
+        return vertices, triangles
+    volume = np.abs(np.bincount(part[triangles[:, 0]], manifold.signed_volumes(vertices, triangles), minlength=number))
+    kept = (volume >= least) | (volume == volume.max())
+    renamed = np.cumsum(kept[part]) - 1
+    return vertices[kept[part]], renamed[triangles[kept[part[triangles[:, 0]]]]]
 
 
 def about_how_many(g: Geometry) -> int:

@@ -172,8 +172,9 @@ def build_geometry(spec: GeometrySpec, anatomy: Anatomy, *, seed: int, folder: P
     geometry.facts.update(morphometry.random_nearness(geometry, _draws(seed, PROBES), box=(low, high)))
     geometry.facts.update(blood)
     if bone.trabeculae is not None:
-        geometry.facts["trabecular_asked"] = bone.trabeculae.volume_fraction
         spongy, grade = bone.trabeculae, bone.grade
+        geometry.facts["trabecular_asked"] = spongy.volume_fraction
+        geometry.facts["trabecular_thickness_asked_um"] = spongy.thickness
         geometry.facts.update(
             measure_spongiosa(
                 inset,

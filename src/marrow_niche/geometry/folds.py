@@ -8,7 +8,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from marrow_niche.errors import GeometryError
-from marrow_niche.geometry import mend
+from marrow_niche.geometry import manifold, mesh_repair
 from marrow_niche.kernels import crossing, raster
 
 CROSSING, CROSSING_ACROSS, FOLDED = 0.02, 0.1, 0.01
@@ -27,7 +27,7 @@ def find_crossings(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     low, high = np.ascontiguousarray(low[:, turn]), np.ascontiguousarray(high[:, turn])
     order = np.argsort(low[:, 0], kind="stable")
     turned = np.ascontiguousarray(vertices[:, turn])
-    return crossing.crossing_pairs(turned, triangles, order, low, high, mend.MERGED * float(box.max()), MOST_PAIRS)
+    return crossing.crossing_pairs(turned, triangles, order, low, high, mesh_repair.MERGED * float(box.max()), MOST_PAIRS)
 
 
 def allow_crossings(
@@ -53,10 +53,10 @@ def allow_crossings(
     length = float(np.ptp(vertices, axis=0).max())
     share, folded = len(crossed) / len(triangles), folded_share(vertices, triangles)
     words = (
-        f"itself in {mend.several(places, 'place')} ({mend.several(len(crossed), 'triangle')} of {len(triangles)}, "
+        f"itself in {manifold.several(places, 'place')} ({manifold.several(len(crossed), 'triangle')} of {len(triangles)}, "
         f"{share:.2g}); "
         f"{'it is' if places == 1 else 'the widest is'} {across[worst]:.4g} across, "
-        f"around {mend.place_of(middles[place == worst])}"
+        f"around {manifold.place_of(middles[place == worst])}"
     )
     if share > CROSSING or across[worst] > CROSSING_ACROSS * length or folded > FOLDED or len(pairs) >= MOST_PAIRS:
         raise GeometryError(
@@ -79,7 +79,7 @@ def folded_share(vertices: np.ndarray, triangles: np.ndarray) -> float:
     np.cumsum(start, out=start)
     height, turn = np.empty(start[-1]), np.empty(start[-1], np.int8)
     raster.crossings(*bundle, start[:-1].copy(), height, turn, True)
-    return crossing.folded_length(start, height, turn) * pitch**2 / float(mend.signed_volumes(vertices, triangles).sum())
+    return crossing.folded_length(start, height, turn) * pitch**2 / float(manifold.signed_volumes(vertices, triangles).sum())
 
 
 def _clusters(triangles: np.ndarray, pairs: np.ndarray, crossed: np.ndarray) -> tuple[int, np.ndarray]:

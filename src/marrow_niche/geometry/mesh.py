@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from marrow_niche.errors import GeometryError
-from marrow_niche.geometry import folds, mend
+from marrow_niche.geometry import folds, manifold, mesh_repair
 from marrow_niche.geometry.mesh_files import READABLE, read_triangles
 from marrow_niche.kernels.surface import turn_alike
 
@@ -36,7 +36,7 @@ class Surface:
     @property
     def volume(self) -> float:
         """Enclosed volume."""
-        return float(mend.signed_volumes(self.vertices, self.triangles).sum())
+        return float(manifold.signed_volumes(self.vertices, self.triangles).sum())
 
     @property
     def area(self) -> float:
@@ -46,7 +46,7 @@ class Surface:
     @property
     def tunnels(self) -> int:
         """Tunnels through it (its genus): 0 of a ball, 1 of a ring such as a vertebra with its canal."""
-        return mend.handles(self.triangles)
+        return manifold.handles(self.triangles)
 
     def principal(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Principal axes of the enclosed volume.
@@ -99,14 +99,14 @@ def close_surface(points: np.ndarray, triangles: np.ndarray, *, name: str) -> Su
     points, triangles = np.asarray(points, float), np.asarray(triangles, np.int64)
     _refuse_unusable(points, triangles, name)
     told: list[str] = []
-    vertices, triangles = mend.merge_points(points, triangles, told)
-    triangles = mend.drop_spare(vertices, triangles, told)
-    vertices, triangles = mend.part_edges(vertices, triangles, told)
+    vertices, triangles = mesh_repair.merge_points(points, triangles, told)
+    triangles = mesh_repair.drop_spare(vertices, triangles, told)
+    vertices, triangles = manifold.part_edges(vertices, triangles, told)
     given = len(triangles)
-    vertices, triangles = mend.close_holes(vertices, triangles, told, name=name)
+    vertices, triangles = mesh_repair.close_holes(vertices, triangles, told, name=name)
     triangles, shell, volumes, turned = _turn_outwards(vertices, triangles, name)
     pairs = folds.find_crossings(vertices, triangles)
-    best = mend.choose_body(vertices, triangles, shell, volumes, pairs, told, name=name)
+    best = mesh_repair.choose_body(vertices, triangles, shell, volumes, pairs, told, name=name)
     kept = shell == best
     number = int((turned & kept)[:given].sum())
     if number:
@@ -183,7 +183,7 @@ def _turn_outwards(
     vertices: np.ndarray, triangles: np.ndarray, name: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Triangles outwards, the shell of each, the volume of each shell, and which triangles were turned for it."""
-    _, which, _ = mend.edges_of(triangles)
+    _, which, _ = manifold.edges_of(triangles)
     owner = np.argsort(which, kind="stable").reshape(-1, 2) // 3
     flips = np.zeros(len(triangles), np.int8)
     if not turn_alike(triangles, owner, np.argsort(owner.reshape(-1), kind="stable"), flips):
@@ -192,9 +192,9 @@ def _turn_outwards(
             "Rebuild it with a surface tool, e.g. MeshLab's 'screened Poisson' or 'alpha wrap'."
         )
     turned = flips == 1
-    number, shell = mend.shells_of(owner, len(triangles))
+    number, shell = manifold.shells_of(owner, len(triangles))
     alike = np.where(turned[:, None], triangles[:, [0, 2, 1]], triangles)
-    volumes = np.bincount(shell, mend.signed_volumes(vertices, alike), minlength=number)
+    volumes = np.bincount(shell, manifold.signed_volumes(vertices, alike), minlength=number)
     box = np.ptp(vertices, axis=0)
     if not np.abs(volumes).max(initial=0.0) > 1e-9 * max(box.max(), 1e-300) ** 3:
         raise GeometryError(f"geometry.mesh: the surface in {name} encloses no volume. Is it a flat sheet?")

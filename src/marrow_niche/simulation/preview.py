@@ -87,9 +87,10 @@ def _source(f):
     elif "points" in f and "cortex_um" in f and f["source"].startswith("around"):
         lines = [f"  The marrow {f['source']}; its outer faces are cuts, no bone lies behind them."]
     else:
+        angle = f"{f['long_axis_angle_degrees']:.0f}"
         lines = [
             f"  {f['source']}, {plain(f['length_mm'])} mm along its {f['long_axis']} axis "
-            f"({f['long_axis_angle_degrees']:.0f} degrees off its longest principal axis)"
+            f"({angle} degree{'s' * (angle != '1')} off its longest principal axis)"
             + (f", {f['tunnels']} tunnel{'s' * (f['tunnels'] > 1)} through it." if f["tunnels"] else "."),
             f"  Cortex {f['cortex_um']:.0f} um ({f['cortex_from']}).",
             *(f"  Mended: {told}" for told in f.get("mended", ())),
@@ -105,45 +106,47 @@ def _source(f):
 def _anatomy(model, state):
     """The marrow measured, beside what was published, and stem cells beside as many random points."""
     f, stored = model.facts, int((state.stem.voxel >= 0).sum())
-    lines = ["The marrow measured" + (", in a slice" if model.lattice.dimension == 2 else "")]
+    lines = ["The marrow measured" + (", in a slice" if model.lattice.dimension == 2 else "") + ", and what was published"]
     for name, what in (("sinusoid", "sinusoids"), ("arteriole", "arterioles"), ("vein", "veins")):
         value = f[f"{name}_fraction"]
         told = _published(f, f"{name}_fraction", value)
-        lines.append(f"  {what:16s}{100 * value:6.2g} % of its volume" + (f"; {told}" if told else ""))
+        lines.append(f"  {what:16s}{100 * value:6.2g} % of the marrow's volume" + (f"; {told}" if told else ""))
+    if f["fat_fraction"] > 0.0:
+        lines.append(f"  adipocytes      {100 * f['fat_fraction']:6.2g} % of the marrow's volume")
     if "trabecular_fraction" in f:
         long = f.get("site", "femur").endswith(("femur", "tibia"))
         told = _published(f, "trabecular_fraction", f["trabecular_fraction"]) if long else ""
         lines.append(
-            f"  trabeculae      {100 * f['trabecular_fraction']:6.2g} % of the cavity where developed (BV/TV; asked "
-            f"{100 * f['trabecular_asked']:.3g} %)" + (f"; {told}" if told else "")
+            f"  trabeculae      {100 * f['trabecular_fraction']:6.2g} % of the cavity where they are fully developed (BV/TV), "
+            f"asked {100 * f['trabecular_asked']:.3g} %" + (f"; {told}" if told else "")
         )
         if "trabecular_thickness_um" in f:
             lines.append(
-                f"  {'':16s}{f['trabecular_thickness_um']:.0f} +- {f['trabecular_thickness_error_um']:.1f} um thick (Tb.Th), "
-                f"{f['trabecular_spacing_um']:.0f} +- {f['trabecular_spacing_error_um']:.0f} um apart (Tb.Sp)"
+                f"  {'':16s}{f['trabecular_thickness_um']:6.0f} um thick (Tb.Th, standard error "
+                f"{f['trabecular_thickness_error_um']:.1f}), asked {f['trabecular_thickness_asked_um']:.3g} um, and "
+                f"{f['trabecular_spacing_um']:.0f} um apart (Tb.Sp, standard error {f['trabecular_spacing_error_um']:.0f})"
             )
-    if f["fat_fraction"] > 0.0:
-        lines.append(f"  adipocytes      {100 * f['fat_fraction']:6.2g} % of its volume")
+    lines.append(
+        f"  sinusoids make {f['sinusoid_length_mm_per_mm3']:,.0f} mm and {f['sinusoid_junctions_per_mm3']:,.0f} junctions "
+        f"in a mm3 of marrow, which between them is {f['mean_distance_to_sinusoid_um']:.1f} um from a wall in the mean"
+    )
     if "sinusoids_perfused" in f:
         lines.append(f"  {percent(f['sinusoids_perfused'])} of sinusoids carry blood from the arteries to the vein")
     elif "sinusoids_not_perfused_because" in f:
         lines.append(f"  {f['sinusoids_not_perfused_because']}")
-    lines.append(
-        f"  sinusoids make {f['sinusoid_length_mm_per_mm3']:,.0f} mm and "
-        f"{f['sinusoid_junctions_per_mm3']:,.0f} junctions a mm3; "
-        f"the marrow between lies {f['mean_distance_to_sinusoid_um']:.1f} um from one in the mean"
-    )
-    lines.append(f"  {'':30s} 5 um   10 um   20 um")
+    lines.append(f"  {'share within':23s}    5 um   10 um   20 um")
     for name, what in (("sinusoid", "a sinusoid"), ("arteriole", "an arteriole"), ("bone", "bone")):
         for who, key in NEAR:
             found = [f.get(f"{key}_within_{within:g}um_of_{name}") for within in WITHIN]
             if None in found:
                 continue
-            chance = f"at 10 um +- {100 * np.sqrt(found[1] * (1 - found[1]) / max(stored, 1)):.1g} % by chance of {stored:,}"
+            stray = 100 * np.sqrt(found[1] * (1 - found[1]) / max(stored, 1))
             told = _published(f, f"{key}_within_10um_of_{name}", found[1])
             if key == "share":
-                told = chance
-            place = f"within, of {what}" if key == "share" else ""
+                told = f"{stored:,} stray by {stray:.1g} % at 10 um by chance"
+            elif told:
+                told = f"at 10 um {told}"
+            place = f"of {what}" if key == "share" else ""
             shown = "".join(f"{percent(value):>8s}" for value in found)
             lines.append(f"  {place:23s}{shown}  {who}" + (f"; {told}" if told else ""))
     return lines

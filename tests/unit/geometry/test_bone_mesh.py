@@ -1,10 +1,11 @@
 """The surface of bone to look at: closed, outwards, where bone is, smooth and not shrunk, the same at any voxel."""
 
+import naive_geometry as naive
 import numpy as np
 import pytest
 import tifffile
 
-from marrow_niche.geometry import GeometrySpec, about_how_many, bone_mesh, bone_surface, build_geometry, mend
+from marrow_niche.geometry import GeometrySpec, about_how_many, bone_mesh, bone_surface, build_geometry, manifold
 from marrow_niche.geometry.image import LabelImage
 from marrow_niche.geometry.lattice import BONE, MARROW
 from marrow_niche.geometry.spec import Section
@@ -13,7 +14,7 @@ from marrow_niche.scenario.scenario import scenario_from
 
 
 def volume(vertices, triangles):
-    return mend.signed_volumes(vertices, triangles).sum()
+    return manifold.signed_volumes(vertices, triangles).sum()
 
 
 def assert_closed(vertices, triangles):
@@ -96,6 +97,35 @@ def test_bone_ends_at_the_cut_side_of_a_core_without_teeth(core, monkeypatch):
     assert volume(vertices, triangles) == pytest.approx(volume(*sharp), rel=0.02)
 
 
+def test_crumbs_that_a_cut_leaves_of_trabeculae_are_not_drawn(core, monkeypatch):
+    """No part smaller than a cube of half Tb.Th is left, in a core that has some; larger pieces that hang on the cut stay."""
+    vertices, triangles = bone_surface(core)
+    monkeypatch.setattr(bone_mesh, "without_crumbs", lambda vertices, triangles, least: (vertices, triangles))
+    crumbly = bone_surface(core)
+    least = (0.5 * core.bone.trabeculae.thickness) ** 3
+    before, after = parts(*crumbly), parts(vertices, triangles)
+    assert (before < least).any() and len(before[before > least]) > 1
+    assert after == pytest.approx(before[before > least])
+    assert volume(vertices, triangles) == pytest.approx(volume(*crumbly), rel=1e-3)
+
+
+def parts(vertices, triangles):
+    """Volumes of the parts of a surface that no edge joins, ascending."""
+    _, which, _ = manifold.edges_of(triangles)
+    number, shell = manifold.shells_of(np.argsort(which, kind="stable").reshape(-1, 2) // 3, len(triangles))
+    return np.sort(np.abs(np.bincount(shell, manifold.signed_volumes(vertices, triangles), minlength=number)))
+
+
+def test_parts_smaller_than_asked_go_but_never_the_largest():
+    one, other = naive.box((2.0, 2.0, 2.0)), naive.box((1.0, 1.0, 1.0), centre=(5.0, 0.0, 0.0))
+    both = naive.together(one, other)
+    assert all(np.array_equal(a, b) for a, b in zip(bone_mesh.without_crumbs(*both, 0.9), both))
+    for least in (1.1, 100.0):
+        vertices, triangles = bone_mesh.without_crumbs(*both, least)
+        assert volume(vertices, triangles) == pytest.approx(8.0)
+        assert len(vertices) == 8
+
+
 def folds_back(vertices, triangles):
     """Edges near a core's round side, away from its plane ends, along which the surface turns by more than 100 degrees."""
     middle = vertices[triangles].mean(axis=1)
@@ -114,7 +144,7 @@ def turns(vertices, triangles):
     a, b, c = (vertices[triangles[:, i]] for i in range(3))
     normal = np.cross(b - a, c - a)
     normal /= np.maximum(np.linalg.norm(normal, axis=1), 1e-12)[:, None]
-    _, which, _ = mend.edges_of(triangles)
+    _, which, _ = manifold.edges_of(triangles)
     pair = np.argsort(which, kind="stable").reshape(-1, 2) // 3
     return np.arccos(np.clip((normal[pair[:, 0]] * normal[pair[:, 1]]).sum(axis=1), -1.0, 1.0)), pair
 

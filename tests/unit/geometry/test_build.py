@@ -10,6 +10,7 @@ import pytest
 from marrow_niche.errors import GeometryError
 from marrow_niche.geometry import LUMEN, MARROW, GeometrySpec, Section, build_geometry
 from marrow_niche.geometry.near import distance_at
+from marrow_niche.scenario.scenario import scenario_from
 
 ARRAYS = (
     "extravascular",
@@ -38,6 +39,54 @@ def test_volumes_and_walls_do_not_depend_on_the_voxel(build, voxel, share):
     assert other.facts["mean_distance_to_sinusoid_um"] == pytest.approx(
         fine.facts["mean_distance_to_sinusoid_um"], rel=share
     )
+
+
+STATISTICS = (
+    "sinusoid_fraction",
+    "arteriole_fraction",
+    "extravascular_mm3",
+    "marrow_mm3",
+    "endosteum_mm2",
+    "sinusoid_length_mm_per_mm3",
+    "arteriole_length_mm_per_mm3",
+    "sinusoid_junctions_per_mm3",
+    "sinusoid_wall_mm2_per_mm3",
+    "arteriole_wall_mm2_per_mm3",
+    "mean_distance_to_sinusoid_um",
+    "mean_distance_to_arteriole_um",
+    "mean_distance_to_bone_um",
+    *(f"share_within_{r}um_of_{name}" for r in (5, 10, 20) for name in ("sinusoid", "arteriole", "bone")),
+    "trabecular_fraction",
+    "trabecular_thickness_um",
+    "trabecular_spacing_um",
+    "stroma",
+    "osteoblasts",
+    "megakaryocytes",
+)
+"""What `check` tells of a marrow that must not depend on the voxel."""
+
+
+def test_the_distal_femur_has_the_same_statistics_at_10_and_20_um():
+    """0.1 mm of the end of the mouse femur, where a tenth of the cavity is trabeculae of two and a half voxels."""
+    fine, coarse = (
+        scenario_from(
+            {
+                "species": "mouse",
+                "duration": "1 d",
+                "geometry": {
+                    "bone": "mouse femur",
+                    "voxel": voxel,
+                    "section": {"axis": "long", "at": "6 %", "thickness": "0.1 mm"},
+                },
+            }
+        )
+        for voxel in ("10 um", "20 um")
+    )
+    fine, coarse = (
+        build_geometry(s.geometry, s.parameters.anatomy, seed=s.seed, folder=s.folder).facts for s in (fine, coarse)
+    )
+    for name in STATISTICS:
+        assert coarse[name] == pytest.approx(fine[name], rel=0.03), name
 
 
 def test_the_anatomy_is_that_of_a_mouse(build):
