@@ -71,7 +71,7 @@ def test_of_a_piece_apart_the_marrow_outside_does_not_know_the_doomed():
 @pytest.mark.parametrize(("dose", "least", "most"), [(1.0, 1.02, 1.10), (4.0, 1.0, 1.02)])
 def test_the_doomed_prop_up_blood_after_a_low_dose_and_then_are_gone(dose, least, most):
     """With and without them, the same luck: the same stem cells die, neutrophils fall later after 1 Gy and hardly so after 4 Gy,
-    where cells are hit many times over; after three weeks two in a thousand of the doomed are left at most."""
+    where cells are hit many times over; after three weeks three in a thousand of the doomed are left at most."""
     with_them, state = lab.marrow(dosed=True)
     without = dataclasses.replace(
         with_them, species=dataclasses.replace(with_them.species, radiation=dataclasses.replace(with_them.species.radiation, doomed_share=0.0))
@@ -88,7 +88,7 @@ def test_the_doomed_prop_up_blood_after_a_low_dose_and_then_are_gone(dose, least
             go(dataclasses.replace(model, exposures=exposures), each, 24)
         more[day] = state.blood.neutrophils / other.blood.neutrophils
     assert least < max(more[3], more[4], more[5]) < most
-    assert state.counts[n:].sum() < 2e-3 * doomed and not other.counts[n:].any()
+    assert state.counts[n:].sum() < 3e-3 * doomed and not other.counts[n:].any()
 
 
 def test_with_the_doomed_the_lattice_follows_the_mean_field():
