@@ -241,8 +241,12 @@ def test_without_stem_cells_recovery_is_stem_cell_limited():
 
 
 @pytest.mark.slow
-def test_without_stem_cells_and_early_progenitors_recovery_is_stem_cell_limited():
-    """One in 200 stem cells is left, and one in 50 of MPP, HPC1 and CMP, which would hide their loss for months; the niche is whole."""
+def test_without_stem_cells_and_early_progenitors_only_stem_cells_help():
+    """One in 200 stem cells is left, and one in 50 of MPP, HPC1 and CMP, which would hide their loss for months; the niche is whole.
+
+    Platelets are stem-cell-limited. Neutrophils are not told: with all stem cells given back they stray round 90 % for weeks,
+    while HPC1 come back by themselves.
+    """
 
     def remove(state, model):
         state.stem = take(state.stem, np.arange(len(state.stem.id)) % 200 == 0)
@@ -251,7 +255,10 @@ def test_without_stem_cells_and_early_progenitors_recovery_is_stem_cell_limited(
             rows = model.tree.rows(name)
             state.counts[rows] = rng.binomial(state.counts[rows], 0.02)
 
-    assert known(remove, days=45)["verdict"] == "stem-cell-limited"
+    found = known(remove, days=45)
+    assert found["by_lineage"]["platelets"]["verdict"] == "stem-cell-limited"
+    share = found["share_days"]
+    assert share["stem_cells"]["mean"] > 5.0 > max(abs(share["niche"]["mean"]), abs(share["hormones"]["mean"]))
 
 
 @pytest.mark.slow
