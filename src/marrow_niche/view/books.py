@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from marrow_niche.record.results import Results
 
 GAP = 1e-4
-"""Ten times the tolerance of a run's fields: a larger gap between what comes and what goes is told, and large."""
+"""The tolerance of a run's fields: a larger gap between what comes and what goes is told, and large."""
 COLUMNS = ("secreted", "decayed", "taken_up", "entered", "left")
 RISES = ("level", "made", "cleared")
 _GAP, _FLOW = "_gap_relative", "_molecules_per_h"
