@@ -162,9 +162,11 @@ def test_a_mouse_with_fanconi_anaemia_has_a_smaller_tip_that_stands_and_normal_b
 
 @pytest.mark.slow
 def test_two_grays_are_harder_on_fanconi():
+    """Fewer outlive the dose, and the tip, which wakes the more readily, has not made up for it in three months."""
     ill, well = ran("fanconi_2gy"), ran("fanconi_2gy", wild=True)
-    assert ill["stem_cells"].min() < 0.8 * well["stem_cells"].min()
-    assert ill["tip_cells"].iloc[-1] < 0.5 * well["tip_cells"].iloc[-1]
+    assert ill["stem_cells"].min() < 0.5 * well["stem_cells"].min()
+    assert ill["tip_cells"].min() < 0.5 * well["tip_cells"].min()
+    assert ill["tip_cells"].iloc[-1] < 0.75 * well["tip_cells"].iloc[-1]
     assert ill["neutrophils_per_uL"].min() < well["neutrophils_per_uL"].min()
     assert ill["haemoglobin_g_per_dL"].min() < well["haemoglobin_g_per_dL"].min()
 

@@ -19,8 +19,9 @@ from marrow_niche.resting.references import made_anew
 from marrow_niche.state import take
 
 SETTLE, LIVES = 62, 63
-STEP_HOURS = np.array([160.0, 2400.0])
-"""How far one round goes, for stem cells and for the tip, whose number answers to what it feels more slowly."""
+STEP = np.array([0.4, 1.76])
+"""How far one round goes, in divisions of each kind, for stem cells and for the tip, whose number answers to what it feels more
+slowly."""
 MIX = 0.3
 TOLERANCE, STAGES, FEWEST, MOST = 1e-2, 2e-2, 3, 60
 """A state rests when numbers of stem cells move by less than the first and the cells of each stage by less than the second in a
@@ -62,7 +63,7 @@ def find(state, model, *, calibrate=False, report=None):
         logs = coupling.voxel_signals(state, model, level * numbers)
         lived = places.live(state, level * numbers, model, rng, turn)
         if not calibrate:
-            change = np.clip(part * lived.growth * STEP_HOURS, -0.3, 0.3)
+            change = np.clip(part * lived.growth * STEP / model.stem_rest.division, -0.3, 0.3)
             level *= np.exp(change)
         inflow = {model.tree.first[name]: level[0] * numbers[0] * each for name, each in lived.leaving.items()}
         output, from_burst = stages.densities(logs, inflow, fresh, from_burst, model, exact)
@@ -107,7 +108,7 @@ def settle(state, level, expected, model):
     rng, sample = generator(model.seed, SETTLE), state.stem
     number = level * model.species.stem_cells.numbers * model.piece_share
     did = places.doing(coupling.stem_signals(state, model, number), sample.tip, number, model)
-    chance = places.half_way(did, sample.tip, places.SPELL)
+    chance = places.half_way(did, sample.tip, places.spell(model))
     wanted = np.maximum(np.rint(places.stored(level, model)).astype(int), [1, 0])
     chosen = []
     for kind, count in zip((~sample.tip, sample.tip), wanted):

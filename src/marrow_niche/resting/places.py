@@ -21,8 +21,9 @@ from marrow_niche.state import resting_stem_cells
 DWELL = 61
 LEAST, MOST = 10_000, 25_000
 """Places of each kind, at least and at most, between which as many as the piece stores."""
-SPELLS, SPELL = 4, 60.0
-"""A life, between two rounds of the search, is so many spells of so many hours."""
+SPELLS, SPELL = 4, 0.15
+"""A life, between two rounds of the search, is so many spells, each of so many divisions of the species' stem cells beside the
+tip: they gather as fast as they divide."""
 STRIDE, REFUSED = 4.0, 1.2
 """Hours that one stride of the sample stands for, and how many more strides it takes since long ones are refused more
 often than those of a run: in a shaft at 25 um their mean square reach is 0.82 of it."""
@@ -58,6 +59,11 @@ def sample_of(model):
 def stored(level, model):
     """(2,) stem cells that the piece stores, others and tip, at `level` (2,) times the species' density."""
     return level * model.species.stem_cells.numbers * model.piece_share / model.stem_weight
+
+
+def spell(model):
+    """Hours of a spell."""
+    return SPELL / model.stem_rest.division[0]
 
 
 def density(sample, level, model):
@@ -134,31 +140,31 @@ def live(state, number, model, rng, turn):
     `number` (2,) of others and tip in the piece [cells]; `turn` numbers the life. What is told is of the first spell, in which
     competitors stand where the sample does; later they lag behind it.
     """
-    sample, out = state.stem, None
-    for spell in range(SPELLS):
+    sample, hours, out = state.stem, spell(model), None
+    for part in range(SPELLS):
         felt = coupling.stem_signals(state, model, number)
         did = doing(felt, sample.tip, number, model)
-        out = out or lived(did, sample, model.n)
-        step = BEFORE - 1 - turn * SPELLS - spell
-        mothers = succeed(sample, did, SPELL, rng)
-        leave(sample, coupling.egress_rate(felt, model)[mothers], SPELL, model, rng, step)
-        strides = round(REFUSED * model.rounds * SPELL / STRIDE)
+        out = out or lived(did, sample, model)
+        step = BEFORE - 1 - turn * SPELLS - part
+        mothers = succeed(sample, did, hours, rng)
+        leave(sample, coupling.egress_rate(felt, model)[mothers], hours, model, rng, step)
+        strides = round(REFUSED * model.rounds * hours / STRIDE)
         coupling.walk(sample, model, model.stride * np.sqrt(STRIDE), strides, step)
     return out
 
 
-def lived(did, sample, n):
-    """`Lived` on `n` voxels of a sample that does this for a spell.
+def lived(did, sample, model):
+    """`Lived` of a sample that does this for a spell.
 
     What its others gain is added to what they give: where gain equals loss it leaves as well.
     """
-    others, weight = ~sample.tip, half_way(did, sample.tip, SPELL)
+    others, weight = ~sample.tip, half_way(did, sample.tip, spell(model))
     gained = growth(did, sample.tip, weight)
     given = (weight * 2 * (1 - did.rates.renewal) * did.division)[others] / others.sum()
     given *= np.clip(1 + gained[0] / given.sum(), 0.5, 2.0)
     share, at = did.rates.share_mkp[others], sample.voxel[others]
     parts = {"MPP": given * (1 - share), "MkP": given * share}
-    return Lived(growth=gained, leaving={name: np.bincount(at, part, minlength=n) for name, part in parts.items()})
+    return Lived(growth=gained, leaving={name: np.bincount(at, part, minlength=model.n) for name, part in parts.items()})
 
 
 def succeed(sample, did, hours, rng):

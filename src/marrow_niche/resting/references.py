@@ -36,7 +36,7 @@ def made_anew(state, expected, model):
     def answers(touch, of_tip, quiet):
         there = felt | {"membrane_scf": felt["membrane_scf"] / np.where(tip, of_tip, touch), "tgf": felt["tgf"] / quiet}
         did = places.doing(there, tip, stem.numbers, trial)
-        weight = places.half_way(did, tip, places.SPELL)
+        weight = places.half_way(did, tip, places.spell(trial))
         return (weight * did.division)[~tip].mean() - stem.division, places.growth(did, tip, weight)
 
     touch = of_tip = quiet = 1.0

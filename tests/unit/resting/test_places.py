@@ -114,7 +114,7 @@ def test_at_rest_what_is_gained_leaves(model, monkeypatch):
     number = np.array([0.9, 1.2]) * model.species.stem_cells.numbers * model.piece_share
     others = ~state.stem.tip
     did = places.doing(coupling.stem_signals(state, model, number), state.stem.tip, number, model)
-    weight = places.half_way(did, state.stem.tip, places.SPELL)
+    weight = places.half_way(did, state.stem.tip, places.spell(model))
     monkeypatch.setattr(places, "SPELLS", 1)
     lived = places.live(state, number, model, generator(3, 1), 1)
     made = (weight * (did.division - did.rates.death))[others].mean()
