@@ -128,7 +128,7 @@ def lay_out(scenario, geometry, lineage_step=LINEAGE_STEP, field_step=FIELD_STEP
         piece_share=share,
         apart=scenario.organism.rest == "unirradiated",
         stem_weight=share * stem.everyone / stored,
-        weight=np.tile(weights(tree, share, stem.agent_cap, whole), len(lines)),
+        weight=np.tile(weights(tree, share, stem.agent_cap * stem.committed_per_agent, whole), len(lines)),
         exposures=tuple(
             e._replace(dose=e.dose * animal.delivered_dose) for k, event in enumerate(dosed) for e in event.exposures(k)
         ),
