@@ -36,6 +36,7 @@ from marrow_niche.kernels.sweeps import (
     GATHER,
     INVERT,
     LAST,
+    LEFT,
     LOCAL_BLACK,
     LOCAL_RED,
     RED,
@@ -50,6 +51,7 @@ from marrow_niche.kernels.sweeps import (
     descend,
     finish,
     invert,
+    leave,
     prolong,
     residual,
     restrict,
@@ -123,10 +125,11 @@ def _sweep(op, level, active, bricks, plain, faces, work, ledger, number, part):
             smooth(op, level, first, last, bricks, plain, gz, gy, gx, inverse, r, z)
         elif local:
             red = work.w[s] if op <= FIRST_RED else z
-            smooth_some(black, some[first:last], plain, bricks, gz, gy, gx, inverse, r, z, red)
+            smooth_some(black, some, first, last, plain, bricks, gz, gy, gx, inverse, r, z, red)
+        elif op == LEFT:
+            leave(first, last, bricks, plain, gz, gy, gx, inverse, z, work.w[s])
         elif op in (UP, GATHER):
-            own = work.w[s] if op == UP else work.k[s]
-            restrict(op, level, first, last, bricks, plain, gz, gy, gx, inverse, r, z, own)
+            restrict(op, level, first, last, bricks, gz, gy, gx, inverse, r, z, work.k[s])
         elif op == DOWN:
             prolong(level, first, last, bricks, inverse, z, work.w[s])
         elif op == BEGIN:
@@ -174,7 +177,7 @@ def _deep(low, active, bricks, faces, work):
                 smooth(BLACK, level, first, last, bricks, UNEVEN, gz, gy, gx, inverse, r, z)
             if level < top:
                 first, last = bricks.brick[level + 1], bricks.brick[level + 2]
-                restrict(UP, level, first, last, bricks, UNEVEN, gz, gy, gx, inverse, r, z, w)
+                restrict(UP, level, first, last, bricks, gz, gy, gx, inverse, r, z, work.k[active[t]])
         for level in range(top, low - 1, -1):
             if level < top:
                 prolong(level, bricks.brick[level + 1], bricks.brick[level + 2], bricks, inverse, z, w)
@@ -207,6 +210,7 @@ def _cycle(active, bricks, plain, faces, work, ledger, number, part):
             for _ in range(LOCAL):
                 _sweep(FIRST_RED, FINEST, active, bricks, plain, faces, work, ledger, number, part)
                 _sweep(FIRST_BLACK, FINEST, active, bricks, plain, faces, work, ledger, number, part)
+        _sweep(LEFT, FINEST, active, bricks, plain, faces, work, ledger, number, part)
         _sweep(UP, FINEST, active, bricks, plain, faces, work, ledger, number, part)
         low = _first_deep(bricks)
         for level in range(FINEST + 1, low):

@@ -16,6 +16,7 @@ from marrow_niche.kernels.lanes import (
     multiply,
     narrow,
     odds,
+    prefetch,
     raise_,
     splat,
     store,
@@ -26,12 +27,14 @@ from marrow_niche.kernels.lanes import (
 )
 
 (
-    SCALE, BLACK, RED, FIRST_BLACK, FIRST_RED, LOCAL_BLACK, LOCAL_RED, UP, DOWN, BEGIN, LAST, TURN, DESCEND, RESIDUAL, GATHER,
-    INVERT, CORRECT, SURVEY,
-) = np.arange(18)  # fmt: skip
+    SCALE, BLACK, RED, FIRST_BLACK, FIRST_RED, LOCAL_BLACK, LOCAL_RED, LEFT, UP, DOWN, BEGIN, LAST, TURN, DESCEND, RESIDUAL,
+    GATHER, INVERT, CORRECT, SURVEY,
+) = np.arange(19)  # fmt: skip
 """What a sweep does. Not Python's own numbers, for each of which a sweep would be compiled anew; nor are the next two."""
 FINEST, UNEVEN = np.int64(0), np.bool_(False)
 """The level of the voxels, and that the faces of a level are not all 1."""
+AHEAD = 6
+"""How many bricks before its turn one of a list is asked for."""
 
 
 class Bricks(NamedTuple):
@@ -94,37 +97,73 @@ def smooth(op, level, first, last, bricks, plain, gz, gy, gx, inverse, r, z):
         _relax(k, flip, mine, other, table, odd, plain, gz, gy, gx, inverse, r, z)
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _expect(k, mine, other, to, plain, table, gz, gy, gx, inverse, c):
+    """Ask for what relaxing the voxels at `mine` of brick k reads: c at `other`, and what stands at `to`."""
+    o = np.int64(table[k, 0])
+    prefetch(inverse, to + o)
+    prefetch(c, other + o)
+    for f in range(1, 5):
+        prefetch(c, other + table[k, f])
+    if not plain:
+        prefetch(gx, mine + o)
+        prefetch(gx, other + o)
+        prefetch(gz, mine + o)
+        prefetch(gz, other + table[k, 1])
+        prefetch(gy, mine + o)
+        prefetch(gy, other + table[k, 3])
+
+
 @njit(cache=True, nogil=True)
-def smooth_some(black, some, plain, bricks, gz, gy, gx, inverse, r, z, w):
-    """Relax the black voxels of `some` bricks of the finest level, z = (r + Σ g w) / d, or the red ones, w = Σ g z / d."""
+def smooth_some(black, some, first, last, plain, bricks, gz, gy, gx, inverse, r, z, w):
+    """Relax the black voxels of some[first:last] of the finest level, z = (r + Σ g w) / d, or the red ones, w = Σ g z / d.
+
+    These bricks lie apart, so each is asked for a few before its turn.
+    """
     table, odd, stride = bricks.table, bricks.odd, bricks.stride[0]
-    if black:
-        for k in some:
-            o = np.int64(table[k, 0])
+    for i in range(first, last):
+        k, ahead = some[i], some[min(i + AHEAD, last - 1)]
+        o = np.int64(table[k, 0])
+        if black:
+            _expect(ahead, stride, 0, stride, plain, table, gz, gy, gx, inverse, w)
             t = _around(
                 plain, o, odd[k] ^ 1, table[k, 1], table[k, 2], table[k, 3], table[k, 4], stride, 0, gz, gy, gx, w
             )
             o += stride
             store(z, o, flush(multiply(add(t, load(r, o)), load(inverse, o))))
-        return
-    for k in some:
-        o = np.int64(table[k, 0])
-        t = _around(plain, o, odd[k], table[k, 1], table[k, 2], table[k, 3], table[k, 4], 0, stride, gz, gy, gx, z)
-        store(w, o, flush(multiply(t, load(inverse, o))))
+        else:
+            _expect(ahead, 0, stride, 0, plain, table, gz, gy, gx, inverse, z)
+            t = _around(plain, o, odd[k], table[k, 1], table[k, 2], table[k, 3], table[k, 4], 0, stride, gz, gy, gx, z)
+            store(w, o, flush(multiply(t, load(inverse, o))))
 
 
 @njit(cache=True, nogil=True)
-def restrict(op, level, first, last, bricks, plain, gz, gy, gx, inverse, r, z, w):
+def leave(first, last, bricks, plain, gz, gy, gx, inverse, z, w):
+    """The residual of the red voxels of the finest level, whose black neighbours were relaxed since, into z.
+
+    Σ g z, less d w in bricks that were relaxed `again`.
+    """
+    again, table, odd, stride = bricks.again, bricks.table, bricks.odd, bricks.stride[0]
+    for k in range(first, last):
+        o = np.int64(table[k, 0])
+        t = _around(plain, o, odd[k], table[k, 1], table[k, 2], table[k, 3], table[k, 4], 0, stride, gz, gy, gx, z)
+        if plain or again[k]:
+            share = load(inverse, o)
+            t = where(share, subtract(t, divide(load(w, o), share)))
+        store(z, o, t)
+
+
+@njit(cache=True, nogil=True)
+def restrict(op, level, first, last, bricks, gz, gy, gx, inverse, r, z, loss):
     """Sum into the coarse bricks first ... last of `level` + 1 what lies under them.
 
-    UP: the residual of the red voxels, whose black neighbours were relaxed since, into r: r + Σ g z − d z, on the finest
-    level Σ g z, less d w in bricks that were relaxed `again`. GATHER: both colours of w, of the finest level, or z.
+    UP: the residual of the red voxels, whose black neighbours were relaxed since, into r; r + Σ g z − d z, on the finest
+    level what `leave` left in z. GATHER: the loss, both colours, which on the finest level stands in `loss`, above in z.
     """
-    again, fine = bricks.again, level == 0
     table, odd, children = bricks.table, bricks.odd, bricks.children
     red, black = bricks.base[level], bricks.base[level] + bricks.stride[level]
     base, stride = bricks.base[level + 1], bricks.stride[level + 1]
-    origin = bricks.brick[level] - 1
+    origin, fine = bricks.brick[level] - 1, level == FINEST
     nothing = splat(np.float32(0.0))
     for k in range(first, last):
         low, high = nothing, nothing
@@ -134,20 +173,16 @@ def restrict(op, level, first, last, bricks, plain, gz, gy, gx, inverse, r, z, w
                 continue
             j = origin + child
             o = np.int64(table[j, 0])
-            if op == UP:
-                t = _around(
-                    plain, o, odd[j], table[j, 1], table[j, 2], table[j, 3], table[j, 4], red, black, gz, gy, gx, z
-                )
-                if not fine:
-                    share = load(inverse, red + o)
-                    t = where(share, subtract(add(t, load(r, red + o)), divide(load(z, red + o), share)))
-                elif plain or again[j]:
-                    share = load(inverse, o)
-                    t = where(share, subtract(t, divide(load(w, o), share)))
+            if op == GATHER:
+                t = add(load(loss, o), load(loss, black + o)) if fine else add(load(z, red + o), load(z, black + o))
             elif fine:
-                t = add(load(w, o), load(w, black + o))
+                t = load(z, o)
             else:
-                t = add(load(z, red + o), load(z, black + o))
+                t = _around(
+                    UNEVEN, o, odd[j], table[j, 1], table[j, 2], table[j, 3], table[j, 4], red, black, gz, gy, gx, z
+                )
+                share = load(inverse, red + o)
+                t = where(share, subtract(add(t, load(r, red + o)), divide(load(z, red + o), share)))
             if q < 4:
                 low = add(low, t)
             else:
