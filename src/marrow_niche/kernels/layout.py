@@ -3,63 +3,69 @@
 import numpy as np
 from numba import njit, prange
 
-from marrow_niche.kernels.lanes import LANES, load, narrow, splat, store
+from marrow_niche.kernels.lanes import LANES
 from marrow_niche.kernels.walk import harmonic
 
 CHUNK, SHARE = 512, 8192
 """Bricks, and voxels, of a task. Places are unsigned, as in `kernels.exchange`."""
 
 
-PUT, TIMES, PLUS = np.arange(3)  # not Python's own: see `kernels.sweeps`
+PUT, TIMES, PLUS = range(3)
+
+
+@njit(cache=True, parallel=True)
+def _pour(op, values, factor, bricks, voxel, other, out):
+    """Bring `values` (n,) to their places: out = factor·values, out = other·values, or out = factor·(values + out).
+
+    One array at a time: the voxels of a brick stand far apart in the lattice, and only the next bricks want those beside
+    them, so more arrays at once push one another out of reach of the processor.
+    """
+    count = bricks.brick[1]
+    for t in prange((count + CHUNK - 1) // CHUNK):
+        for brick in range(t * CHUNK, min(count, (t + 1) * CHUNK)):
+            for colour in range(2):
+                at = colour * bricks.stride[0] + bricks.table[brick, 0]
+                for place in range(np.uint64(at), np.uint64(at + LANES)):
+                    i = voxel[place]
+                    if i < 0:
+                        continue
+                    if op == PUT:
+                        out[place] = factor * values[i]
+                    elif op == TIMES:
+                        out[place] = other[place] * values[i]
+                    else:
+                        out[place] = factor * (values[i] + out[place])
+
+
+@njit(cache=True, parallel=True)
+def _narrow(wide, narrow):
+    """Copy (T₀,) float64 to float32."""
+    tiles = (wide.size + SHARE - 1) // SHARE
+    for t in prange(tiles):
+        for i in range(np.uint64(t * SHARE), np.uint64(min(wide.size, (t + 1) * SHARE))):
+            narrow[i] = wide[i]
 
 
 @njit(cache=True, nogil=True)
-def _pour(op, values, factor, first, last, bricks, voxel, other, out):
-    """Bring `values` (n,) to their places in bricks first ... last: out = factor·values, other·values, or factor·(values + out)."""
-    for brick in range(first, last):
-        for colour in range(2):
-            at = colour * bricks.stride[0] + bricks.table[brick, 0]
-            for place in range(np.uint64(at), np.uint64(at + LANES)):
-                i = voxel[place]
-                if i < 0:
-                    continue
-                if op == PUT:
-                    out[place] = factor * values[i]
-                elif op == TIMES:
-                    out[place] = other[place] * values[i]
-                else:
-                    out[place] = factor * (values[i] + out[place])
-
-
-@njit(cache=True, parallel=True, nogil=True)
 def lay(source, loss, exchange, wall, guess, scale, bricks, voxel, b, lost, k, c):
     """Lay out one species: right hand side into b, loss into `lost` (float64) and k (float32), times `scale`; guess into c.
 
     `source`, `loss`, `exchange`, `wall` and `guess` (n,) as the equation has them, the last three empty where there is none;
     `voxel` (T₀,) int32 stands at each place of the finest level, -1 where none does: what lies there is zero, and stays.
-
-    One array at a time for a run of bricks: the voxels of one stand far apart in the lattice, and only the next bricks want
-    those beside them, so more arrays at once push one another out of reach of the processor, while what is laid out stays there.
     """
-    count = bricks.brick[1]
-    for t in prange((count + CHUNK - 1) // CHUNK):
-        first, last = t * CHUNK, min(count, (t + 1) * CHUNK)
-        if exchange.size > 0:
-            _pour(PUT, exchange, 1.0, first, last, bricks, voxel, lost, lost)
-            _pour(TIMES, wall, 1.0, first, last, bricks, voxel, lost, b)
-            _pour(PLUS, source, scale, first, last, bricks, voxel, b, b)
-            _pour(PLUS, loss, scale, first, last, bricks, voxel, lost, lost)
-        else:
-            _pour(PUT, source, scale, first, last, bricks, voxel, b, b)
-            _pour(PUT, loss, scale, first, last, bricks, voxel, lost, lost)
-        if guess.size > 0:
-            _pour(PUT, guess, 1.0, first, last, bricks, voxel, c, c)
-        for brick in range(first, last):
-            for colour in range(2):
-                at = colour * bricks.stride[0] + bricks.table[brick, 0]
-                store(k, at, narrow(load(lost, at)))
-                if guess.size == 0:
-                    store(c, at, splat(0.0))
+    if exchange.size > 0:
+        _pour(PUT, exchange, 1.0, bricks, voxel, lost, lost)
+        _pour(TIMES, wall, 1.0, bricks, voxel, lost, b)
+        _pour(PLUS, source, scale, bricks, voxel, b, b)
+        _pour(PLUS, loss, scale, bricks, voxel, lost, lost)
+    else:
+        _pour(PUT, source, scale, bricks, voxel, b, b)
+        _pour(PUT, loss, scale, bricks, voxel, lost, lost)
+    _narrow(lost, k)
+    if guess.size > 0:
+        _pour(PUT, guess, 1.0, bricks, voxel, c, c)
+    else:
+        c[:] = 0.0
 
 
 @njit(cache=True, parallel=True, nogil=True)

@@ -64,8 +64,8 @@ class Domain:
         return multigrid.Work(*small, *(np.zeros((species, fine)) for _ in range(3)))
 
     def give_back(self, work):
-        """Leave arrays for the next solve; only the last ones are kept."""
-        self._shelf[:] = [work]
+        """Leave arrays for the next solve, whole where a part was lent; only the last ones are kept."""
+        self._shelf[:] = [multigrid.Work(*(part if part.base is None else part.base for part in work))]
 
 
 def prepare(neighbour):
