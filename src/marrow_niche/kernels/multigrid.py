@@ -10,13 +10,17 @@ Voxels stand in bricks (`transport.bricks`). A coarse voxel's faces sum those of
 distance; its loss sums theirs. The cycle works in float32, and so do the conjugate gradients, on a residual that is
 measured in float64: what they find is added to the solution in float64 until that residual is as small as asked for.
 
+Red voxels touch black ones alone. Once they are relaxed nothing is left on them, and a cycle ends by relaxing them: so the
+gradients know the black voxels only, half the numbers, and what red ones add is worked out from these in the end.
+
 All species advance together. A sweep is cut into tasks of `CHUNK` bricks of one species, which threads share; sums are
 taken task by task and added in their order. So one species uses all threads too, and the bits do not depend on them.
 
 References
 ----------
 Briggs, Henson, McCormick, A Multigrid Tutorial, SIAM 2000; Tatebe, The multigrid preconditioned conjugate gradient
-method, NASA CP-3224, 1993; Carson and Higham, SIAM J Sci Comput 2018 (refinement in two precisions).
+method, NASA CP-3224, 1993; Saad, Iterative Methods for Sparse Linear Systems, SIAM 2003, ch. 12.4 (red-black ordering);
+Carson and Higham, SIAM J Sci Comput 2018 (refinement in two precisions).
 """
 
 from typing import NamedTuple

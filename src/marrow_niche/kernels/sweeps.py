@@ -230,7 +230,7 @@ def prolong(level, first, last, bricks, inverse, z, w):
 
 @njit(cache=True, nogil=True)
 def invert(level, first, last, bricks, faces, inverse, loss):
-    """inverse = 1 / (loss + faces) in open voxels of bricks first ... last; `loss` as `inverse` or, on the finest level, (T₀,)."""
+    """inverse = 1 / (loss + faces) in open voxels of bricks first ... last; on the finest level `loss` may be (T₀,)."""
     table, base, stride = bricks.table, bricks.base[level], bricks.stride[level]
     one = splat(np.float32(1.0))
     for k in range(first, last):

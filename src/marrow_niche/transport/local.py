@@ -13,7 +13,6 @@ import numpy as np
 from marrow_niche.kernels.parted import parted
 from marrow_niche.transport.bricks import HALF, brick_of
 
-
 RARE = 0.1
 """Largest share of the bricks that are relaxed again. They lie apart, so each costs what two or three in a row do; above this
 share that is more than the cycles it saves."""
