@@ -69,21 +69,6 @@ def store(typing, array, index, value):
 
 
 @intrinsic
-def prefetch(typing, array, index):
-    """Ask for array[index:index + 8], which is wanted soon, where the machine would not guess it."""
-
-    def make(context, builder, signature, values):
-        byte = ir.PointerType(ir.IntType(8))
-        place = builder.bitcast(_address(context, builder, signature.args[0], *values), byte)
-        kind = ir.FunctionType(ir.VoidType(), [byte, _INDEX, _INDEX, _INDEX])
-        call = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
-        builder.call(call, [place, _INDEX(0), _INDEX(3), _INDEX(1)])  # to be read, kept near, data
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp), make
-
-
-@intrinsic
 def splat(typing, number):
     """The number in every lane."""
 

@@ -129,7 +129,7 @@ def _sweep(op, level, active, bricks, plain, faces, work, ledger, number, part):
             smooth(op, level, first, last, bricks, plain, gz, gy, gx, inverse, r, z)
         elif local:
             red = work.w[s] if op <= FIRST_RED else z
-            smooth_some(black, some, first, last, plain, bricks, gz, gy, gx, inverse, r, z, red)
+            smooth_some(black, some[first:last], plain, bricks, gz, gy, gx, inverse, r, z, red)
         elif op == LEFT:
             leave(first, last, bricks, plain, gz, gy, gx, inverse, z, work.w[s])
         elif op in (UP, GATHER):

@@ -16,7 +16,6 @@ from marrow_niche.kernels.lanes import (
     multiply,
     narrow,
     odds,
-    prefetch,
     raise_,
     splat,
     store,
@@ -33,8 +32,6 @@ from marrow_niche.kernels.lanes import (
 """What a sweep does. Not Python's own numbers, for each of which a sweep would be compiled anew; nor are the next two."""
 FINEST, UNEVEN = np.int64(0), np.bool_(False)
 """The level of the voxels, and that the faces of a level are not all 1."""
-AHEAD = 6
-"""How many bricks before its turn one of a list is asked for."""
 
 
 class Bricks(NamedTuple):
@@ -97,42 +94,19 @@ def smooth(op, level, first, last, bricks, plain, gz, gy, gx, inverse, r, z):
         _relax(k, flip, mine, other, table, odd, plain, gz, gy, gx, inverse, r, z)
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _expect(k, mine, other, to, plain, table, gz, gy, gx, inverse, c):
-    """Ask for what relaxing the voxels at `mine` of brick k reads: c at `other`, and what stands at `to`."""
-    o = np.int64(table[k, 0])
-    prefetch(inverse, to + o)
-    prefetch(c, other + o)
-    for f in range(1, 5):
-        prefetch(c, other + table[k, f])
-    if not plain:
-        prefetch(gx, mine + o)
-        prefetch(gx, other + o)
-        prefetch(gz, mine + o)
-        prefetch(gz, other + table[k, 1])
-        prefetch(gy, mine + o)
-        prefetch(gy, other + table[k, 3])
-
-
 @njit(cache=True, nogil=True)
-def smooth_some(black, some, first, last, plain, bricks, gz, gy, gx, inverse, r, z, w):
-    """Relax the black voxels of some[first:last] of the finest level, z = (r + Σ g w) / d, or the red ones, w = Σ g z / d.
-
-    These bricks lie apart, so each is asked for a few before its turn.
-    """
+def smooth_some(black, some, plain, bricks, gz, gy, gx, inverse, r, z, w):
+    """Relax the black voxels of `some` bricks of the finest level, z = (r + Σ g w) / d, or the red ones, w = Σ g z / d."""
     table, odd, stride = bricks.table, bricks.odd, bricks.stride[0]
-    for i in range(first, last):
-        k, ahead = some[i], some[min(i + AHEAD, last - 1)]
+    for k in some:
         o = np.int64(table[k, 0])
         if black:
-            _expect(ahead, stride, 0, stride, plain, table, gz, gy, gx, inverse, w)
             t = _around(
                 plain, o, odd[k] ^ 1, table[k, 1], table[k, 2], table[k, 3], table[k, 4], stride, 0, gz, gy, gx, w
             )
             o += stride
             store(z, o, flush(multiply(add(t, load(r, o)), load(inverse, o))))
         else:
-            _expect(ahead, 0, stride, 0, plain, table, gz, gy, gx, inverse, z)
             t = _around(plain, o, odd[k], table[k, 1], table[k, 2], table[k, 3], table[k, 4], 0, stride, gz, gy, gx, z)
             store(w, o, flush(multiply(t, load(inverse, o))))
 
