@@ -10,13 +10,17 @@ Voxels stand in bricks (`transport.bricks`). A coarse voxel's faces sum those of
 distance; its loss sums theirs. The cycle works in float32, and so do the conjugate gradients, on a residual that is
 measured in float64: what they find is added to the solution in float64 until that residual is as small as asked for.
 
+Red voxels touch black ones alone. Once they are relaxed nothing is left on them, and a cycle ends by relaxing them: so the
+gradients know the black voxels only, half the numbers, and what red ones add is worked out from these in the end.
+
 All species advance together. A sweep is cut into tasks of `CHUNK` bricks of one species, which threads share; sums are
 taken task by task and added in their order. So one species uses all threads too, and the bits do not depend on them.
 
 References
 ----------
 Briggs, Henson, McCormick, A Multigrid Tutorial, SIAM 2000; Tatebe, The multigrid preconditioned conjugate gradient
-method, NASA CP-3224, 1993; Carson and Higham, SIAM J Sci Comput 2018 (refinement in two precisions).
+method, NASA CP-3224, 1993; Saad, Iterative Methods for Sparse Linear Systems, SIAM 2003, ch. 12.4 (red-black ordering);
+Carson and Higham, SIAM J Sci Comput 2018 (refinement in two precisions).
 """
 
 from typing import NamedTuple
@@ -25,13 +29,18 @@ import numpy as np
 from numba import njit, prange
 
 from marrow_niche.kernels.sweeps import (
+    BEGIN,
     BLACK,
     CORRECT,
     DESCEND,
     DOWN,
+    FINEST,
+    FIRST_BLACK,
+    FIRST_RED,
     GATHER,
     INVERT,
     LAST,
+    LEFT,
     LOCAL_BLACK,
     LOCAL_RED,
     RED,
@@ -39,36 +48,43 @@ from marrow_niche.kernels.sweeps import (
     SCALE,
     SURVEY,
     TURN,
+    UNEVEN,
     UP,
+    begin,
     correct,
     descend,
     finish,
     invert,
+    leave,
     prolong,
     residual,
     restrict,
     smooth,
     smooth_some,
     survey,
-    times,
     turn,
 )
 
 CHUNK = 512
 """Bricks of a task."""
-LOCAL = 2
+LOCAL = 1
 """How often the bricks round parted blocks are relaxed again, on the way down and on the way up."""
 
 
+COARSE = 2
+"""How often coarse levels, which are cheap, are relaxed on the way down and again on the way up; the finest: once."""
+
+
 class Work(NamedTuple):
-    """Arrays of S species: on all levels (S, T) float32, on the finest (S, T₀) float32 and float64."""
+    """Arrays of S species: on all levels (S, T) float32, on the finest (S, T₀) or, of one colour, (S, T₀ / 2)."""
 
     inverse: np.ndarray  # (S, T) one over the diagonal, 0 in closed voxels
     r: np.ndarray  # (S, T) residual, and the right hand sides of the coarse levels
     z: np.ndarray  # (S, T) what a cycle finds
-    p: np.ndarray  # (S, T₀) direction
-    q: np.ndarray  # (S, T₀) its image
-    e: np.ndarray  # (S, T₀) what the conjugate gradients have found
+    p: np.ndarray  # (S, T₀ / 2) direction on black voxels
+    q: np.ndarray  # (S, T₀ / 2) its image
+    w: np.ndarray  # (S, T₀ / 2) what red voxels have round parted blocks before a cycle goes down; zero elsewhere
+    e: np.ndarray  # (S, T₀) what the conjugate gradients have found on black voxels
     k: np.ndarray  # (S, T₀) loss
     loss: np.ndarray  # (S, T₀) float64, like the next two
     b: np.ndarray  # (S, T₀) right hand side
@@ -96,36 +112,42 @@ def _sweep(op, level, active, bricks, plain, faces, work, ledger, number, part):
     """Do `op` for each of the `active` species, its bricks shared out in tasks; sums go to part[species, task]."""
     region, positive, gain, shift, books = ledger
     row = level + 1 if op in (UP, DOWN, GATHER) else level
-    begin, end = bricks.brick[row], bricks.brick[row + 1]
-    some = bricks.local_black if op == LOCAL_BLACK else bricks.local_red
-    if op in (LOCAL_BLACK, LOCAL_RED):
-        begin, end = 0, some.size
-    tasks = (end - begin + CHUNK - 1) // CHUNK
+    begin_, end = bricks.brick[row], bricks.brick[row + 1]
+    local, black = FIRST_BLACK <= op <= LOCAL_RED, op in (FIRST_BLACK, LOCAL_BLACK)
+    some = bricks.local_black if black else bricks.local_red
+    if local:
+        begin_, end = 0, some.size
+    tasks = (end - begin_ + CHUNK - 1) // CHUNK
     gz, gy, gx = faces.z, faces.y, faces.x
     for t in prange(tasks * active.size):
         s = active[t % active.size]  # one species after the other while the faces are at hand
         task = t // active.size
-        first = begin + task * CHUNK
+        first = begin_ + task * CHUNK
         last = min(first + CHUNK, end)
         inverse, r, z = work.inverse[s], work.r[s], work.z[s]
         if op <= RED:
             smooth(op, level, first, last, bricks, plain, gz, gy, gx, inverse, r, z)
-        elif op <= LOCAL_RED:
-            smooth_some(op, some[first:last], plain, bricks, gz, gy, gx, inverse, r, z)
+        elif local:
+            red = work.w[s] if op <= FIRST_RED else z
+            smooth_some(black, some[first:last], plain, bricks, gz, gy, gx, inverse, r, z, red)
+        elif op == LEFT:
+            leave(first, last, bricks, plain, gz, gy, gx, inverse, z, work.w[s])
         elif op in (UP, GATHER):
-            restrict(op, level, first, last, bricks, plain, gz, gy, gx, inverse, r, z)
+            restrict(op, level, first, last, bricks, gz, gy, gx, inverse, r, z, work.k[s])
         elif op == DOWN:
-            prolong(level, first, last, bricks, inverse, z)
+            prolong(level, first, last, bricks, inverse, z, work.w[s])
+        elif op == BEGIN:
+            begin(first, last, bricks, plain, gz, gy, gx, inverse, r, z)
         elif op == LAST:
             part[s, task] = finish(first, last, bricks, plain, gz, gy, gx, inverse, r, z)
         elif op == TURN:
             part[s, task] = turn(
-                first, last, bricks, plain, gz, gy, gx, faces.sum, work.k[s], np.float32(number[s]), r, z,
-                work.p[s], work.q[s],
+                first, last, bricks, plain, gz, gy, gx, faces.sum, work.k[s], np.float32(number[s]), z,
+                work.p[s], work.q[s], work.e[s],
             )  # fmt: skip
         elif op == DESCEND:
             part[s, task] = descend(
-                first, last, bricks, np.float32(number[s]), work.p[s], work.q[s], work.e[s], r
+                first, last, bricks, np.float32(number[s]), work.p[s], work.q[s], work.e[s], inverse, r, z
             )
         elif op == RESIDUAL:
             part[s, task] = residual(
@@ -134,47 +156,45 @@ def _sweep(op, level, active, bricks, plain, faces, work, ledger, number, part):
             )  # fmt: skip
         elif op == CORRECT:
             correct(
-                first, last, bricks, region, positive[s], number[s], gain[s], shift[s],
-                faces.fine_sum, work.loss[s], work.c[s], work.e[s], books[0, s], books[1, s],
+                first, last, bricks, region, positive[s], number[s], gain[s], shift[s], plain, gz, gy, gx,
+                faces.fine_sum, work.loss[s], inverse, r, work.e[s], work.c[s], books[0, s], books[1, s],
             )  # fmt: skip
         elif op == SURVEY:
             part[s, task] = survey(first, last, bricks, work.b[s], work.loss[s], books[0, s], books[1, s], books[2, s])
         else:
-            invert(level, first, last, bricks, faces.sum, inverse, z)
+            invert(level, first, last, bricks, faces.sum, inverse, work.k[s] if level == 0 else z)
 
 
 @njit(cache=True, parallel=True)
-def _deep(low, active, bricks, plain, faces, work):
+def _deep(low, active, bricks, faces, work):
     """The cycle from level `low` on, from zero and back: small levels, one species a task."""
     top = bricks.stride.size - 1
     gz, gy, gx = faces.z, faces.y, faces.x
     for t in prange(active.size):
-        inverse, r, z = work.inverse[active[t]], work.r[active[t]], work.z[active[t]]
+        inverse, r, z, w = work.inverse[active[t]], work.r[active[t]], work.z[active[t]], work.w[active[t]]
         for level in range(low, top + 1):
-            bare = plain and level == 0
             first, last = bricks.brick[level], bricks.brick[level + 1]
-            smooth(SCALE, level, first, last, bricks, bare, gz, gy, gx, inverse, r, z)
-            smooth(BLACK, level, first, last, bricks, bare, gz, gy, gx, inverse, r, z)
-            for _ in range(times(level) - 1):
-                smooth(RED, level, first, last, bricks, bare, gz, gy, gx, inverse, r, z)
-                smooth(BLACK, level, first, last, bricks, bare, gz, gy, gx, inverse, r, z)
+            smooth(SCALE, level, first, last, bricks, UNEVEN, gz, gy, gx, inverse, r, z)
+            smooth(BLACK, level, first, last, bricks, UNEVEN, gz, gy, gx, inverse, r, z)
+            for _ in range(COARSE - 1):
+                smooth(RED, level, first, last, bricks, UNEVEN, gz, gy, gx, inverse, r, z)
+                smooth(BLACK, level, first, last, bricks, UNEVEN, gz, gy, gx, inverse, r, z)
             if level < top:
                 first, last = bricks.brick[level + 1], bricks.brick[level + 2]
-                restrict(UP, level, first, last, bricks, bare, gz, gy, gx, inverse, r, z)
+                restrict(UP, level, first, last, bricks, gz, gy, gx, inverse, r, z, work.k[active[t]])
         for level in range(top, low - 1, -1):
-            bare = plain and level == 0
             if level < top:
-                prolong(level, bricks.brick[level + 1], bricks.brick[level + 2], bricks, inverse, z)
+                prolong(level, bricks.brick[level + 1], bricks.brick[level + 2], bricks, inverse, z, w)
             first, last = bricks.brick[level], bricks.brick[level + 1]
-            for _ in range(times(level)):
-                smooth(BLACK, level, first, last, bricks, bare, gz, gy, gx, inverse, r, z)
-                smooth(RED, level, first, last, bricks, bare, gz, gy, gx, inverse, r, z)
+            for _ in range(COARSE):
+                smooth(BLACK, level, first, last, bricks, UNEVEN, gz, gy, gx, inverse, r, z)
+                smooth(RED, level, first, last, bricks, UNEVEN, gz, gy, gx, inverse, r, z)
 
 
 @njit(cache=True)
 def _first_deep(bricks):
-    """The first level that is one task, and so are all after it; at least 1 where there is more than one."""
-    low = bricks.stride.size - 1
+    """The first level that is one task, and so are all after it; at least 1."""
+    low = max(1, bricks.stride.size - 1)
     while low > 1 and bricks.brick[low] - bricks.brick[low - 1] <= CHUNK:
         low -= 1
     return low
@@ -182,39 +202,41 @@ def _first_deep(bricks):
 
 @njit(cache=True)
 def _cycle(active, bricks, plain, faces, work, ledger, number, part):
-    """One symmetric V cycle from zero: z ≈ A⁻¹ r, red-black down, black-red up; leaves Σ r z in `part`.
+    """One symmetric V cycle on the black voxels of the finest level: z ≈ A⁻¹ r where r is zero on red ones.
 
-    The finest level is relaxed once down and once up, coarser ones twice (`times`). Between its red voxels and its black
-    ones, and again on the way back, come those of the bricks round parted blocks (`transport.local`), in mirrored order.
+    It begins with z = r / d on black voxels, which is what relaxing all from zero gives, and ends by relaxing the red ones;
+    leaves Σ r z in `part`. Those of the bricks round parted blocks (`transport.local`) are relaxed again, red and black, on the
+    way down, and in mirrored order on the way up. Coarser levels are relaxed `COARSE` times, red-black down, black-red up.
     """
-    low = _first_deep(bricks)
-    for level in range(low):
-        bare = plain and level == 0
-        _sweep(SCALE, level, active, bricks, bare, faces, work, ledger, number, part)
-        if level == 0 and bricks.local_red.size > 0:
+    again = bricks.local_red.size > 0
+    if bricks.stride.size > 1:
+        if again:
             for _ in range(LOCAL):
-                _sweep(LOCAL_BLACK, 0, active, bricks, plain, faces, work, ledger, number, part)
-                _sweep(LOCAL_RED, 0, active, bricks, plain, faces, work, ledger, number, part)
-        _sweep(BLACK, level, active, bricks, bare, faces, work, ledger, number, part)
-        for _ in range(times(level) - 1):
-            _sweep(RED, level, active, bricks, bare, faces, work, ledger, number, part)
-            _sweep(BLACK, level, active, bricks, bare, faces, work, ledger, number, part)
-        _sweep(UP, level, active, bricks, bare, faces, work, ledger, number, part)
-    _deep(low, active, bricks, plain, faces, work)
-    for level in range(low - 1, -1, -1):
-        bare = plain and level == 0
-        _sweep(DOWN, level, active, bricks, bare, faces, work, ledger, number, part)
-        for _ in range(times(level) - 1):
-            _sweep(BLACK, level, active, bricks, bare, faces, work, ledger, number, part)
-            _sweep(RED, level, active, bricks, bare, faces, work, ledger, number, part)
-        _sweep(BLACK, level, active, bricks, bare, faces, work, ledger, number, part)
-        if level == 0 and bricks.local_red.size > 0:
+                _sweep(FIRST_RED, FINEST, active, bricks, plain, faces, work, ledger, number, part)
+                _sweep(FIRST_BLACK, FINEST, active, bricks, plain, faces, work, ledger, number, part)
+        _sweep(LEFT, FINEST, active, bricks, plain, faces, work, ledger, number, part)
+        _sweep(UP, FINEST, active, bricks, plain, faces, work, ledger, number, part)
+        low = _first_deep(bricks)
+        for level in range(FINEST + 1, low):
+            _sweep(SCALE, level, active, bricks, UNEVEN, faces, work, ledger, number, part)
+            _sweep(BLACK, level, active, bricks, UNEVEN, faces, work, ledger, number, part)
+            for _ in range(COARSE - 1):
+                _sweep(RED, level, active, bricks, UNEVEN, faces, work, ledger, number, part)
+                _sweep(BLACK, level, active, bricks, UNEVEN, faces, work, ledger, number, part)
+            _sweep(UP, level, active, bricks, UNEVEN, faces, work, ledger, number, part)
+        _deep(low, active, bricks, faces, work)
+        for level in range(low - 1, 0, -1):
+            _sweep(DOWN, level, active, bricks, UNEVEN, faces, work, ledger, number, part)
+            for _ in range(COARSE):
+                _sweep(BLACK, level, active, bricks, UNEVEN, faces, work, ledger, number, part)
+                _sweep(RED, level, active, bricks, UNEVEN, faces, work, ledger, number, part)
+        _sweep(DOWN, FINEST, active, bricks, plain, faces, work, ledger, number, part)
+        _sweep(BLACK, FINEST, active, bricks, plain, faces, work, ledger, number, part)
+        if again:
             for _ in range(LOCAL):
-                _sweep(LOCAL_RED, 0, active, bricks, plain, faces, work, ledger, number, part)
-                _sweep(LOCAL_BLACK, 0, active, bricks, plain, faces, work, ledger, number, part)
-        _sweep(RED if level > 0 else LAST, level, active, bricks, bare, faces, work, ledger, number, part)
-    if low == 0:  # relaxed already, and as before
-        _sweep(LAST, 0, active, bricks, plain, faces, work, ledger, number, part)
+                _sweep(LOCAL_RED, FINEST, active, bricks, plain, faces, work, ledger, number, part)
+                _sweep(LOCAL_BLACK, FINEST, active, bricks, plain, faces, work, ledger, number, part)
+    _sweep(LAST, FINEST, active, bricks, plain, faces, work, ledger, number, part)
 
 
 @njit(cache=True)
@@ -248,8 +270,6 @@ def _balance(active, bricks, region, positive, came, loss_sum, books, gain, shif
 @njit(cache=True)
 def _invert_all(active, bricks, plain, faces, work, ledger, number, part):
     """The diagonals of every level, from the losses of the finest."""
-    for s in active:
-        work.z[s, : work.k.shape[1]] = work.k[s]
     levels = bricks.stride.size
     for level in range(levels):
         _sweep(INVERT, level, active, bricks, plain, faces, work, ledger, number, part)
@@ -270,7 +290,7 @@ def solve(bricks, region, plain, faces, work, rtol, most, inner):
         Every open face of the finest level has conductance 1: they are not read.
     faces : Faces
     work : Work
-        `loss`, `k`, `b` and a guess in `c` are given, zero in closed voxels; `e` is zero. The solution is left in `c`, to
+        `loss`, `k`, `b` and a guess in `c` are given, zero in closed voxels; `w` is zero. The solution is left in `c`, to
         be multiplied by `gain`, and `shift` added.
     rtol : float
         Largest |b − A c| / |b|, measured in float64 at the end.
@@ -300,7 +320,7 @@ def solve(bricks, region, plain, faces, work, rtol, most, inner):
     cycles, stalled = np.zeros(species, np.int64), np.zeros(species, np.int64)
 
     active = np.arange(species)
-    _sweep(SURVEY, 0, active, bricks, plain, faces, work, ledger, number, part)
+    _sweep(SURVEY, FINEST, active, bricks, plain, faces, work, ledger, number, part)
     _added(part, active, tasks, square)
     for s in active:
         for k in range(bricks.brick[1]):
@@ -313,7 +333,7 @@ def solve(bricks, region, plain, faces, work, rtol, most, inner):
             work.c[s] = 0.0
     active = np.flatnonzero(live)
     _invert_all(active, bricks, plain, faces, work, ledger, number, part)
-    _measure(0.0, active, bricks, plain, faces, work, ledger, came, loss_sum, size, number, part, square)
+    _measure(np.float64(0.0), active, bricks, plain, faces, work, ledger, came, loss_sum, size, number, part, square)
     for s in active:
         reached[s] = np.sqrt(square[s]) / size[s]
         live[s] = not reached[s] < 1.0  # no guess, or one worse than none
@@ -321,7 +341,7 @@ def solve(bricks, region, plain, faces, work, rtol, most, inner):
             reached[s] = 1.0
             gain[s], shift[s] = 1.0, 0.0
             work.c[s] = 0.0
-    _sweep(RESIDUAL, 0, active[live[active]], bricks, plain, faces, work, ledger, size, part)
+    _sweep(RESIDUAL, FINEST, active[live[active]], bricks, plain, faces, work, ledger, size, part)
     while True:
         for s in active:
             stalled[s] = stalled[s] + 1 if reached[s] >= 0.5 * last[s] else 0
@@ -333,6 +353,8 @@ def solve(bricks, region, plain, faces, work, rtol, most, inner):
         if outer.size == 0:
             break
         active = outer
+        _sweep(SCALE, FINEST, active, bricks, plain, faces, work, ledger, number, part)
+        _sweep(BEGIN, FINEST, active, bricks, plain, faces, work, ledger, number, part)
         while active.size > 0:
             _cycle(active, bricks, plain, faces, work, ledger, number, part)
             _added(part, active, tasks, now)
@@ -340,18 +362,18 @@ def solve(bricks, region, plain, faces, work, rtol, most, inner):
                 cycles[s] += 1
                 number[s] = now[s] / before[s] if before[s] > 0.0 else 0.0
                 before[s] = now[s]
-            _sweep(TURN, 0, active, bricks, plain, faces, work, ledger, number, part)
+            _sweep(TURN, FINEST, active, bricks, plain, faces, work, ledger, number, part)
             _added(part, active, tasks, square)
             for s in active:
                 live[s] = square[s] > 0.0
                 number[s] = now[s] / square[s] if live[s] else 0.0
-            _sweep(DESCEND, 0, active, bricks, plain, faces, work, ledger, number, part)
+            _sweep(DESCEND, FINEST, active, bricks, plain, faces, work, ledger, number, part)
             _added(part, active, tasks, square)
             for s in active:
                 live[s] = live[s] and np.sqrt(square[s]) > goal[s] and cycles[s] < most
             active = active[live[active]]
         active = outer
-        _measure(1.0, active, bricks, plain, faces, work, ledger, came, loss_sum, size, number, part, square)
+        _measure(np.float64(1.0), active, bricks, plain, faces, work, ledger, came, loss_sum, size, number, part, square)
         for s in active:
             reached[s] = np.sqrt(square[s]) / size[s]
         for s in active:
@@ -368,9 +390,9 @@ def _measure(e, active, bricks, plain, faces, work, ledger, came, loss_sum, size
     region, positive, gain, shift, books = ledger
     for s in active:
         number[s] = e * size[s]
-    _sweep(CORRECT, 0, active, bricks, plain, faces, work, ledger, number, part)
+    _sweep(CORRECT, FINEST, active, bricks, plain, faces, work, ledger, number, part)
     _balance(active, bricks, region, positive, came, loss_sum, books, gain, shift)
     for s in active:
         number[s] = size[s]
-    _sweep(RESIDUAL, 0, active, bricks, plain, faces, work, ledger, number, part)
+    _sweep(RESIDUAL, FINEST, active, bricks, plain, faces, work, ledger, number, part)
     _added(part, active, (bricks.brick[1] + CHUNK - 1) // CHUNK, square)

@@ -26,9 +26,12 @@ from marrow_niche.kernels.lanes import (
 )
 
 (
-    SCALE, BLACK, RED, LOCAL_BLACK, LOCAL_RED, UP, DOWN, LAST, TURN, DESCEND, RESIDUAL, GATHER, INVERT, CORRECT, SURVEY,
-) = range(15)  # fmt: skip
-"""What a sweep does."""
+    SCALE, BLACK, RED, FIRST_BLACK, FIRST_RED, LOCAL_BLACK, LOCAL_RED, LEFT, UP, DOWN, BEGIN, LAST, TURN, DESCEND, RESIDUAL,
+    GATHER, INVERT, CORRECT, SURVEY,
+) = np.arange(19)  # fmt: skip
+"""What a sweep does. Not Python's own numbers, for each of which a sweep would be compiled anew; nor are the next two."""
+FINEST, UNEVEN = np.int64(0), np.bool_(False)
+"""The level of the voxels, and that the faces of a level are not all 1."""
 
 
 class Bricks(NamedTuple):
@@ -92,32 +95,49 @@ def smooth(op, level, first, last, bricks, plain, gz, gy, gx, inverse, r, z):
 
 
 @njit(cache=True, nogil=True)
-def smooth_some(op, some, plain, bricks, gz, gy, gx, inverse, r, z):
-    """z = (r + Σ g z) / d on the red or the black voxels of `some` bricks of the finest level."""
-    flip = 1 if op == LOCAL_BLACK else 0
-    mine, other = flip * bricks.stride[0], (1 - flip) * bricks.stride[0]
+def smooth_some(black, some, plain, bricks, gz, gy, gx, inverse, r, z, w):
+    """Relax the black voxels of `some` bricks of the finest level, z = (r + Σ g w) / d, or the red ones, w = Σ g z / d."""
+    table, odd, stride = bricks.table, bricks.odd, bricks.stride[0]
     for k in some:
-        _relax(k, flip, mine, other, bricks.table, bricks.odd, plain, gz, gy, gx, inverse, r, z)
+        o = np.int64(table[k, 0])
+        if black:
+            t = _around(
+                plain, o, odd[k] ^ 1, table[k, 1], table[k, 2], table[k, 3], table[k, 4], stride, 0, gz, gy, gx, w
+            )
+            o += stride
+            store(z, o, flush(multiply(add(t, load(r, o)), load(inverse, o))))
+        else:
+            t = _around(plain, o, odd[k], table[k, 1], table[k, 2], table[k, 3], table[k, 4], 0, stride, gz, gy, gx, z)
+            store(w, o, flush(multiply(t, load(inverse, o))))
 
 
 @njit(cache=True, nogil=True)
-def times(level):
-    """How often a level is relaxed on the way down and again on the way up: once the finest, the cheap ones twice."""
-    return 1 if level == 0 else 2
+def leave(first, last, bricks, plain, gz, gy, gx, inverse, z, w):
+    """The residual of the red voxels of the finest level, whose black neighbours were relaxed since, into z.
+
+    Σ g z, less d w in bricks that were relaxed `again`.
+    """
+    again, table, odd, stride = bricks.again, bricks.table, bricks.odd, bricks.stride[0]
+    for k in range(first, last):
+        o = np.int64(table[k, 0])
+        t = _around(plain, o, odd[k], table[k, 1], table[k, 2], table[k, 3], table[k, 4], 0, stride, gz, gy, gx, z)
+        if plain or again[k]:
+            share = load(inverse, o)
+            t = where(share, subtract(t, divide(load(w, o), share)))
+        store(z, o, t)
 
 
 @njit(cache=True, nogil=True)
-def restrict(op, level, first, last, bricks, plain, gz, gy, gx, inverse, r, z):
+def restrict(op, level, first, last, bricks, gz, gy, gx, inverse, r, z, loss):
     """Sum into the coarse bricks first ... last of `level` + 1 what lies under them.
 
-    UP: the residual of the red voxels, whose black neighbours were relaxed since, into r; r + Σ g z − d z, which is Σ g z
-    where they were relaxed `once`, from zero, and not `again`. GATHER: z, both colours.
+    UP: the residual of the red voxels, whose black neighbours were relaxed since, into r; r + Σ g z − d z, on the finest
+    level what `leave` left in z. GATHER: the loss, both colours, which on the finest level stands in `loss`, above in z.
     """
-    once, again = times(level) == 1, bricks.again
     table, odd, children = bricks.table, bricks.odd, bricks.children
     red, black = bricks.base[level], bricks.base[level] + bricks.stride[level]
     base, stride = bricks.base[level + 1], bricks.stride[level + 1]
-    origin = bricks.brick[level] - 1
+    origin, fine = bricks.brick[level] - 1, level == FINEST
     nothing = splat(np.float32(0.0))
     for k in range(first, last):
         low, high = nothing, nothing
@@ -127,16 +147,16 @@ def restrict(op, level, first, last, bricks, plain, gz, gy, gx, inverse, r, z):
                 continue
             j = origin + child
             o = np.int64(table[j, 0])
-            if op == UP:
+            if op == GATHER:
+                t = add(load(loss, o), load(loss, black + o)) if fine else add(load(z, red + o), load(z, black + o))
+            elif fine:
+                t = load(z, o)
+            else:
                 t = _around(
-                    plain, o, odd[j], table[j, 1], table[j, 2], table[j, 3], table[j, 4], red, black, gz, gy, gx, z
+                    UNEVEN, o, odd[j], table[j, 1], table[j, 2], table[j, 3], table[j, 4], red, black, gz, gy, gx, z
                 )
                 share = load(inverse, red + o)
-                if not once or again[j]:
-                    t = subtract(add(t, load(r, red + o)), divide(load(z, red + o), share))
-                t = where(share, t)
-            else:
-                t = add(load(z, red + o), load(z, black + o))
+                t = where(share, subtract(add(t, load(r, red + o)), divide(load(z, red + o), share)))
             if q < 4:
                 low = add(low, t)
             else:
@@ -154,8 +174,11 @@ def restrict(op, level, first, last, bricks, plain, gz, gy, gx, inverse, r, z):
 
 
 @njit(cache=True, nogil=True)
-def prolong(level, first, last, bricks, inverse, z):
-    """Add what the coarse bricks first ... last of `level` + 1 found to the red voxels under them."""
+def prolong(level, first, last, bricks, inverse, z, w):
+    """Add what the coarse bricks first ... last of `level` + 1 found to the red voxels under them.
+
+    On the finest level these begin from zero, or from w where they were relaxed `again`.
+    """
     table, odd, children = bricks.table, bricks.odd, bricks.children
     red = bricks.base[level]
     base, stride = bricks.base[level + 1], bricks.stride[level + 1]
@@ -169,82 +192,95 @@ def prolong(level, first, last, bricks, inverse, z):
         for q in range(8):
             child = np.int64(children[k, q])
             if child > 0:
-                o = red + table[origin + child, 0]
-                t = low if q < 4 else high
-                store(z, o, add(load(z, o), where(load(inverse, o), t)))
+                j = origin + child
+                o = red + table[j, 0]
+                t = where(load(inverse, o), low if q < 4 else high)
+                if level > 0:
+                    t = add(t, load(z, o))
+                elif bricks.again[j]:
+                    t = add(t, load(w, o))
+                store(z, o, t)
 
 
 @njit(cache=True, nogil=True)
-def invert(level, first, last, bricks, faces, inverse, z):
-    """inverse = 1 / (z + faces) in open voxels of bricks first ... last, where z holds the loss."""
+def invert(level, first, last, bricks, faces, inverse, loss):
+    """inverse = 1 / (loss + faces) in open voxels of bricks first ... last; on the finest level `loss` may be (T₀,)."""
     table, base, stride = bricks.table, bricks.base[level], bricks.stride[level]
     one = splat(np.float32(1.0))
     for k in range(first, last):
         for colour in range(2):
             o = base + colour * stride + table[k, 0]
-            d = add(load(z, o), load(faces, o))
+            d = add(load(loss, o), load(faces, o))
             store(inverse, o, where(d, divide(one, d)))
 
 
 @njit(cache=True, nogil=True)
+def begin(first, last, bricks, plain, gz, gy, gx, inverse, r, z):
+    """With the red voxels relaxed, z = r / d, what is left on the black ones: r += Σ g z, and z = r / d there."""
+    table, odd, stride = bricks.table, bricks.odd, bricks.stride[0]
+    for k in range(first, last):
+        o = np.int64(table[k, 0])
+        t = _around(plain, o, odd[k] ^ 1, table[k, 1], table[k, 2], table[k, 3], table[k, 4], stride, 0, gz, gy, gx, z)
+        o += stride
+        share = load(inverse, o)
+        t = flush(where(share, add(load(r, o), t)))
+        store(r, o, t)
+        store(z, o, flush(multiply(t, share)))
+
+
+@njit(cache=True, nogil=True)
 def finish(first, last, bricks, plain, gz, gy, gx, inverse, r, z):
-    """Relax the red voxels of the finest level, the last a cycle does; returns Σ r z over both colours."""
+    """Relax the red voxels of the finest level, z = Σ g z / d, the last a cycle does; returns Σ r z over the black ones."""
     table, odd, stride = bricks.table, bricks.odd, bricks.stride[0]
     sum_ = splat(np.float32(0.0))
     for k in range(first, last):
         o = np.int64(table[k, 0])
         u = o + stride
         t = _around(plain, o, odd[k], table[k, 1], table[k, 2], table[k, 3], table[k, 4], 0, stride, gz, gy, gx, z)
-        x = load(r, o)
-        v = flush(multiply(add(t, x), load(inverse, o)))
-        store(z, o, v)
-        sum_ = add(sum_, add(multiply(x, v), multiply(load(r, u), load(z, u))))
+        store(z, o, flush(multiply(t, load(inverse, o))))
+        sum_ = add(sum_, multiply(load(r, u), load(z, u)))
     return total(sum_)
 
 
 @njit(cache=True, nogil=True)
-def turn(first, last, bricks, plain, gz, gy, gx, faces, loss, beta, r, z, p, q):
-    """The next direction p = z + β p and its image q = A z + β q; returns p · q. Where β is zero, p and q are not read.
+def turn(first, last, bricks, plain, gz, gy, gx, faces, loss, beta, z, p, q, e):
+    """The next direction p = z + β p and its image q = A z + β q on the black voxels; returns p · q.
 
-    The cycle ends by relaxing the red voxels, so there A z is r.
+    The cycle ends by relaxing the red voxels, so there A z is zero. Where β is zero, p and q are not read, and e becomes zero.
     """
     anew = beta == 0.0
     table, odd, stride = bricks.table, bricks.odd, bricks.stride[0]
-    b, sum_ = splat(beta), splat(np.float32(0.0))
+    b, nothing = splat(beta), splat(np.float32(0.0))
+    sum_ = nothing
     for k in range(first, last):
         o = np.int64(table[k, 0])
-        x, y = load(z, o), load(r, o)
-        if not anew:
-            x, y = flush(add(x, multiply(b, load(p, o)))), flush(add(y, multiply(b, load(q, o))))
-        store(p, o, x)
-        store(q, o, y)
-        sum_ = add(sum_, multiply(x, y))
-        t = _around(
-            plain, o, odd[k] ^ 1, table[k, 1], table[k, 2], table[k, 3], table[k, 4], stride, 0, gz, gy, gx, z
-        )
-        o += stride
-        v = load(z, o)
-        t = add(multiply(load(loss, o), v), where(v, subtract(multiply(load(faces, o), v), t)))
-        x, y = v, t
-        if not anew:
-            x, y = flush(add(x, multiply(b, load(p, o)))), flush(add(y, multiply(b, load(q, o))))
-        store(p, o, x)
-        store(q, o, y)
-        sum_ = add(sum_, multiply(x, y))
+        u = o + stride
+        v = load(z, u)
+        t = _around(plain, o, odd[k] ^ 1, table[k, 1], table[k, 2], table[k, 3], table[k, 4], stride, 0, gz, gy, gx, z)
+        d = load(faces, u)  # zero where nothing is beside: not v, which may be zero in an open voxel
+        t = add(multiply(load(loss, u), v), where(d, subtract(multiply(d, v), t)))
+        if anew:
+            store(e, u, nothing)
+        else:
+            v, t = flush(add(v, multiply(b, load(p, o)))), flush(add(t, multiply(b, load(q, o))))
+        store(p, o, v)
+        store(q, o, t)
+        sum_ = add(sum_, multiply(v, t))
     return total(sum_)
 
 
 @njit(cache=True, nogil=True)
-def descend(first, last, bricks, alpha, p, q, e, r):
-    """e += α p, r −= α q; returns Σ r²."""
+def descend(first, last, bricks, alpha, p, q, e, inverse, r, z):
+    """e += α p, r −= α q and z = r / d on the black voxels; returns Σ r²."""
     a, sum_ = splat(alpha), splat(np.float32(0.0))
     for k in range(first, last):
-        for colour in range(2):
-            o = colour * bricks.stride[0] + bricks.table[k, 0]
-            store(e, o, add(load(e, o), multiply(a, load(p, o))))
-            x = flush(subtract(load(r, o), multiply(a, load(q, o))))
-            store(r, o, x)
-            sum_ = add(sum_, multiply(x, x))
+        o = np.int64(bricks.table[k, 0])
+        u = o + bricks.stride[0]
+        store(e, u, add(load(e, u), multiply(a, load(p, o))))
+        x = flush(subtract(load(r, u), multiply(a, load(q, o))))
+        store(r, u, x)
+        store(z, u, flush(multiply(x, load(inverse, u))))
+        sum_ = add(sum_, multiply(x, x))
     return total(sum_)
 
 
@@ -273,28 +309,39 @@ def residual(first, last, bricks, region, plain, gz, gy, gx, faces, loss, size, 
 
 
 @njit(cache=True, nogil=True)
-def correct(first, last, bricks, region, positive, size, gain, shift, faces, loss, c, e, lost, under):
-    """c = gain c + shift + size e, then no less than zero if `positive`; e back to zero.
+def correct(
+    first, last, bricks, region, positive, size, gain, shift, plain, gz, gy, gx, faces, loss, inverse, r, e, c, lost, under
+):  # fmt: skip
+    """c = gain c + shift + size e, then no less than zero if `positive`.
 
-    Each brick's Σ loss c goes to lost[k], what was raised to zero to under[k].
+    e is given on black voxels, on red ones it is (r + Σ g e) / d. Each brick's Σ loss c goes to lost[k], what was raised to
+    zero to under[k].
     """
-    zero, nothing, scale = splat(0.0), splat(np.float32(0.0)), splat(size)
+    zero, scale = splat(0.0), splat(size)
+    table, odd, stride = bricks.table, bricks.odd, bricks.stride[0]
     for k in range(first, last):
         went, raised = zero, zero
         m, a = splat(gain[region[k]]), splat(shift[region[k]])
         for colour in range(2):
-            o = colour * bricks.stride[0] + bricks.table[k, 0]
-            x = load(loss, o)
-            v = add(multiply(m, load(c, o)), a)
+            o = np.int64(table[k, 0])
+            u = o + colour * stride
+            x = load(loss, u)
+            v = add(multiply(m, load(c, u)), a)
             if size != 0.0:
-                v = add(v, multiply(scale, widen(load(e, o))))
-                store(e, o, nothing)
-            v = where(add(x, load(faces, o)), v)
+                if colour == 1:
+                    t = load(e, u)
+                else:
+                    t = _around(
+                        plain, o, odd[k], table[k, 1], table[k, 2], table[k, 3], table[k, 4], 0, stride, gz, gy, gx, e
+                    )
+                    t = multiply(add(t, load(r, o)), load(inverse, o))
+                v = add(v, multiply(scale, widen(t)))
+            v = where(add(x, load(faces, u)), v)
             if positive:
                 w = raise_(v)
                 raised = add(raised, subtract(w, v))
                 v = w
-            store(c, o, v)
+            store(c, u, v)
             went = add(went, multiply(x, v))
         lost[k] = total(went)
         under[k] = total(raised)

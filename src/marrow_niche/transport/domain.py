@@ -59,12 +59,13 @@ class Domain:
                 self._shelf.pop(k)
                 return multigrid.Work(*(part[:species] for part in work))
         every, fine = int(self.bricks.base[-1]), int(self.bricks.base[1])
-        small = (np.zeros((species, size), np.float32) for size in (every, every, every, fine, fine, fine, fine))
+        half = fine // 2
+        small = (np.zeros((species, size), np.float32) for size in (every, every, every, half, half, half, fine, fine))
         return multigrid.Work(*small, *(np.zeros((species, fine)) for _ in range(3)))
 
     def give_back(self, work):
-        """Leave arrays for the next solve; only the last ones are kept."""
-        self._shelf[:] = [work]
+        """Leave arrays for the next solve, whole where a part was lent; only the last ones are kept."""
+        self._shelf[:] = [multigrid.Work(*(part if part.base is None else part.base for part in work))]
 
 
 def prepare(neighbour):

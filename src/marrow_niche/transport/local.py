@@ -13,9 +13,16 @@ import numpy as np
 from marrow_niche.kernels.parted import parted
 from marrow_niche.transport.bricks import HALF, brick_of
 
+RARE = 0.1
+"""Largest share of the bricks that are relaxed again. They lie apart, so each costs what two or three in a row do; above this
+share that is more than the cycles it saves."""
 
-def with_local(bricks, neighbour):
-    """The `Bricks` of voxels with these neighbours (n, 6), `local_red`, `local_black` and `again` filled in."""
+
+def with_local(bricks, neighbour, most=RARE):
+    """The `Bricks` of voxels with these neighbours (n, 6), `local_red`, `local_black` and `again` filled in.
+
+    They stay empty where more than the share `most` of the bricks would be relaxed again.
+    """
     n, count = len(neighbour), int(bricks.brick[1])
     if len(bricks.stride) == 1:
         return bricks
@@ -25,9 +32,12 @@ def with_local(bricks, neighbour):
     inside = np.flatnonzero((parent >= 0) & split[parent])
     red = np.zeros(count, bool)
     red[brick_of(bricks, n)[inside]] = True
+    black = np.flatnonzero(_ring(bricks, red)).astype(np.int32)
+    if black.size > most * count:
+        return bricks
     return bricks._replace(
         local_red=np.flatnonzero(red).astype(np.int32),
-        local_black=np.flatnonzero(_ring(bricks, red)).astype(np.int32),
+        local_black=black,
         again=red,
     )
 

@@ -7,16 +7,19 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from marrow_niche.kernels import layout, multigrid, sweeps, walk
+from marrow_niche.kernels import multigrid, sweeps, walk
 from marrow_niche.transport import neighbours_of, prepare, solve_compact
 from marrow_niche.transport.bricks import brick_of, make_faces
 from marrow_niche.transport.domain import as_given
+from marrow_niche.transport.local import with_local
 
 SHAPES = [((13, 10, 37), 0.3), ((7, 6, 33), 0.6), ((5, 4, 50), 0.95), ((1, 9, 40), 0.7), ((1, 1, 70), 1.0)]
 
 
 def domain_of(shape, share, seed=1):
-    return prepare(neighbours_of(np.random.default_rng(seed).random(shape) < share)[1])
+    """Scattered voxels; bricks round parted blocks are relaxed again, however many they are."""
+    domain = prepare(neighbours_of(np.random.default_rng(seed).random(shape) < share)[1])
+    return replace(domain, bricks=with_local(domain.bricks, domain.neighbour, most=1.0), _shelf=[])
 
 
 def levels_of(domain):
@@ -127,35 +130,113 @@ def test_bricks_know_their_region():
     assert (domain.brick_region[brick_of(domain.bricks, domain.n)] == domain.region).all()
 
 
-def cycle_of(domain, loss):
-    """What one cycle makes of each unit vector: a dense matrix (n, n)."""
-    b, n = domain.bricks, domain.n
-    work = domain.borrow(n)
-    layout.put(np.broadcast_to(loss, (n, n)).copy(), b.slot[:n], work.k)
-    layout.put(np.eye(n), b.slot[:n], work.r)
-    active, part = np.arange(n), np.zeros((n, 10))
-    none = (domain.brick_region, np.ones(n, bool), np.ones((n, 1)), np.zeros((n, 1)), np.zeros((3, n, len(b.table))))
-    multigrid._invert_all(active, b, True, domain.faces, work, none, np.zeros(n), part)
-    multigrid._cycle(active, b, True, domain.faces, work, none, np.zeros(n), part)
-    out = np.empty((n, n))
-    layout.take(work.z.astype(float), b.slot[:n], out)
-    return out
+class Sweeps:
+    """The solver's sweeps by hand, for so many species on a domain with diffusivities d (n,), or 1, and losses (n,)."""
+
+    def __init__(self, domain, species, loss, d=None):
+        b = self.bricks = domain.bricks
+        self.slot, self.work = b.slot[: domain.n], domain.borrow(species)
+        self.faces = domain.faces if d is None else make_faces(domain.neighbour, b, d)
+        self.work.k[:, self.slot] = loss
+        ledger = (
+            domain.brick_region, np.ones(species, bool), np.ones((species, 1)), np.zeros((species, 1)),
+            np.zeros((3, species, len(b.table))),
+        )  # fmt: skip
+        self.active, self.part, self.number = np.arange(species), np.zeros((species, 10)), np.zeros(species)
+        self.given = (self.active, b, d is None, self.faces, self.work, ledger, self.number, self.part)
+        multigrid._invert_all(*self.given)
+
+    def __call__(self, *names):
+        for name in names:
+            multigrid._sweep(getattr(sweeps, name), sweeps.FINEST, *self.given)
+
+    def cycle(self):
+        multigrid._cycle(*self.given)
+
+    def read(self, values):
+        """(S, n) of an array of places."""
+        return values[:, self.slot].astype(float)
 
 
+def dense_of(domain, loss, d=None):
+    """The matrix of the equations (n, n)."""
+    d, a = np.ones(domain.n) if d is None else d, np.diag(loss).astype(float)
+    for i, f in itertools.product(range(domain.n), range(6)):
+        j = domain.neighbour[i, f]
+        if j >= 0:
+            g = 2 * d[i] * d[j] / (d[i] + d[j])
+            a[i, i] += g
+            a[i, j] -= g
+    return a
+
+
+def without_red(a, red):
+    """What is left of the matrix for the black voxels once the red ones are relaxed, and by what factors red ones follow."""
+    follow = -a[np.ix_(red, ~red)] / np.diag(a)[red, np.newaxis]
+    return a[np.ix_(~red, ~red)] + a[np.ix_(~red, red)] @ follow, follow
+
+
+@pytest.mark.parametrize("uneven", [False, True])
 @pytest.mark.parametrize("shape", [(6, 5, 20), (1, 9, 33)])
-def test_a_cycle_is_a_symmetric_preconditioner(shape):
-    """M = Mᵀ, and the eigenvalues of M A lie between 0.1 and 1.9."""
+def test_a_cycle_is_a_symmetric_preconditioner(shape, uneven):
+    """Of the black voxels once the red ones are relaxed: M = Mᵀ, the eigenvalues of M S lie between 0.1 and 1.9; red follow."""
     domain = domain_of(shape, 0.75)
     assert domain.bricks.local_red.size > 0
-    loss = np.random.default_rng(3).uniform(0.001, 0.1, domain.n)
-    m = cycle_of(domain, loss)
-    a = np.diag(loss + (domain.neighbour >= 0).sum(axis=1))
-    for i, f in itertools.product(range(domain.n), range(6)):
-        if domain.neighbour[i, f] >= 0:
-            a[i, domain.neighbour[i, f]] -= 1.0
+    rng = np.random.default_rng(3)
+    loss, d = rng.uniform(0.001, 0.1, domain.n), rng.uniform(0.5, 2.0, domain.n) if uneven else None
+    red = domain.bricks.slot[: domain.n] < domain.bricks.stride[0]
+    black = np.flatnonzero(~red)
+    solver = Sweeps(domain, black.size, loss, d)
+    solver.work.r[np.arange(black.size), solver.slot[black]] = 1.0
+    solver("SCALE", "BEGIN")
+    solver.cycle()
+    z = solver.read(solver.work.z)
+    m = z[:, black]
+    left, follow = without_red(dense_of(domain, loss, d), red)
     assert np.abs(m - m.T).max() < 1e-5 * np.abs(m).max()
-    eigenvalues = np.linalg.eigvals(m @ a).real
+    eigenvalues = np.linalg.eigvals(m @ left).real
     assert eigenvalues.min() > 0.1 and eigenvalues.max() < 1.9
+    assert z[:, red] == pytest.approx(m @ follow.T, rel=1e-4, abs=1e-4)
+
+
+@pytest.mark.parametrize("uneven", [False, True])
+def test_the_image_of_a_direction_also_where_it_is_nothing(uneven):
+    """A z on the black voxels where red ones were relaxed, also in an open black voxel in which z is zero; then + β q."""
+    domain = domain_of((6, 5, 20), 0.75)
+    rng = np.random.default_rng(5)
+    loss, d = rng.uniform(0.001, 0.1, domain.n), rng.uniform(0.5, 2.0, domain.n) if uneven else None
+    red = domain.bricks.slot[: domain.n] < domain.bricks.stride[0]
+    solver = Sweeps(domain, 1, loss, d)
+    z = np.where(red, 0.0, rng.standard_normal(domain.n))
+    z[np.flatnonzero(~red)[::3]] = 0.0
+    solver.work.z[0, solver.slot] = z
+    place = solver.slot[~red] - domain.bricks.stride[0]
+    left, _ = without_red(dense_of(domain, loss, d), red)
+    solver("LAST", "TURN")
+    assert solver.work.q[0, place] == pytest.approx(left @ z[~red], rel=1e-4, abs=1e-4)
+    assert solver.part[0].sum() == pytest.approx(z[~red] @ left @ z[~red], rel=1e-4)
+    solver.number[:] = 0.5
+    solver("TURN")
+    assert solver.work.p[0, place] == pytest.approx(1.5 * z[~red], rel=1e-5, abs=1e-6)
+    assert solver.work.q[0, place] == pytest.approx(1.5 * (left @ z[~red]), rel=1e-4, abs=1e-4)
+
+
+@pytest.mark.parametrize("uneven", [False, True])
+def test_what_begins_is_what_red_voxels_leave_on_black_ones(uneven):
+    domain = domain_of((6, 5, 20), 0.75)
+    rng = np.random.default_rng(6)
+    loss, d = rng.uniform(0.001, 0.1, domain.n), rng.uniform(0.5, 2.0, domain.n) if uneven else None
+    right = rng.standard_normal(domain.n)
+    solver = Sweeps(domain, 1, loss, d)
+    red = solver.slot < domain.bricks.stride[0]
+    solver.work.r[0, solver.slot] = right
+    solver("SCALE", "BEGIN")
+    a = dense_of(domain, loss, d)
+    left = (right - a @ np.where(red, right / np.diag(a), 0.0))[~red]
+    assert solver.read(solver.work.r)[0, ~red] == pytest.approx(left, rel=1e-4, abs=1e-4)
+    assert solver.read(solver.work.z)[0, ~red] == pytest.approx(left / np.diag(a)[~red], rel=1e-4, abs=1e-4)
+    closed = np.setdiff1d(np.arange(domain.bricks.base[1]), solver.slot)
+    assert not solver.work.r[0, closed].any() and not solver.work.z[0, closed].any()
 
 
 def pieces(voxels, neighbour):
@@ -193,45 +274,51 @@ def test_bricks_round_blocks_that_a_wall_parts_are_relaxed_again(shape, share):
 
 @pytest.mark.parametrize("uneven", [False, True])
 def test_what_goes_down_is_the_residual_also_where_bricks_are_relaxed_again(uneven):
-    """The way down on the finest level, from zero: each coarse voxel gets the sum of r − A z, and no black one keeps any."""
+    """The way down on the finest level, from zero and with nothing on red voxels: each coarse voxel gets the sum of r − A z,
+    and no black one keeps any."""
     domain = domain_of((9, 10, 70), 0.75)
     b, n, rng = domain.bricks, domain.n, np.random.default_rng(4)
-    d = rng.uniform(0.5, 2.0, n) if uneven else np.ones(n)
-    faces = make_faces(domain.neighbour, b, d) if uneven else domain.faces
-    loss, right = rng.uniform(0.001, 0.1, n), rng.standard_normal(n)
-    work, slot = domain.borrow(1), b.slot[:n]
-    work.k[0, slot], work.r[0, slot] = loss, right
-    active, part = np.arange(1), np.zeros((1, 10))
-    none = (domain.brick_region, np.ones(1, bool), np.ones((1, 1)), np.zeros((1, 1)), np.zeros((3, 1, len(b.table))))
-    multigrid._invert_all(active, b, not uneven, faces, work, none, np.zeros(1), part)
-    work.z[:] = 0.0
-    brick, red = brick_of(b, n), slot < b.stride[0]
-    z = np.zeros(n)
-    diagonal = loss.copy()
-    weight = np.zeros((n, 6))
-    for i, f in itertools.product(range(n), range(6)):
-        j = domain.neighbour[i, f]
-        if j >= 0:
-            weight[i, f] = 2 * d[i] * d[j] / (d[i] + d[j])
-            diagonal[i] += weight[i, f]
-
-    def relax(some):
-        for i in np.flatnonzero(some):
-            z[i] = (right[i] + weight[i] @ z[domain.neighbour[i]]) / diagonal[i]
-
-    again = [("LOCAL_BLACK", ~red & np.isin(brick, b.local_black)), ("LOCAL_RED", red & np.isin(brick, b.local_red))]
+    loss, d = rng.uniform(0.001, 0.1, n), rng.uniform(0.5, 2.0, n) if uneven else None
+    solver = Sweeps(domain, 1, loss, d)
+    brick, red = brick_of(b, n), solver.slot < b.stride[0]
+    right = np.where(red, 0.0, rng.standard_normal(n))
+    solver.work.r[0, solver.slot] = right
+    a, z = dense_of(domain, loss, d), np.zeros(n)
     assert 0 < b.local_red.size < b.local_black.size <= b.brick[1]
-    for name, some in [("SCALE", red), *again, *again, ("BLACK", ~red)]:
-        relax(some)
-        multigrid._sweep(getattr(sweeps, name), 0, active, b, not uneven, faces, work, none, np.zeros(1), part)
-        assert work.z[0, slot] == pytest.approx(z, rel=1e-5, abs=1e-5), name
-    multigrid._sweep(sweeps.UP, 0, active, b, not uneven, faces, work, none, np.zeros(1), part)
-    residual = right - diagonal * z + np.array([weight[i] @ z[domain.neighbour[i]] for i in range(n)])
+    again = [("FIRST_RED", red & np.isin(brick, b.local_red)), ("FIRST_BLACK", ~red & np.isin(brick, b.local_black))]
+    for name, some in [("BEGIN", ~red), *again, *again]:
+        z[some] += (right - a @ z)[some] / np.diag(a)[some]  # those of one colour do not touch
+        solver(name)
+        assert solver.read(solver.work.z)[0, ~red] == pytest.approx(z[~red], rel=1e-5, abs=1e-5), name
+        assert solver.work.w[0, solver.slot[red]] == pytest.approx(z[red], rel=1e-5, abs=1e-5), name
+    residual = right - a @ z
     assert np.abs(residual[~red]).max() < 1e-12
+    solver("LEFT", "UP")
+    assert solver.read(solver.work.z)[0, red] == pytest.approx(residual[red], rel=1e-4, abs=1e-5)
     inside = b.parent[:n] >= 0
     sums = np.bincount(b.parent[:n][inside], weights=residual[inside])
-    coarse = work.r[0, b.base[1] + b.slot[b.voxel[1] : b.voxel[2]]]
+    coarse = solver.work.r[0, b.base[1] + b.slot[b.voxel[1] : b.voxel[2]]]
     assert coarse == pytest.approx(sums, rel=1e-4, abs=1e-5)
+
+
+def test_bricks_are_relaxed_again_where_they_are_few():
+    """A box with one block of which two opposite corners are open, and scattered voxels, of which nearly every brick would be."""
+    open_ = np.ones((20, 20, 160), bool)
+    open_[4:6, 4:6, 4:6] = False
+    open_[4, 4, 4] = open_[5, 5, 5] = True
+    few = prepare(neighbours_of(open_)[1])
+    assert 0 < few.bricks.local_black.size < 0.1 * few.bricks.brick[1]
+    many = prepare(neighbours_of(np.random.default_rng(1).random((9, 10, 70)) < 0.75)[1])
+    assert many.bricks.local_black.size == many.bricks.local_red.size == 0 and not many.bricks.again.any()
+
+
+def test_arrays_are_lent_again_after_fewer_species_were_solved():
+    domain = domain_of((5, 4, 50), 0.95)
+    work = domain.borrow(3)
+    domain.give_back(work)
+    domain.give_back(domain.borrow(1))
+    again = domain.borrow(3)
+    assert all(np.shares_memory(one, other) for one, other in zip(work, again))
 
 
 def test_relaxing_again_round_parted_blocks_saves_cycles():
@@ -260,7 +347,7 @@ def test_far_from_every_source_nothing_is_left_below_the_smallest_normal_number(
     assert c.max() > 1.0
     work = domain.borrow(1)
     smallest = np.finfo(np.float32).tiny
-    for name in ("r", "z", "p", "q", "e"):
+    for name in ("r", "z", "p", "q", "w", "e"):
         values = np.abs(getattr(work, name))
         assert not ((values > 0) & (values < smallest)).any(), name
 
