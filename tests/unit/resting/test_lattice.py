@@ -2,7 +2,6 @@
 
 import functools
 
-import lab
 import numpy as np
 import pytest
 
@@ -12,16 +11,15 @@ from marrow_niche.simulation import assembly
 
 BONES = {
     "mouse": {"bone": "long bone", "voxel": "25 um", "section": {"axis": "long", "at": "50 %", "thickness": "0.1 mm"}},
-    "human": {"bone": "human iliac core", "voxel": "60 um", "section": {"axis": "long", "at": "50 %", "thickness": "0.12 mm"}},
+    "human": {"bone": "human iliac core", "voxel": "60 um", "section": {"axis": "long", "at": "50 %", "thickness": "0.18 mm"}},
 }
+AGENTS = {"stem_cells.agent_cap": {"value": 12_000, "unit": "", "source": "estimate"}}
 
 
 @functools.cache
 def rest_of(species):
     """A model, its state at rest, and what the search told of its last round: number, levels, growth [1/h], move of the stages."""
-    asked = scenario_from(
-        {"species": species, "seed": 7, "duration": "1 d", "geometry": BONES[species], "parameters": lab.FEWER_AGENTS}
-    )
+    asked = scenario_from({"species": species, "seed": 7, "duration": "1 d", "geometry": BONES[species], "parameters": AGENTS})
     laid, told = assembly.lay_out(asked, assembly.geometry_of(asked)), []
     return *assembly.at_rest(laid, report=lambda *round_: told.append(round_)), told[-1]
 
