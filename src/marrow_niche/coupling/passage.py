@@ -48,20 +48,21 @@ def hand_over(state, name, leaving, model):
 
 
 def egress(state, felt, model):
-    """Stem cells leave through sinusoids for the blood, the faster the less CXCL12 holds them.
+    """Quiescent stem cells leave through sinusoids for the blood, the faster the less CXCL12 holds them.
+
+    Cells in cycle stay: those found in blood are not in cycle, mobilised or not (Roberts and Metcalf 1995, Blood 86:1600).
 
     Returns (k,) bool: which of the cells before are still in the list. From a piece that is apart they join the blood of
     the organism; else they wait in the list, in voxel -1, as what leaves one part of the organism comes from another.
     """
     s = state.stem
     rate = egress_rate(felt, model)
-    goes = (s.voxel >= 0) & (uniforms(s.id, model.seed, state.hour, EGRESS, 0)[:, 0] < -np.expm1(-rate))
+    goes = (s.voxel >= 0) & ~s.cycling & (uniforms(s.id, model.seed, state.hour, EGRESS, 0)[:, 0] < -np.expm1(-rate))
     if model.apart:
         state.twin.in_blood += model.stem_weight * np.array([(goes & ~s.tip).sum(), (goes & s.tip).sum()])
         state.stem = take(s, ~goes)
         return ~goes
     s.voxel[goes] = -1
-    s.cycling[goes] = False
     return np.ones(len(goes), bool)
 
 
@@ -113,8 +114,8 @@ def arrive(state, pull, model):
     state.stem = joined(state.stem, new)
     outside = max(1.0 - model.piece_share, 0.0)
     leaves = -np.expm1(-p.egress)
-    twin.in_blood += outside * (leaves * (twin.quiescent + twin.cycling) - lodging) - model.stem_weight * number
-    twin.quiescent, twin.cycling = twin.quiescent * (1 - leaves) + lodging, twin.cycling * (1 - leaves)
+    twin.in_blood += outside * (leaves * twin.quiescent - lodging) - model.stem_weight * number
+    twin.quiescent = twin.quiescent * (1 - leaves) + lodging
 
 
 def place(stem, who, voxel, model, step):

@@ -147,7 +147,8 @@ def live(state, number, model, rng, turn):
         out = out or lived(did, sample, model)
         step = BEFORE - 1 - turn * SPELLS - part
         mothers = succeed(sample, did, hours, rng)
-        leave(sample, coupling.egress_rate(felt, model)[mothers], hours, model, rng, step)
+        quiescent = 1 - did.division * model.species.stem_cells.cycle_time  # others do not leave
+        leave(sample, (quiescent * coupling.egress_rate(felt, model))[mothers], hours, model, rng, step)
         strides = round(REFUSED * model.rounds * hours / STRIDE)
         coupling.walk(sample, model, model.stride * np.sqrt(STRIDE), strides, step)
     return out

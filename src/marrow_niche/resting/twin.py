@@ -23,7 +23,7 @@ def rest(model):
         counts=model.tree.rest.copy(),
         quiescent=number * quiet,
         cycling=number * (1 - quiet),
-        in_blood=number * np.expm1(-species.stem_cells.egress) / np.expm1(-species.stem_cells.homing),
+        in_blood=number * quiet * np.expm1(-species.stem_cells.egress) / np.expm1(-species.stem_cells.homing),
         vessel=1.0,
         stroma=1.0,
         fat=species.stroma.fat_at_rest,
