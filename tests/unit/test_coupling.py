@@ -601,9 +601,11 @@ def test_the_organism_sends_a_piece_apart_as_many_as_it_takes():
         assert len(state.stem.id) == before + fresh.sum() and (state.stem.voxel >= 0).all()
         assert (state.stem.clone[fresh] == state.stem.id[fresh]).all()
     quiet = np.array([p.number, p.tip_number]) * model.stem_rest.quiescent
+    assert blood * -math.expm1(-p.homing) == pytest.approx(quiet * -math.expm1(-p.egress), rel=1e-12)
     per_hour = quiet * -math.expm1(-p.egress) * model.piece_share / model.stem_weight
     level = np.array([model.facts["stem_cells_over_species"], model.facts["tip_over_species"]])
-    assert level @ (per_hour / model.stem_rest.quiescent) == pytest.approx(k * -math.expm1(-p.egress), rel=2e-3)
+    leaving = level * per_hour / model.stem_rest.quiescent
+    assert leaving.sum() == pytest.approx(k * -math.expm1(-p.egress), rel=2e-3)
     assert (np.abs(came - 80 * per_hour) < 4.5 * math.sqrt(80 * 0.25)).all() and came.min() > 10
 
 

@@ -50,7 +50,7 @@ def hand_over(state, name, leaving, model):
 def egress(state, felt, model):
     """Quiescent stem cells leave through sinusoids for the blood, the faster the less CXCL12 holds them.
 
-    Cells in cycle stay: those found in blood are not in cycle, mobilised or not (Roberts and Metcalf 1995, Blood 86:1600).
+    Cells in cycle stay: progenitors found in blood are not in cycle (recalled: Roberts and Metcalf 1995, Blood 86:1600).
 
     Returns (k,) bool: which of the cells before are still in the list. From a piece that is apart they join the blood of
     the organism; else they wait in the list, in voxel -1, as what leaves one part of the organism comes from another.

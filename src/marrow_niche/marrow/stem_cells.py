@@ -30,7 +30,7 @@ class StemCells:
     tip_division: float = quantity("1/h", "division rate of the tip at rest", low=0)
     tip_renewal_limit: float = quantity("", "self-renewal probability of the tip under strong signals", low=0.5, high=1)
     agent_cap: float = quantity("", "most stem cells stored one by one", low=100)
-    committed_per_agent: float = quantity("", "most stored cells of a stage of the tree, over agent_cap", low=1)
+    committed_per_agent: float = quantity("", "of a stage of the tree so many times agent_cap are stored at most", low=1)
     division: float = quantity("1/h", "division rate at rest", low=0)
     to_mpp: float = quantity("1/h", "rate at which a stem cell gives MPP at rest", low=0)
     to_mkp: float = quantity("1/h", "rate at which a stem cell gives MkP at rest", low=0)

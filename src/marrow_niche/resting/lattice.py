@@ -63,7 +63,8 @@ def find(state, model, *, calibrate=False, report=None):
         logs = coupling.voxel_signals(state, model, level * numbers)
         lived = places.live(state, level * numbers, model, rng, turn)
         if not calibrate:
-            change = np.clip(part * lived.growth * STEP / model.stem_rest.division, -0.3, 0.3)
+            pace = np.maximum(model.stem_rest.division, 1e-9)  # a tip may be asked never to divide
+            change = np.clip(part * lived.growth * STEP / pace, -0.3, 0.3)
             level *= np.exp(change)
         inflow = {model.tree.first[name]: level[0] * numbers[0] * each for name, each in lived.leaving.items()}
         output, from_burst = stages.densities(logs, inflow, fresh, from_burst, model, exact)

@@ -122,6 +122,22 @@ def test_at_rest_what_is_gained_leaves(model, monkeypatch):
     assert sum(part.sum() for part in lived.leaving.values()) == pytest.approx(made + from_tip, rel=1e-9)
 
 
+def test_only_those_out_of_cycle_leave(model, monkeypatch):
+    """As in a run: at the rate of egress, less the share that is in cycle."""
+    state, asked = lab.marrow("0.1 mm", "25 um")[1], []
+    state.stem = places.sample_of(model)
+    number = model.species.stem_cells.numbers * model.piece_share
+    did = places.doing(coupling.stem_signals(state, model, number), state.stem.tip, number, model)
+    cycling = did.rates.wake / (did.rates.wake + 1 / model.species.stem_cells.cycle_time + did.rates.death)
+    monkeypatch.setattr(places, "SPELLS", 1)
+    monkeypatch.setattr(coupling, "egress_rate", lambda felt, model: np.full(len(felt["scf"]), 0.01))
+    monkeypatch.setattr(places, "leave", lambda sample, rate, *others: asked.append(rate))
+    monkeypatch.setattr(places, "succeed", lambda sample, did, hours, rng: np.arange(len(sample.id)))
+    places.live(state, number, model, generator(3, 1), 1)
+    assert cycling.min() > 0 and cycling.max() > 0.03
+    assert asked[0] == pytest.approx(0.01 * (1 - cycling), rel=1e-12)
+
+
 def test_competitors_stand_for_the_piece(model):
     """By quarters their numbers are halves of each kind, at as many places as are stored."""
     sample = places.sample_of(model)
