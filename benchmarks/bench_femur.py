@@ -3,9 +3,9 @@
     python benchmarks/bench_femur.py                       the whole bone at 20 um, some five minutes, 4 GB
     python benchmarks/bench_femur.py --thickness "1 mm"    a section of it
 
-Prints wall time: of each day, and after it of warm solves, `--calls` in a row, of all fields to a true relative residual of 1e-5
-and of all smoothed densities to that of a run, each with its sources, sinks and walls from the cells there are and from where it
-stands after up to a day of following its level. A run solves each when it must.
+Prints wall time: of each day, and after it of warm solves, `--calls` in a row, of all fields to a true relative residual of
+1e-5 and of all smoothed densities to that of a run, each with its sources, sinks and walls from the cells there are and from
+where it stands after up to a day of following its level. A run solves each when it must.
 """
 
 import argparse
