@@ -100,6 +100,7 @@ def draw_rad_4(figure, m):
         courses(axes, [(f"{dose:g} Gy", r.day, np.maximum(r.of(column) / PER_UL, 1e-3)) for dose, r in sorted(m.shown.items())])
         for level in bounds(cell):
             axes.axhline(level / PER_UL, color="#b9c1ca", linewidth=0.8, zorder=0)
+    figure.axes[0].get_legend().remove()  # it would lie on the curves; that of the platelets does for both
 
 
 # ---------------------------------------------------------------------------------- RAD-5

@@ -69,8 +69,6 @@ CHUNK = 512
 """Bricks of a task."""
 LOCAL = 1
 """How often the bricks round parted blocks are relaxed again, on the way down and on the way up."""
-
-
 COARSE = 2
 """How often coarse levels, which are cheap, are relaxed on the way down and again on the way up; the finest: once."""
 
