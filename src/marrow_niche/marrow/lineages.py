@@ -149,6 +149,30 @@ def _hangs_together(name, c, order):
         raise ValueError(f"lineages.{name}: {24 * rate:g}/d at rest is above its rate_limit of {24 * c.rate_limit:g}/d")
 
 
+def _leads_on(lineages, burst):
+    """Raises ValueError where the emergency chain cannot be entered or left as it says, or leads back to its entry: its cells
+    would then renew themselves for good."""
+    total = sum(burst.into.values())
+    if abs(total - 1.0) > 1e-6 or min(burst.into.values()) < 0:
+        raise ValueError(f"burst: the shares in into add up to {total:g}; they are parts of 1")
+    below, new = set(), set(burst.into)
+    if strange := sorted(new - set(lineages)):
+        raise ValueError(f"burst: {', '.join(strange)} in into is not a compartment; known: {', '.join(lineages)}")
+    while new:
+        below |= new
+        new = {name for at in new if at in lineages for name in lineages[at].into} - below
+    for name, c in lineages.items():
+        if not c.burst:
+            continue
+        if name in below:
+            raise ValueError(
+                f"lineages.{name}: its cells come from the emergency chain, which leads to {', '.join(burst.into)}; "
+                "with a burst of their own they would multiply without stem cells and without end"
+            )
+        if not 1 <= burst.entry.get(name, 0) <= burst.doublings:
+            raise ValueError(f"burst: entry does not say at which of {burst.doublings} doublings {name} enters; counted from 1")
+
+
 def grow(lineages, burst, *, inflow, production):
     """Lay the lineages out as arrays and find their resting numbers.
 
@@ -172,10 +196,11 @@ def grow(lineages, burst, *, inflow, production):
     ValueError
         Where a compartment contradicts itself or another, by name: shares that do not add up to 1, a target that is
         unknown or stands upstream, neither number nor transit, a resting rate above its limit, a renewal probability
-        outside 0..1/2, a survival above 1.
+        outside 0..1/2, a survival above 1, an emergency chain whose entry or end is not there or that leads back to it.
     """
     for name, c in lineages.items():
         _hangs_together(name, c, list(lineages))
+    _leads_on(lineages, burst)
     chain = Compartment(into={}, transit=burst.transit, stages=burst.doublings, rate_limit=np.inf)
     everyone = {**lineages, "burst": chain}
     first, n_stage = {}, 0

@@ -215,7 +215,62 @@ def test_the_emergency_chain_opens_above_its_threshold_only(tree, species):
     counts[x] = 2.0 ** np.arange(b.doublings) / tree.rate[x]
     change, _ = lineages.well_mixed_change(counts, np.ones(len(SIGNALS)), flow, tree)
     assert np.abs(change[x]).max() < 1e-10
-    assert change[tree.first["CMP"]] + change[tree.first["CLP"]] == pytest.approx(2.0**b.doublings, rel=1e-12)
+    for name, part in b.into.items():
+        assert change[tree.first[name]] == pytest.approx(part * 2.0**b.doublings, rel=1e-12)
+
+
+@pytest.mark.parametrize("entry", ["MPP", "HPC1"])
+def test_the_chain_makes_of_a_cell_about_what_rest_makes_of_it(tree, species, entry):
+    """CMP of one cell, at rest down the tree and through the mouse's chain: the same to the nearest whole doubling."""
+
+    def made(name, into):
+        """Of a cell that renews itself by p, for its heirs in `into`: 2 (1 - p)/(1 - 2 p) times their share."""
+        p = tree.renewal[tree.first[name]]
+        return 2 * (1 - p) / (1 - 2 * p) * species.lineages[name].into[into]
+
+    b, rest = species.burst, made("HPC1", "CMP")
+    if entry == "MPP":
+        rest = made("MPP", "HPC1") * rest + made("MPP", "HPC2") * 2.0 ** species.lineages["HPC2"].stages
+    hasty = 2.0 ** (b.doublings - b.entry[entry] + 1) * b.into["CMP"]
+    assert abs(np.log2(hasty / rest)) < 0.5
+
+
+@pytest.mark.parametrize(("wrong", "told"), [
+    ({"into": {"CMP": 0.9, "CLP": 0.004}}, "burst: the shares in into add up to 0.904"),
+    ({"into": {"CMP": 0.9, "CPM": 0.1}}, "burst: CPM in into is not a compartment"),
+    ({"entry": {"MPP": 1}}, "burst: entry does not say at which of 9 doublings HPC1 enters"),
+    ({"entry": {"MPP": 1, "HPC1": 10}}, "burst: entry does not say at which of 9 doublings HPC1 enters"),
+])  # fmt: skip
+def test_an_emergency_chain_that_cannot_be_laid_out_is_told(species, wrong, told):
+    stem, chain = species.stem_cells, dataclasses.replace(species.burst, **wrong)
+    with pytest.raises(ValueError, match=told):
+        lineages.grow(species.lineages, chain, inflow={"MPP": stem.to_mpp * stem.number}, production={"reticulocytes": 1e7})
+
+
+@pytest.mark.parametrize("name", ["CMP", "GMP", "proB"])
+def test_the_emergency_chain_does_not_lead_back_to_its_entry(species, name):
+    """It feeds CMP and CLP: whatever these are or become may not enter it, or it would make more of itself without end."""
+    looped = {**species.lineages, name: dataclasses.replace(species.lineages[name], burst=0.01)}
+    stem = species.stem_cells
+    with pytest.raises(ValueError, match=f"lineages.{name}: its cells come from the emergency chain"):
+        lineages.grow(looped, species.burst, inflow={"MPP": stem.to_mpp * stem.number}, production={"reticulocytes": 1e7})
+
+
+@pytest.mark.parametrize("alone", ["MPP", "HPC1", "CMP"])
+def test_committed_cells_in_want_run_dry_without_stem_cells(tree, species, alone):
+    """With five times the SCF of rest and nothing coming in, a hundred cells become at most twice what one pass through the chain
+    makes of them, and a year later hardly any is left."""
+    wanted = np.ones(len(SIGNALS))
+    wanted[SIGNALS.index("SCF")] = 5.0
+    counts = np.zeros(len(tree.rate))
+    early = [*(tree.first[name] for name in ("MPP", "HPC1", "CMP")), *range(tree.first["burst"], len(tree.rate))]
+    counts[tree.first[alone]] = 100.0
+    most, dt = 0.0, 1.0
+    for _ in range(24 * 365):
+        counts = counts + dt * lineages.well_mixed_change(counts, wanted, np.zeros(len(counts)), tree)[0]
+        most = max(most, counts[early].sum())
+    assert most <= 2 * 100.0 * 2.0**species.burst.doublings
+    assert counts[early].sum() < 0.05 * most
 
 
 def test_a_tree_is_data():
