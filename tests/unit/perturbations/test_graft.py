@@ -191,7 +191,7 @@ def test_check_tells_what_is_grafted_and_labelled():
 
     species = lab.scenario().parameters
     assert Graft(at=0.0, cells={"HSC": 5000.0, "tip": 1000.0}).told(species) == (
-        "5,000 HSC and 1,000 tip into the blood, of which 20 % lodge in marrow."
+        "5,000 HSC and 1,000 tip into the blood, of which 16 % lodge in marrow."
     )
     assert Graft(at=0.0, stroma=0.5).told(species) == "50 % of the stroma is replaced by healthy stroma."
     assert Label(at=0.0, share=0.3).told(species).startswith("30 % of the stem cells of the tip take a label")
