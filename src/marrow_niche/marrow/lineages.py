@@ -156,8 +156,10 @@ def _leads_on(lineages, burst):
     if abs(total - 1.0) > 1e-6 or min(burst.into.values()) < 0:
         raise ValueError(f"burst: the shares in into add up to {total:g}; they are parts of 1")
     below, new = set(), set(burst.into)
-    if strange := sorted(new - set(lineages)):
-        raise ValueError(f"burst: {', '.join(strange)} in into is not a compartment; known: {', '.join(lineages)}")
+    if strange := sorted(new - {*lineages, *EXITS}):
+        raise ValueError(
+            f"burst: {', '.join(strange)} in into is no compartment and no exit; known: {', '.join([*lineages, *EXITS])}"
+        )
     while new:
         below |= new
         new = {name for at in new if at in lineages for name in lineages[at].into} - below

@@ -237,7 +237,7 @@ def test_the_chain_makes_of_a_cell_about_what_rest_makes_of_it(tree, species, en
 
 @pytest.mark.parametrize(("wrong", "told"), [
     ({"into": {"CMP": 0.9, "CLP": 0.015}}, "burst: the shares in into add up to 0.915"),
-    ({"into": {"CMP": 0.9, "CPM": 0.1}}, "burst: CPM in into is not a compartment"),
+    ({"into": {"CMP": 0.9, "CPM": 0.1}}, "burst: CPM in into is no compartment and no exit"),
     ({"entry": {"MPP": 1}}, "burst: entry does not say at which of 9 doublings HPC1 enters"),
     ({"entry": {"MPP": 1, "HPC1": 10}}, "burst: entry does not say at which of 9 doublings HPC1 enters"),
 ])  # fmt: skip
