@@ -113,7 +113,7 @@ def test_the_piece_gives_blood_what_left_it(hours):
 
 def test_the_doomed_die_out_and_go_nowhere_but_down_the_tree():
     """3 Gy, four weeks: the books of both lines close at every step (or the run would end), no stem cell is doomed, and of the
-    doomed cells, whose daughters do not renew, less than one in a thousand is left (MPP, the last, divide once in twelve days at rest)."""
+    doomed cells, whose daughters do not renew, less than one in a thousand is left: four in ten thousand here, MPP, which divide once in twelve days at rest."""
     model, state = lab.marrow(dosed=True)
     model = dataclasses.replace(model, exposures=Radiation(at=1.0, dose=3.0).exposures())
     n, left = model.tree.size, []

@@ -26,6 +26,8 @@ that divide on for a while after a lethal hit."""
 
 SIGNALS = ("SCF", "TPO", "EPO", "GCSF", "IL7", "FLT3L", "vessel")
 EXITS = ("neutrophils", "monocytes", "reticulocytes", "platelets", "b_cells", "thymus", "nk_cells")
+FAN = 4
+"""Compartments and exits that one may feed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,16 +152,18 @@ def _hangs_together(name, c, order):
 
 
 def _leads_on(lineages, burst):
-    """Raises ValueError where the emergency chain cannot be entered or left as it says, or leads back to its entry: its cells
-    would then renew themselves for good."""
-    total = sum(burst.into.values())
+    """Raises ValueError where the emergency chain cannot be laid out, entered or left as it says, or leads back to its entry:
+    its cells would then renew themselves for good."""
+    ends, total = {name for name, part in burst.into.items() if part > 0}, sum(burst.into.values())
     if abs(total - 1.0) > 1e-6 or min(burst.into.values()) < 0:
-        raise ValueError(f"burst: the shares in into add up to {total:g}; they are parts of 1")
-    below, new = set(), set(burst.into)
-    if strange := sorted(new - {*lineages, *EXITS}):
+        raise ValueError(f"burst: the shares in into add up to {total:g}, or one is below 0; they are parts of 1")
+    if strange := sorted(ends - {*lineages, *EXITS}):
         raise ValueError(
             f"burst: {', '.join(strange)} in into is no compartment and no exit; known: {', '.join([*lineages, *EXITS])}"
         )
+    if burst.doublings < 1 or len(burst.into) > FAN:
+        raise ValueError(f"burst: it needs one doubling or more and at most {FAN} names in into")
+    below, new = set(), ends
     while new:
         below |= new
         new = {name for at in new if at in lineages for name in lineages[at].into} - below
@@ -168,11 +172,16 @@ def _leads_on(lineages, burst):
             continue
         if name in below:
             raise ValueError(
-                f"lineages.{name}: its cells come from the emergency chain, which leads to {', '.join(burst.into)}; "
-                "with a burst of their own they would multiply without stem cells and without end"
+                f"lineages.{name}: its cells come from the emergency chain, which leads to {', '.join(burst.into)}; with a "
+                "burst of their own they would multiply without stem cells and without end. "
+                f"Leave lineages.{name}.burst at 0"
             )
-        if not 1 <= burst.entry.get(name, 0) <= burst.doublings:
-            raise ValueError(f"burst: entry does not say at which of {burst.doublings} doublings {name} enters; counted from 1")
+        if burst.entry.get(name) not in range(1, burst.doublings + 1):
+            entry = ", ".join(f"{k} = {v}" for k, v in (burst.entry | {name: 1}).items())
+            raise ValueError(
+                f"burst: entry does not say at which of {burst.doublings} doublings {name} enters. "
+                f"Give burst.entry the value of a table that has {name} too, such as {{ {entry} }}"
+            )
 
 
 def grow(lineages, burst, *, inflow, production):
@@ -200,6 +209,8 @@ def grow(lineages, burst, *, inflow, production):
         unknown or stands upstream, neither number nor transit, a resting rate above its limit, a renewal probability
         outside 0..1/2, a survival above 1, an emergency chain whose entry or end is not there or that leads back to it.
     """
+    if taken := {"burst", *EXITS} & set(lineages):
+        raise ValueError(f"lineages: no compartment can be called {', '.join(sorted(taken))}; the name is taken")
     for name, c in lineages.items():
         _hangs_together(name, c, list(lineages))
     _leads_on(lineages, burst)
@@ -209,12 +220,12 @@ def grow(lineages, burst, *, inflow, production):
     for name, c in everyone.items():
         first[name], n_stage = n_stage, n_stage + c.stages
     exits = {name: n_stage + k for k, name in enumerate(EXITS)}
-    signal, fan = len(SIGNALS), 4
+    signal = len(SIGNALS)
     rate, limit, daughters = np.zeros(n_stage), np.zeros(n_stage), np.ones(n_stage, np.int64)
     renewal, renewal_limit, survival = np.zeros(n_stage), np.zeros(n_stage), np.ones(n_stage)
     rate_r, renewal_r, survival_r = (np.zeros((n_stage, signal)) for _ in range(3))
-    target, share = np.full((n_stage, fan), -1, np.int64), np.zeros((n_stage, fan))
-    share_r = np.zeros((n_stage, fan, signal))
+    target, share = np.full((n_stage, FAN), -1, np.int64), np.zeros((n_stage, FAN))
+    share_r = np.zeros((n_stage, FAN, signal))
     burst_rate, burst_target = np.zeros(n_stage), np.full(n_stage, -1, np.int64)
     rest, output = np.zeros(n_stage), np.zeros(len(EXITS))
     arriving = {name: inflow.get(name, 0.0) for name in everyone}

@@ -179,7 +179,7 @@ def stage(tree, species, signals, name):
 def test_more_scf_means_more_divisions_up_to_the_limit(tree, species):
     """MPP at SCF x: r = r₀ m/(1 + (m − 1) r₀/r_max), m = x²; renewal Hill of x times the vessel signal."""
     c, row = species.lineages["MPP"], tree.first["MPP"]
-    for x in (0.2, 1.0, 1.19):                            # below the threshold of the emergency chain
+    for x in (0.2, 1.0, 0.99 * species.burst.threshold):  # below the threshold of the emergency chain
         m, v = x**2, 0.7
         rate = c.division * m / (1 + (m - 1) * c.division / c.rate_limit)
         renewal = c.renewal_limit * x * v / (x * v + c.renewal_limit / tree.renewal[row] - 1)
@@ -240,6 +240,10 @@ def test_the_chain_makes_of_a_cell_about_what_rest_makes_of_it(tree, species, en
     ({"into": {"CMP": 0.9, "CPM": 0.1}}, "burst: CPM in into is no compartment and no exit"),
     ({"entry": {"MPP": 1}}, "burst: entry does not say at which of 9 doublings HPC1 enters"),
     ({"entry": {"MPP": 1, "HPC1": 10}}, "burst: entry does not say at which of 9 doublings HPC1 enters"),
+    ({"entry": {"MPP": 1, "HPC1": 5.5}}, "burst: entry does not say at which of 9 doublings HPC1 enters.*HPC1 = 1"),
+    ({"into": {"CMP": 1.2, "CLP": -0.2}}, "burst: the shares in into add up to 1, or one is below 0"),
+    ({"into": {name: 0.2 for name in ("CMP", "CLP", "GMP", "MEP", "MkP")}}, "at most 4 names in into"),
+    ({"doublings": 0}, "one doubling or more"),
 ])  # fmt: skip
 def test_an_emergency_chain_that_cannot_be_laid_out_is_told(species, wrong, told):
     stem, chain = species.stem_cells, dataclasses.replace(species.burst, **wrong)
@@ -256,20 +260,43 @@ def test_the_emergency_chain_does_not_lead_back_to_its_entry(species, name):
         lineages.grow(looped, species.burst, inflow={"MPP": stem.to_mpp * stem.number}, production={"reticulocytes": 1e7})
 
 
+def test_cells_that_the_chain_does_not_lead_to_may_enter_it(species):
+    """HPC2, told at which doubling; CMP where the chain ends in GMP and MEP; CLP where none of it becomes CLP."""
+    stem = species.stem_cells
+    for name, chain in (
+        ("HPC2", {"entry": {**species.burst.entry, "HPC2": 3}}),
+        ("CMP", {"entry": {**species.burst.entry, "CMP": 8}, "into": {"GMP": 0.6, "MEP": 0.4}}),
+        ("CLP", {"entry": {**species.burst.entry, "CLP": 9}, "into": {"CMP": 1.0, "CLP": 0.0}}),
+    ):
+        entered = {**species.lineages, name: dataclasses.replace(species.lineages[name], burst=0.01)}
+        tree = lineages.grow(
+            entered, dataclasses.replace(species.burst, **chain), inflow={"MPP": stem.to_mpp * stem.number},
+            production={"reticulocytes": 1e7},
+        )  # fmt: skip
+        assert tree.burst_rate[tree.first[name]] == 0.01
+
+
+def test_a_compartment_cannot_take_the_name_of_the_chain_or_of_an_exit(species):
+    for name in ("burst", "platelets"):
+        with pytest.raises(ValueError, match=f"no compartment can be called {name}"):
+            lineages.grow({**species.lineages, name: species.lineages["CMP"]}, species.burst, inflow={}, production={})
+
+
 @pytest.mark.parametrize("alone", ["MPP", "HPC1", "CMP"])
 def test_committed_cells_in_want_run_dry_without_stem_cells(tree, species, alone):
-    """With five times the SCF of rest and nothing coming in, a hundred cells become at most twice what one pass through the chain
-    makes of them, and a year later hardly any is left."""
+    """With five times the SCF of rest and nothing coming in, a hundred cells become at most what they and their daughters make in
+    one pass through the chain, twice over, and a year later hardly any is left."""
     wanted = np.ones(len(SIGNALS))
     wanted[SIGNALS.index("SCF")] = 5.0
     counts = np.zeros(len(tree.rate))
     early = [*(tree.first[name] for name in ("MPP", "HPC1", "CMP")), *range(tree.first["burst"], len(tree.rate))]
     counts[tree.first[alone]] = 100.0
-    most, dt = 0.0, 1.0
+    most, dt, b = 0.0, 1.0, species.burst
     for _ in range(24 * 365):
         counts = counts + dt * lineages.well_mixed_change(counts, wanted, np.zeros(len(counts)), tree)[0]
         most = max(most, counts[early].sum())
-    assert most <= 2 * 100.0 * 2.0**species.burst.doublings
+    passes = 2.0 ** (b.doublings - b.entry[alone] + 1) if alone in b.entry else 1.0
+    assert most <= 2 * 100.0 * passes
     assert counts[early].sum() < 0.05 * most
 
 

@@ -52,8 +52,7 @@ def test_few_progenitors_hurry_at_rest(species):
     tree, counts, logs = model.tree, state.counts.astype(float), coupling.voxel_signals(state, model)
     hurried, scf = 0.0, np.exp(logs[tree.burst_signal[tree.first["HPC1"]]])
     call = lineages.demand(scf, tree)
-    for name in ("MPP", "HPC1", "CMP"):
-        row = tree.first[name]
+    for row in np.flatnonzero(tree.burst_rate):
         doublings = tree.rows("burst").stop - tree.burst_target[row]
         hurried += tree.burst_rate[row] * model.weight[row] * (counts[row] @ call) * 2.0**doublings
     row = tree.first["HPC1"]
