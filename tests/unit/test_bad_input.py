@@ -92,3 +92,20 @@ def test_a_bad_bone_is_refused_in_a_sentence(mistake, command, tmp_path, monkeyp
     assert len(lines) == 1
     assert re.search(words, lines[0]), lines[0]
     assert sorted(Path().iterdir()) == sorted([*before, Path("a.toml")])
+
+
+@pytest.mark.parametrize(("parameter", "told"), [
+    ("lineages.CMP.burst", "lineages.CMP: its cells come from the emergency chain.*Leave lineages.CMP.burst at 0"),
+    ("lineages.HPC2.burst", "burst: entry does not say at which of 9 doublings HPC2 enters.*HPC2 = 1"),
+])  # fmt: skip
+def test_a_tree_that_cannot_be_is_refused_with_its_cure(parameter, told, tmp_path, capsys):
+    """From the scenario file to the exit code; no folder of a run is left."""
+    path = tmp_path / "loop.toml"
+    path.write_text(
+        'species = "mouse"\nduration = "1 d"\n[geometry]\nbone = "long bone"\nvoxel = "50 um"\n'
+        'section = { axis = "long", at = "50 %", thickness = "50 um" }\n'
+        f'[parameters]\n"{parameter}" = {{ value = 0.2, unit = "1/day", source = "estimate" }}\n'
+    )
+    assert main(["run", str(path), "--into", str(tmp_path / "run")]) == 2
+    assert re.search(told, capsys.readouterr().err, re.DOTALL)
+    assert not (tmp_path / "run").exists()
