@@ -235,6 +235,14 @@ def test_the_chain_makes_of_a_cell_about_what_rest_makes_of_it(tree, species, en
     assert abs(np.log2(hasty / rest)) < 0.5
 
 
+def entered(species, name=None, **chain):
+    """The species' tree with another chain, which `name` enters too."""
+    more = {name: dataclasses.replace(species.lineages[name], burst=0.01)} if name else {}
+    inflow = {"MPP": species.stem_cells.to_mpp * species.stem_cells.number}
+    burst = dataclasses.replace(species.burst, **chain)
+    return lineages.grow({**species.lineages, **more}, burst, inflow=inflow, production={"reticulocytes": 1e7})
+
+
 @pytest.mark.parametrize(("wrong", "told"), [
     ({"into": {"CMP": 0.9, "CLP": 0.015}}, "burst: the shares in into add up to 0.915"),
     ({"into": {"CMP": 0.9, "CPM": 0.1}}, "burst: CPM in into is no compartment and no exit"),
@@ -246,33 +254,25 @@ def test_the_chain_makes_of_a_cell_about_what_rest_makes_of_it(tree, species, en
     ({"doublings": 0}, "one doubling or more"),
 ])  # fmt: skip
 def test_an_emergency_chain_that_cannot_be_laid_out_is_told(species, wrong, told):
-    stem, chain = species.stem_cells, dataclasses.replace(species.burst, **wrong)
     with pytest.raises(ValueError, match=told):
-        lineages.grow(species.lineages, chain, inflow={"MPP": stem.to_mpp * stem.number}, production={"reticulocytes": 1e7})
+        entered(species, **wrong)
 
 
 @pytest.mark.parametrize("name", ["CMP", "GMP", "proB"])
 def test_the_emergency_chain_does_not_lead_back_to_its_entry(species, name):
     """It feeds CMP and CLP: whatever these are or become may not enter it, or it would make more of itself without end."""
-    looped = {**species.lineages, name: dataclasses.replace(species.lineages[name], burst=0.01)}
-    stem = species.stem_cells
     with pytest.raises(ValueError, match=f"lineages.{name}: its cells come from the emergency chain"):
-        lineages.grow(looped, species.burst, inflow={"MPP": stem.to_mpp * stem.number}, production={"reticulocytes": 1e7})
+        entered(species, name)
 
 
 def test_cells_that_the_chain_does_not_lead_to_may_enter_it(species):
     """HPC2, told at which doubling; CMP where the chain ends in GMP and MEP; CLP where none of it becomes CLP."""
-    stem = species.stem_cells
     for name, chain in (
         ("HPC2", {"entry": {**species.burst.entry, "HPC2": 3}}),
         ("CMP", {"entry": {**species.burst.entry, "CMP": 8}, "into": {"GMP": 0.6, "MEP": 0.4}}),
         ("CLP", {"entry": {**species.burst.entry, "CLP": 9}, "into": {"CMP": 1.0, "CLP": 0.0}}),
     ):
-        entered = {**species.lineages, name: dataclasses.replace(species.lineages[name], burst=0.01)}
-        tree = lineages.grow(
-            entered, dataclasses.replace(species.burst, **chain), inflow={"MPP": stem.to_mpp * stem.number},
-            production={"reticulocytes": 1e7},
-        )  # fmt: skip
+        tree = entered(species, name, **chain)
         assert tree.burst_rate[tree.first[name]] == 0.01
 
 
